@@ -1,0 +1,35 @@
+"""Units, constants, errors, random streams, progress and citations: what every room stands on."""
+
+from scalebridge.foundation import constants
+from scalebridge.foundation.errors import (
+    ConvergenceError,
+    FormatError,
+    InputError,
+    LabelError,
+    MissingDependencyError,
+    ScalebridgeError,
+    StoreError,
+    ValidityError,
+)
+from scalebridge.foundation.hashing import hash_bytes, hash_file, hash_json
+from scalebridge.foundation.progress import SILENT, Progress, Task
+from scalebridge.foundation.random_streams import random_stream
+
+__all__ = [
+    "SILENT",
+    "ConvergenceError",
+    "FormatError",
+    "InputError",
+    "LabelError",
+    "MissingDependencyError",
+    "Progress",
+    "ScalebridgeError",
+    "StoreError",
+    "Task",
+    "ValidityError",
+    "constants",
+    "hash_bytes",
+    "hash_file",
+    "hash_json",
+    "random_stream",
+]
