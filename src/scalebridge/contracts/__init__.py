@@ -1,0 +1,78 @@
+"""The frozen objects that pass between scales."""
+
+from scalebridge.contracts.base import Array, Contract, Provenance, Record, Validity, first_problem
+from scalebridge.contracts.electrode import (
+    ActiveParticles,
+    ElectrodeDesign,
+    Electrolyte,
+    PorousLayer,
+    Sourced,
+)
+from scalebridge.contracts.host import Host, HostPhase, LiteratureValue
+from scalebridge.contracts.interfaces import InterfaceEnergies
+from scalebridge.contracts.material_card import MaterialCard
+from scalebridge.contracts.potential import (
+    Dataset,
+    ErrorSummary,
+    FileReference,
+    FitWeights,
+    LearningStep,
+    PotentialCard,
+)
+from scalebridge.contracts.rate_law import RateLaw
+from scalebridge.contracts.results import Field, RateCapability, Solution
+from scalebridge.contracts.structure import Structure
+from scalebridge.contracts.thermodynamics import (
+    FreeEnergyBranch,
+    HomogeneousFreeEnergy,
+    Isotherm,
+    Plateau,
+    Spinodal,
+    StructureTable,
+)
+from scalebridge.contracts.transport import (
+    ArrheniusDiffusivity,
+    DiffusivitySample,
+    JumpDiffusivity,
+    TracerDiffusivity,
+)
+
+__all__ = [
+    "ActiveParticles",
+    "Array",
+    "ArrheniusDiffusivity",
+    "Contract",
+    "Dataset",
+    "DiffusivitySample",
+    "ElectrodeDesign",
+    "Electrolyte",
+    "ErrorSummary",
+    "Field",
+    "FileReference",
+    "FitWeights",
+    "FreeEnergyBranch",
+    "HomogeneousFreeEnergy",
+    "Host",
+    "HostPhase",
+    "InterfaceEnergies",
+    "Isotherm",
+    "JumpDiffusivity",
+    "LearningStep",
+    "LiteratureValue",
+    "MaterialCard",
+    "Plateau",
+    "PorousLayer",
+    "PotentialCard",
+    "Provenance",
+    "RateCapability",
+    "RateLaw",
+    "Record",
+    "Solution",
+    "Sourced",
+    "Spinodal",
+    "Structure",
+    "StructureTable",
+    "TracerDiffusivity",
+    "Validity",
+    "first_problem",
+]

@@ -1,0 +1,40 @@
+"""Interface and strain energies between the empty and the full host."""
+
+from typing import Annotated
+
+from scalebridge.contracts.base import Array, Contract
+from scalebridge.foundation.units import Axes, Unit
+
+
+class InterfaceEnergies(Contract):
+    """Convention: F = ∫ [f(θ) + ½ κ |∇θ|² + coherency] dV with the site fraction θ.
+
+    ``direction`` runs over the interface normals; the composition difference of the slabs is
+    ``theta_high − theta_low``.
+    """
+
+    normals: Annotated[Array, Unit("1"), Axes("direction", "xyz")]
+    """Unit normals, Cartesian of the sampling cell."""
+    slab_cells: Annotated[Array, Unit("1"), Axes("direction", "slab")]
+    """Cells per phase in each slab."""
+    slab_energy: Annotated[Array, Unit("J.m-2"), Axes("member", "direction", "slab")]
+    """(E_slab − N(e_1 + e_2))/A, whose intercept is 2γ and slope the coherency energy per cell."""
+    interface_energy: Annotated[Array, Unit("J.m-2"), Axes("member", "direction")]
+    """γ."""
+    coherency_energy_density: Annotated[Array, Unit("J.m-3"), Axes("member", "direction")]
+    """From the slope of the slab energies."""
+    gradient_energy: Annotated[Array, Unit("J.m-1"), Axes("member", "direction")]
+    """κ along each normal; 0 where the slab has no stable interface."""
+    x: Annotated[Array, Unit("1"), Axes("x")]
+    eigenstrain: Annotated[Array, Unit("1"), Axes("member", "x", "row", "column")]
+    """ε⁰(x) against the empty host, symmetric."""
+    stiffness: Annotated[Array, Unit("Pa"), Axes("member", "end", "voigt_row", "voigt_column")]
+    """C at θ_low and θ_high, Voigt order xx yy zz yz xz xy, relaxed ions."""
+    theta_low: Annotated[float, Unit("1")]
+    theta_high: Annotated[float, Unit("1")]
+    coherency_modulus: Annotated[Array, Unit("Pa"), Axes("member", "direction")]
+    """B(n) of ½ B(n) (Δθ)², Khachaturyan, from the mean stiffness and the total eigenstrain."""
+    stretches: Annotated[Array, Unit("1"), Axes("member", "principal")]
+    """λ_i of the transformation stretch U, ascending; compatible if λ_2 = 1 and det U = 1."""
+    cofactor_residual: Annotated[Array, Unit("1"), Axes("member")]
+    """|λ_2 − 1|."""

@@ -1,0 +1,97 @@
+"""What reference labels and trained potentials leave behind."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from scalebridge.contracts.base import Array, Contract, Record
+from scalebridge.foundation.units import Axes, Unit
+
+
+class FileReference(Record):
+    """A file beside the contract's JSON."""
+
+    name: str
+    sha256: str
+
+
+class FitWeights(Record):
+    """Weights of the loss (science: w_E ΔE²/N + w_F Σ|ΔF|² + w_S Σ(VΔσ)²/N, in eV and Å)."""
+
+    energy: Annotated[float, Unit("1"), Field(ge=0)] = 1.0
+    force: Annotated[float, Unit("1"), Field(ge=0)] = 0.01
+    stress: Annotated[float, Unit("1"), Field(ge=0)] = 0.001
+
+
+class Dataset(Contract):
+    """Labelled structures."""
+
+    training: FileReference
+    """extxyz with energies [eV], forces [eV/Å] and stresses [eV/Å³]."""
+    training_size: int
+    held_out: FileReference
+    held_out_size: int
+    species: tuple[str, ...]
+    level_of_theory: str
+    """The calculator as named in the recipe, with its arguments."""
+    calculator_hash: str
+    failed: int
+    """Structures set aside because their calculation failed twice."""
+
+
+class ErrorSummary(Record):
+    """Root mean square and mean absolute errors on structures that no fit saw."""
+
+    energy_rmse: Annotated[float, Unit("J")]
+    """Per atom."""
+    energy_mae: Annotated[float, Unit("J")]
+    """Per atom."""
+    force_rmse: Annotated[float, Unit("J.m-1")]
+    """Per component."""
+    force_mae: Annotated[float, Unit("J.m-1")]
+    """Per component."""
+    stress_rmse: Annotated[float, Unit("Pa")]
+    structures: int
+
+
+class LearningStep(Record):
+    """One round of active learning."""
+
+    round: int
+    training_size: int
+    largest_grade: Annotated[float, Unit("1")]
+    """Largest extrapolation grade met by a walker in the round that followed."""
+    broken_walkers: int
+    errors: ErrorSummary
+    """On the held-out structures."""
+
+
+class PotentialCard(Contract):
+    """A committee of moment tensor potentials."""
+
+    members: Annotated[tuple[FileReference, ...], Field(min_length=2)]
+    """Member 0 is the best estimate; the others are the committee."""
+    species: tuple[str, ...]
+    level: int
+    cutoff: Annotated[float, Unit("m")]
+    min_distance: Annotated[float, Unit("m")]
+    """Shortest pair distance of the training data; configurations below are refused."""
+    condition_number: Annotated[float, Unit("1")]
+    """Of the regularised linear problem of member 0."""
+    selection: FileReference
+    """Labelled structures the extrapolation grade refers to (the active set)."""
+    errors: tuple[ErrorSummary, ...]
+    """One per member."""
+    learning: tuple[LearningStep, ...]
+    converged: bool
+    """True if no walker passed the break grade for one full round."""
+    committee_coverage: Annotated[float, Unit("1")]
+    """Fraction of held-out energy errors inside the committee's 90 % band."""
+    parity_reference_energy: Annotated[Array, Unit("J"), Axes("held_out")]
+    """Per atom."""
+    parity_predicted_energy: Annotated[Array, Unit("J"), Axes("member", "held_out")]
+    """Per atom."""
+    parity_reference_force: Annotated[Array, Unit("J.m-1"), Axes("force")]
+    """A random sample of force components."""
+    parity_predicted_force: Annotated[Array, Unit("J.m-1"), Axes("force")]
+    """The same components by member 0."""
