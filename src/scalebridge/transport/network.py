@@ -1,0 +1,235 @@
+"""Hops between neighbouring sites of a host, their symmetry classes and the walker they make."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import spglib
+from ase import Atoms
+from numpy.typing import NDArray
+
+from scalebridge.foundation import InputError, constants
+from scalebridge.transport.chain import JumpChain, solve_diffusivity
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class HopNetwork:
+    """All directed hops between sites on a periodic lattice.
+
+    Attributes
+    ----------
+    cell
+        (3, 3) cell vectors as rows [Å].
+    sites
+        (n, 3) scaled coordinates.
+    start, end
+        (m,) site before and after each hop.
+    images
+        (m, 3) cell of the end site relative to that of the start site.
+    classes
+        (m,) symmetry class of each hop; a hop and its reverse share one class.
+    orbits
+        (n,) symmetry class of each site.
+    """
+
+    cell: FloatArray
+    sites: FloatArray
+    start: IntArray
+    end: IntArray
+    images: IntArray
+    classes: IntArray
+    orbits: IntArray
+
+    @property
+    def vectors(self) -> FloatArray:
+        """Displacement of each hop (m, 3) [Å]."""
+        scaled = self.sites[self.end] + self.images - self.sites[self.start]
+        return np.asarray(scaled @ self.cell)
+
+    @property
+    def representatives(self) -> tuple[int, ...]:
+        """One hop of each class, in the order of the class numbers."""
+        return tuple(int(np.argmax(self.classes == c)) for c in range(int(self.classes.max()) + 1))
+
+
+def find_hops(
+    framework: Atoms, sites: FloatArray, *, cutoff_factor: float = 1.2, tolerance: float = 0.05
+) -> HopNetwork:
+    """Find the hops between sites no further apart than ``cutoff_factor`` × the nearest distance.
+
+    Parameters
+    ----------
+    framework
+        The host without mobile ions; its space group decides which hops are equivalent.
+    sites
+        (n, 3) scaled coordinates of the ion sites.
+    cutoff_factor
+        Longest hop over the shortest distance between two sites.
+    tolerance
+        Symmetry tolerance [Å].
+
+    Raises
+    ------
+    InputError
+        If two sites coincide, or the hops do not lead out of the cell in any direction.
+    """
+    cell = np.asarray(framework.cell, dtype=float)
+    sites = np.asarray(sites, dtype=float)
+    vectors, pairs = _all_pairs(cell, sites, cutoff_factor)
+    lengths = np.linalg.norm(vectors, axis=1)
+    shortest = float(lengths.min())
+    if shortest < 0.3:
+        raise InputError(
+            f"two sites are {shortest:.3f} Å apart; sites must be more than 0.3 Å apart, list each one once"
+        )
+    pairs = pairs[lengths <= cutoff_factor * shortest + 1e-6]
+    order = np.lexsort(pairs.T[::-1])
+    pairs = pairs[order]
+    classes, orbits = _classes(framework, sites, pairs, tolerance)
+    return HopNetwork(cell, sites, pairs[:, 0], pairs[:, 1], pairs[:, 2:], classes, orbits)
+
+
+def _all_pairs(cell: FloatArray, sites: FloatArray, factor: float) -> tuple[FloatArray, IntArray]:
+    """Return all pairs (i, j, image) up to ``factor`` × an upper bound of the nearest distance."""
+    heights = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    reach = factor * min(float(np.linalg.norm(cell, axis=1).min()), _shortest_inside(cell, sites))
+    spread = np.ptp(sites, axis=0)
+    counts = np.ceil(reach / heights + spread).astype(int)
+    images = np.array(list(itertools.product(*(range(-n, n + 1) for n in counts))))
+    n = len(sites)
+    scaled = sites[None, :, None] + images[None, None] - sites[:, None, None]
+    vectors = scaled @ cell
+    lengths = np.linalg.norm(vectors, axis=-1)
+    zero = np.flatnonzero(np.all(images == 0, axis=1))[0]
+    lengths[np.arange(n), np.arange(n), zero] = np.inf
+    chosen = np.argwhere(lengths <= reach + 1e-6)
+    pairs = np.column_stack([chosen[:, 0], chosen[:, 1], images[chosen[:, 2]]])
+    return vectors[chosen[:, 0], chosen[:, 1], chosen[:, 2]], pairs.astype(np.int64)
+
+
+def _shortest_inside(cell: FloatArray, sites: FloatArray) -> float:
+    if len(sites) < 2:
+        return np.inf
+    difference = sites[:, None] - sites[None]
+    difference = difference - np.round(difference)
+    lengths = np.linalg.norm(difference @ cell, axis=-1)
+    return float(lengths[~np.eye(len(sites), dtype=bool)].min())
+
+
+def _classes(
+    framework: Atoms, sites: FloatArray, pairs: IntArray, tolerance: float
+) -> tuple[IntArray, IntArray]:
+    """Return the classes of hops and of sites under the space group of framework and sites.
+
+    A hop and its reverse share one class.
+    """
+    cell = np.asarray(framework.cell, dtype=float)
+    positions = np.vstack([framework.get_scaled_positions(wrap=False), sites])
+    numbers = [*framework.numbers.tolist(), *([1000] * len(sites))]
+    symmetry = spglib.get_symmetry((cell, positions, numbers), symprec=tolerance)
+    rotations = [np.eye(3)] if symmetry is None else symmetry["rotations"]
+    translations = [np.zeros(3)] if symmetry is None else symmetry["translations"]
+    index = {tuple(pair): k for k, pair in enumerate(pairs.tolist())}
+    hops, orbits = list(range(len(pairs))), list(range(len(sites)))
+    for k, (i, j, *image) in enumerate(pairs.tolist()):
+        _join(hops, k, index[(j, i, *(-component for component in image))])
+    for rotation, translation in zip(rotations, translations, strict=True):
+        target, offset = _match(sites @ rotation.T + translation, sites, cell)
+        for site, other_site in enumerate(target.tolist()):
+            _join(orbits, site, other_site)
+        ends = pairs[:, 2:] @ rotation.T + offset[pairs[:, 1]] - offset[pairs[:, 0]]
+        keys = np.column_stack([target[pairs[:, 0]], target[pairs[:, 1]], np.rint(ends)]).astype(int)
+        for k, key in enumerate(keys.tolist()):
+            other = index.get(tuple(key))
+            if other is not None:
+                _join(hops, k, other)
+    return _labels(hops), _labels(orbits)
+
+
+def _labels(parent: list[int]) -> IntArray:
+    roots = np.array([_root(parent, k) for k in range(len(parent))])
+    _, labels = np.unique(roots, return_inverse=True)
+    return np.asarray(labels, dtype=np.int64)
+
+
+def _match(mapped: FloatArray, sites: FloatArray, cell: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Return for each mapped site the nearest site and the whole cells between them."""
+    difference = mapped[:, None] - sites[None]
+    shift = np.round(difference)
+    distance = np.linalg.norm((difference - shift) @ cell, axis=-1)
+    nearest = distance.argmin(axis=1)
+    return nearest, shift[np.arange(len(sites)), nearest]
+
+
+def _root(parent: list[int], k: int) -> int:
+    while parent[k] != k:
+        parent[k] = parent[parent[k]]
+        k = parent[k]
+    return k
+
+
+def _join(parent: list[int], a: int, b: int) -> None:
+    low, high = sorted((_root(parent, a), _root(parent, b)))
+    parent[high] = low
+
+
+@dataclass(frozen=True)
+class HopEnergies:
+    """Energies of one class of hops, for the hop that represents it.
+
+    Attributes
+    ----------
+    start_energy, end_energy, saddle_energy
+        [eV], on one scale for the whole network.
+    attempt_frequency
+        ν of the representative hop [1/fs].
+    """
+
+    start_energy: float
+    end_energy: float
+    saddle_energy: float
+    attempt_frequency: float
+
+
+def walker_chain(
+    network: HopNetwork, energies: tuple[HopEnergies, ...], temperature: float
+) -> JumpChain:
+    """Return the single walker's jumps at ``temperature`` [K], in Å and 1/fs.
+
+    Rates are ν exp(−(E_saddle − E_start)/kT) with the same prefactor and saddle in both directions, so that
+    the site populations exp(−E/kT) are stationary. Site energies are the mean over the classes that
+    touch a site.
+    """
+    site_energy = site_energies(network, energies)
+    beta = 1 / (constants.BOLTZMANN_EV * temperature)
+    # A saddle is kept relative to the mean of its hop's ends, so that site averages keep detailed balance.
+    above_mean = np.array([e.saddle_energy - 0.5 * (e.start_energy + e.end_energy) for e in energies])
+    saddle = above_mean[network.classes] + 0.5 * (site_energy[network.start] + site_energy[network.end])
+    frequency = np.array([e.attempt_frequency for e in energies])[network.classes]
+    rates = frequency * np.exp(-beta * (saddle - site_energy[network.start]))
+    weights = np.exp(-beta * (site_energy - site_energy.min()))
+    return JumpChain(weights, network.start, network.end, rates, network.vectors)
+
+
+def site_energies(network: HopNetwork, energies: tuple[HopEnergies, ...]) -> FloatArray:
+    """Return the energy of each site (n,) [eV]: mean over the ends of the hops that represent its class."""
+    orbit = network.orbits
+    total, count = np.zeros(orbit.max() + 1), np.zeros(orbit.max() + 1)
+    for hop, energy in zip(network.representatives, energies, strict=True):
+        for site, value in (
+            (network.start[hop], energy.start_energy),
+            (network.end[hop], energy.end_energy),
+        ):
+            total[orbit[site]] += value
+            count[orbit[site]] += 1
+    return np.asarray((total / np.maximum(count, 1))[orbit])
+
+
+def solve_walker_diffusivity(
+    network: HopNetwork, energies: tuple[HopEnergies, ...], temperature: float
+) -> FloatArray:
+    """Return the diffusion tensor (3, 3) of a single walker [Å²/fs]."""
+    return solve_diffusivity(walker_chain(network, energies, temperature))
