@@ -1,0 +1,92 @@
+"""The ladder: the stages of a run from the host to the electrode, in order.
+
+What a stage computes is in ``pipeline/stages/<name>.py`` (``compute(context)``), imported when it is needed.
+"""
+
+import importlib
+from collections.abc import Callable
+from typing import Final
+
+from scalebridge.pipeline.stage import Stage, StageContext
+
+
+def _compute(module: str) -> Callable[[StageContext], None]:
+    def compute(context: StageContext) -> None:
+        importlib.import_module(f"scalebridge.pipeline.stages.{module}").compute(context)
+
+    return compute
+
+
+LADDER: Final[tuple[Stage, ...]] = (
+    Stage(
+        "host",
+        _compute("host"),
+        sections=("host",),
+        title="read the host's structures and sites",
+        weight=1,
+    ),
+    Stage(
+        "labels",
+        _compute("labels"),
+        parents=("host",),
+        sections=("oracle", "labels", "seed"),
+        title="label the first training set",
+        weight=60,
+    ),
+    Stage(
+        "learning",
+        _compute("learning"),
+        parents=("host", "labels"),
+        sections=("oracle", "learning", "potential", "seed"),
+        title="explore all ion contents, label what is new, refit",
+        weight=250,
+    ),
+    Stage(
+        "potential",
+        _compute("potential"),
+        parents=("host", "learning"),
+        sections=("potential", "seed"),
+        title="fit the committee",
+        weight=120,
+    ),
+    Stage(
+        "thermodynamics",
+        _compute("thermodynamics"),
+        parents=("host", "potential"),
+        sections=("thermodynamics", "seed"),
+        title="free energies, voltage and volumes against x",
+        weight=150,
+    ),
+    Stage(
+        "transport",
+        _compute("transport"),
+        parents=("host", "potential", "thermodynamics"),
+        sections=("transport", "seed"),
+        title="diffusivities against x and temperature",
+        weight=80,
+    ),
+    Stage(
+        "interfaces",
+        _compute("interfaces"),
+        parents=("host", "potential", "thermodynamics"),
+        sections=("interfaces", "seed"),
+        title="eigenstrain, stiffness and interface energies",
+        weight=60,
+    ),
+    Stage(
+        "card",
+        _compute("card"),
+        parents=("host", "potential", "thermodynamics", "transport", "interfaces"),
+        title="gather the material card",
+        weight=1,
+    ),
+    Stage(
+        "electrode",
+        _compute("electrode"),
+        parents=("card",),
+        sections=("electrode",),
+        title="discharge the porous electrode at every rate",
+        weight=80,
+    ),
+)
+"""Weights are the seconds of the quick profile on two cores."""

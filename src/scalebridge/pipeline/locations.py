@@ -1,0 +1,88 @@
+"""Where a host folder, a recipe and a design file lie: bundled by name, or by path."""
+
+from pathlib import Path
+from typing import Final
+
+from scalebridge.foundation import InputError, hash_file, hash_json
+
+RECIPE_FILE: Final = "recipe.toml"
+DESIGN_FILE: Final = "design.toml"
+_NOT_HOST_DATA: Final = (RECIPE_FILE, DESIGN_FILE)
+_MATERIALS: Final = Path(__file__).resolve().parent.parent / "materials"
+
+
+def bundled_hosts() -> tuple[str, ...]:
+    """Return the names of the hosts that come with scalebridge."""
+    return tuple(sorted(path.parent.name for path in _MATERIALS.glob(f"*/{RECIPE_FILE}")))
+
+
+def host_folder(name: str) -> Path:
+    """Return the folder of a bundled host or the given path.
+
+    Raises
+    ------
+    InputError
+        If ``name`` is neither a bundled host nor a folder.
+    """
+    if name in bundled_hosts():
+        return _MATERIALS / name
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return path
+    raise InputError(
+        f"host '{name}': neither a bundled host ({', '.join(bundled_hosts())}) nor a folder; "
+        "give one of these names or the path of a host folder"
+    )
+
+
+def recipe_path(recipe: str) -> Path:
+    """Return the file of a recipe given by path, by its folder, or by the name of a bundled host.
+
+    Raises
+    ------
+    InputError
+        If there is no such recipe.
+    """
+    path = Path(recipe).expanduser()
+    if path.is_file():
+        return path
+    if (path / RECIPE_FILE).is_file():
+        return path / RECIPE_FILE
+    if recipe in bundled_hosts():
+        return _MATERIALS / recipe / RECIPE_FILE
+    raise InputError(
+        f"recipe '{recipe}': no such file and no bundled recipe ({', '.join(bundled_hosts())}); "
+        "'scalebridge init DIR --host mnhcf' writes one to start from"
+    )
+
+
+def design_path(design: str, host: str) -> Path:
+    """Return the file of an electrode design: the host's own for ``bundled``, else the given path.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    """
+    path = host_folder(host) / DESIGN_FILE if design == "bundled" else Path(design).expanduser()
+    if path.is_file():
+        return path
+    raise InputError(
+        f"electrode design '{design}': no file {path}; give the path of a design file, "
+        f"or 'bundled' for the {DESIGN_FILE} in the host's folder"
+    )
+
+
+def folder_hash(folder: Path) -> str:
+    """Return a hash of a host folder's data (its recipe and design, hidden files and code left out)."""
+    files = {
+        str(path.relative_to(folder)): hash_file(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and _is_data(path.relative_to(folder))
+    }
+    return hash_json(files)
+
+
+def _is_data(path: Path) -> bool:
+    hidden = any(part.startswith((".", "__")) for part in path.parts)
+    return not hidden and path.name not in _NOT_HOST_DATA and path.suffix != ".py"

@@ -1,0 +1,186 @@
+"""The recipe: everything that decides a run's numbers, read from TOML, profiles merged, content hashed."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from scalebridge.foundation import InputError, hash_file, hash_json
+from scalebridge.pipeline.locations import bundled_hosts, design_path, folder_hash, host_folder
+from scalebridge.pipeline.recipe_errors import describe_problem
+from scalebridge.pipeline.sections import (
+    ElectrodeSection,
+    HostSection,
+    InterfacesSection,
+    LabelsSection,
+    LearningSection,
+    Located,
+    OracleSection,
+    PotentialSection,
+    Section,
+    ThermodynamicsSection,
+    TransportSection,
+    WithoutEffect,
+)
+from scalebridge.pipeline.toml_writer import dump_toml
+
+Content = dict[str, Any]
+
+
+class Recipe(Section):
+    """A resolved recipe: one profile merged in, paths absolute."""
+
+    host: HostSection
+    oracle: OracleSection
+    labels: LabelsSection
+    learning: LearningSection
+    potential: PotentialSection
+    thermodynamics: ThermodynamicsSection
+    transport: TransportSection
+    interfaces: InterfacesSection = InterfacesSection()
+    electrode: ElectrodeSection = ElectrodeSection()
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of every random stream of the run."""
+    profile: Annotated[str, WithoutEffect()] = "quick"
+    """Name of the profile that was merged in."""
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the resolved content, files it points to included."""
+        return hash_json(_hashable(self, self.host.name))
+
+    def part(self, names: tuple[str, ...]) -> Content:
+        """Return the hashable content of the named sections (or of ``seed``): what a stage depends on."""
+        content = _hashable(self, self.host.name)
+        return {name: content[name] for name in names}
+
+    def view(self, names: tuple[str, ...]) -> "Recipe":
+        """Return a copy in which only the named sections can be read; any other raises AttributeError."""
+        view = self.model_copy()
+        for name in set(type(self).model_fields) - {*names, "profile"}:
+            del view.__dict__[name]
+        return view
+
+    def save(self, path: Path) -> Path:
+        """Write the resolved recipe as TOML; loading it again gives the same hash."""
+        content = self.model_dump(mode="json")
+        scalars = {"profile": content.pop("profile"), "seed": content.pop("seed")}
+        text = dump_toml(scalars | content) + f"\n[profiles.{self.profile}]\n"
+        temporary = path.with_suffix(path.suffix + ".part")
+        temporary.write_text("# The recipe of this run, profile merged in.\n" + text)
+        temporary.replace(path)
+        return path
+
+
+def load_recipe(path: Path, *, profile: str | None = None, seed: int | None = None) -> Recipe:
+    """Read a recipe, merge one profile over it and check it; the other profiles are checked as well.
+
+    Parameters
+    ----------
+    path
+        The TOML file.
+    profile, seed
+        Replace the recipe's own.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or breaks a rule: one line with file, key, value, rule and way out.
+    """
+    content = _read(path)
+    profiles = content.pop("profiles", {})
+    wanted = profile or content.get("profile", "quick")
+    if wanted not in profiles and (profiles or profile is not None):
+        raise InputError(
+            f"{path}: profile = '{wanted}': the recipe has no such profile; "
+            f"choose one of {', '.join(profiles) or '(none)'} or add a section [profiles.{wanted}]"
+        )
+    changes = {"profile": wanted} | ({} if seed is None else {"seed": seed})
+    for name, override in profiles.items():
+        _resolve(path, content, override, {"profile": name})
+    return _resolve(path, content, profiles.get(wanted, {}), changes)
+
+
+def _read(path: Path) -> Content:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; 'scalebridge init DIR' writes a recipe to edit") from None
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); give a recipe file you may read"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid TOML: {error}; correct the file there") from None
+
+
+def _resolve(path: Path, content: Content, override: Content, changes: Content) -> Recipe:
+    if not isinstance(override, Mapping):
+        raise InputError(f"{path}: a profile is a table, not {override!r}; write [profiles.quick.learning]")
+    merged = _merge(_merge(content, override), changes)
+    try:
+        recipe = Recipe.model_validate(_tuples(merged))
+    except ValidationError as error:
+        profile = changes["profile"]
+        raise InputError(
+            f"{path}: {describe_problem(error, Recipe, override=override, profile=profile)}"
+        ) from None
+    return _locate(recipe, path)
+
+
+def _merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> Content:
+    """Merge deeply: tables key by key, anything else replaced."""
+    merged = dict(base)
+    for key, value in override.items():
+        old = merged.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merge(old, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _tuples(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _tuples(item) for key, item in value.items()}
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def _locate(recipe: Recipe, path: Path) -> Recipe:
+    """Make paths absolute (relative ones start at the recipe's folder) and check that they exist."""
+    host, design = recipe.host.name, recipe.electrode.design
+    if host not in bundled_hosts():
+        host = str((path.parent / Path(host).expanduser()).resolve())
+    if design != "bundled":
+        design = str((path.parent / Path(design).expanduser()).resolve())
+    try:
+        host_folder(host)
+        design_path(design, host)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return recipe.model_copy(
+        update={
+            "host": recipe.host.model_copy(update={"name": host}),
+            "electrode": recipe.electrode.model_copy(update={"design": design}),
+        }
+    )
+
+
+def _hashable(section: BaseModel, host: str) -> Content:
+    """Return what decides numbers: settings without effect left out, locations replaced by their content."""
+    content: Content = {}
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if any(isinstance(mark, WithoutEffect) for mark in field.metadata):
+            continue
+        if isinstance(value, BaseModel):
+            content[name] = _hashable(value, host)
+        elif kinds := [mark.kind for mark in field.metadata if isinstance(mark, Located)]:
+            is_host = kinds[0] == "host"
+            content[name] = (
+                folder_hash(host_folder(value)) if is_host else hash_file(design_path(value, host))
+            )
+        else:
+            content[name] = value
+    return content

@@ -1,0 +1,90 @@
+"""Checks of a recipe that need the host: compositions, species, the potential's range against the cells."""
+
+from typing import Final
+
+import numpy as np
+from ase.data import atomic_numbers
+from ase.formula import Formula
+
+from scalebridge.contracts import Host, HostPhase, Structure
+from scalebridge.foundation import InputError, constants
+from scalebridge.pipeline.sections import LabelsSection, LearningSection, Repeat, TransportSection
+
+IMAGE_LIMIT: Final = 2
+"""The cutoff may reach this many half cells: one whole cell, its nearest images and no others."""
+
+
+def check_compositions(host: Host, **sections: LabelsSection | LearningSection | TransportSection) -> None:
+    """Check that every x of the named sections lies within the host's sites.
+
+    Raises
+    ------
+    InputError
+        If one does not.
+    """
+    for name, section in sections.items():
+        for x in section.compositions:
+            if not 0 <= x <= host.sites_per_formula_unit:
+                raise InputError(
+                    f"{name}.compositions: x = {x:g} is outside 0 … {host.sites_per_formula_unit}, the sites "
+                    f"per formula unit of {host.name}; choose x within"
+                )
+
+
+def check_species(host: Host) -> None:
+    """Check that every phase of the host holds the elements of its formula, and only these.
+
+    Raises
+    ------
+    InputError
+        If a phase has another element or lacks one, or an element does not exist.
+    """
+    for symbol in host.ion, *Formula(host.formula).count():
+        if symbol not in atomic_numbers:
+            raise InputError(f"host {host.name}: '{symbol}' is no element; correct ion or formula")
+    expected = Formula(host.formula).count()
+    for phase in host.phases:
+        symbols = phase.framework.symbols
+        found = {symbol: symbols.count(symbol) / phase.formula_units for symbol in set(symbols)}
+        if found != expected:
+            raise InputError(
+                f"host {host.name}, phase '{phase.name}': the framework holds {_formula(found)} per formula "
+                f"unit, but the formula is {_formula(expected)}; correct the structure file, formula_units "
+                f"or the formula (the mobile ion {host.ion} belongs in the sites)"
+            )
+
+
+def check_cutoff(host: Host, cutoff: float, **repeats: Repeat) -> None:
+    """Check the potential's range [Å] against the cells of the named sections, for every phase.
+
+    Raises
+    ------
+    InputError
+        If a cell is too small.
+    """
+    for name, repeat in repeats.items():
+        for phase in host.phases:
+            heights = cell_heights(phase.framework) * np.array(repeat)
+            if cutoff > IMAGE_LIMIT * heights.min() / 2:
+                raise InputError(_cutoff_message(name, phase, repeat, cutoff))
+
+
+def cell_heights(structure: Structure) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return the distances between opposite faces of the cell [Å], shape (3,)."""
+    cell = structure.cell / constants.ANGSTROM
+    return np.asarray(1 / np.linalg.norm(np.linalg.inv(cell), axis=0))
+
+
+def _cutoff_message(name: str, phase: HostPhase, repeat: Repeat, cutoff: float) -> str:
+    heights = cell_heights(phase.framework)
+    half = (heights * np.array(repeat)).min() / 2
+    enough = "×".join(str(int(np.ceil(2 * cutoff / IMAGE_LIMIT / height))) for height in heights)
+    return (
+        f"potential.cutoff {cutoff:.1f} Å exceeds half the shortest cell height {half:.1f} Å of phase "
+        f"'{phase.name}' in {name}.repeat times the image limit {IMAGE_LIMIT}; use {name}.repeat of at least "
+        f"{enough} or a cutoff below {half * IMAGE_LIMIT:.1f} Å"
+    )
+
+
+def _formula(counts: dict[str, int] | dict[str, float]) -> str:
+    return "".join(f"{symbol}{counts[symbol]:g}" for symbol in sorted(counts))

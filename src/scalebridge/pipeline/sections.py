@@ -1,0 +1,195 @@
+"""The recipe's sections: one frozen model each. A new setting is a field, its default and its docstring.
+
+Lengths in Å, energies in eV, temperatures in K, times in fs or ps as the key says: these are settings of the
+atomistic rooms. ``x`` counts ions per formula unit.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+@dataclass(frozen=True)
+class Located:
+    """Marks a text that is a bundled name or a path; the recipe's hash takes the content found there."""
+
+    kind: str
+    """``host`` (a folder) or ``design`` (a file)."""
+
+
+@dataclass(frozen=True)
+class WithoutEffect:
+    """Marks a setting that changes how a run is done, never its numbers: it is left out of hashes."""
+
+
+Repeat = tuple[
+    Annotated[int, Field(ge=1, le=20)], Annotated[int, Field(ge=1, le=20)], Annotated[int, Field(ge=1, le=20)]
+]
+Temperature = Annotated[float, Field(gt=0, le=5000)]
+Temperatures = Annotated[tuple[Temperature, ...], Field(min_length=1)]
+Composition = Annotated[float, Field(ge=0)]
+Compositions = Annotated[tuple[Composition, ...], Field(min_length=1)]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Section(BaseModel):
+    """A part of the recipe: strict, frozen, unknown keys refused."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        use_attribute_docstrings=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+        allow_inf_nan=False,
+    )
+
+
+class HostSection(Section):
+    """What is charged and discharged."""
+
+    name: Annotated[str, Located("host")]
+    """A bundled host (mnhcf, lfp) or the path of a host folder."""
+
+
+class OracleSection(Section):
+    """The reference calculator and the store of its labels."""
+
+    calculator: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+    """An ASE calculator as ``module:Class``."""
+    arguments: dict[str, Any] = {}
+    """Keyword arguments of the calculator."""
+    store: Annotated[str, WithoutEffect()] = "labels.db"
+    """Label store: an SQLite file in the run folder, an absolute path, or ``postgresql://…``."""
+    max_failed_fraction: Fraction = 0.1
+    """The labels stage fails when more than this fraction of calculations failed twice."""
+    workers: Annotated[Count, WithoutEffect()] = 1
+    """Calculations at a time."""
+
+
+class LabelsSection(Section):
+    """The first training set: what the potential sees before it explores on its own."""
+
+    compositions: Compositions
+    """x of the structures."""
+    structures_per_composition: Count = 8
+    """Random arrangements of the ions at each composition."""
+    repeat: Repeat = (1, 1, 1)
+    """Repeats of the host's cell in labelled structures."""
+    displacement: Positive = 0.08
+    """Standard deviation of random displacements [Å]."""
+    strain: Fraction = 0.03
+    """Largest random strain of the cell."""
+    held_out_fraction: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
+    """Fraction of structures that no fit sees."""
+
+
+class LearningSection(Section):
+    """Active learning: sampling proposes structures, the calculator labels them, the fit is repeated."""
+
+    temperatures: Temperatures
+    """Temperatures of the walkers [K]."""
+    compositions: Compositions
+    """x at which walkers start; together they cover the range to be used."""
+    repeat: Repeat = (1, 1, 1)
+    """Repeats of the host's cell that walkers move in; what they find is labelled at this size."""
+    save_grade: Annotated[float, Field(alias="save", gt=1)] = 2.1
+    """Extrapolation grade above which a configuration is queued for labelling."""
+    break_grade: Annotated[float, Field(alias="break", gt=1)] = 10.0
+    """Extrapolation grade above which a walker stops."""
+    rounds: Count = 6
+    """Largest number of rounds."""
+    walkers: Count = 4
+    """Walkers per round."""
+    steps: Count = 200
+    """Monte Carlo steps (each a burst of dynamics or an exchange of an ion) per walker and round."""
+    timestep_fs: Positive = 1.0
+    """Time step of the bursts [fs]."""
+    label_budget: Count = 200
+    """Labels bought by active learning, at most."""
+
+
+class PotentialSection(Section):
+    """Moment tensor potentials: one best estimate and a committee."""
+
+    level: Annotated[int, Field(ge=2, le=24, multiple_of=2)] = 12
+    """Level of the basis (even)."""
+    cutoff: Positive = 5.0
+    """Range of the neighbourhood [Å]."""
+    members: Annotated[int, Field(ge=4)] = 4
+    """Committee members beside the best estimate; fewer than 4 give no spread."""
+    energy_weight: Positive = 1.0
+    """Weight of energies in the loss."""
+    force_weight: Positive = 0.01
+    """Weight of forces in the loss."""
+    stress_weight: Annotated[float, Field(ge=0)] = 0.001
+    """Weight of stresses in the loss."""
+    iterations: Count = 60
+    """Largest number of iterations of the final fits."""
+    refit_iterations: Count = 20
+    """Largest number of iterations of a refit during active learning."""
+
+
+class ThermodynamicsSection(Section):
+    """Free energies against x: volume, voltage, phases."""
+
+    temperatures: Temperatures
+    """Temperatures of the isotherms [K]."""
+    repeat: Repeat = (1, 1, 1)
+    """Repeats of the host's cell; small enough not to separate into phases inside."""
+    equilibration: Count = 50
+    """Steps dropped at the start of each rung."""
+    steps: Count = 200
+    """Steps sampled on each rung."""
+    timestep_fs: Positive = 1.0
+    """Time step of the dynamics between trial exchanges [fs]."""
+    fit_order: Annotated[int, Field(ge=1, le=12)] = 4
+    """Terms of the Redlich–Kister series."""
+
+
+class TransportSection(Section):
+    """Diffusivities against x and temperature."""
+
+    temperatures: Annotated[tuple[Temperature, ...], Field(min_length=3)]
+    """Temperatures of the dynamics [K]; three at least, for an Arrhenius line."""
+    compositions: Compositions
+    """x at which ions are followed."""
+    repeat: Repeat = (2, 2, 2)
+    """Repeats of the host's cell."""
+    picoseconds: Positive = 10.0
+    """Length of each trajectory [ps]."""
+    timestep_fs: Positive = 1.0
+    """Time step [fs]."""
+    images: Annotated[int, Field(ge=3)] = 5
+    """Moving images of a nudged elastic band, where ions do not hop in the dynamics."""
+
+
+class InterfacesSection(Section):
+    """Two-phase slabs, eigenstrain and stiffness."""
+
+    normals: Annotated[tuple[tuple[int, int, int], ...], Field(min_length=1)] = (
+        (1, 0, 0),
+        (0, 1, 0),
+        (0, 0, 1),
+    )
+    """Interface normals as Miller indices of the host's cell."""
+    slab_cells: Annotated[tuple[Count, ...], Field(min_length=2)] = (1, 2, 3)
+    """Cells per phase in each slab; two lengths at least separate interface from coherency energy."""
+    max_force: Positive = 0.03
+    """Relaxations end below this force [eV/Å]."""
+
+
+class ElectrodeSection(Section):
+    """The porous electrode and its protocols."""
+
+    design: Annotated[str, Located("design")] = "bundled"
+    """``bundled`` (``design.toml`` in the host's folder) or the path of a design file."""
+    c_rates: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.1, 0.5, 1.0, 2.0, 5.0)
+    """Discharge rates: 1 fills the theoretical capacity in an hour."""
+    shells: Annotated[int, Field(ge=5)] = 30
+    """Finite volumes along a particle's radius or half thickness."""
