@@ -1,1 +1,21 @@
-"""oracle."""
+"""Reference calculators behind ASE's ``Calculator``, labelling with retries, and the label store."""
+
+from scalebridge.oracle.calculators import CalculatorSpec
+from scalebridge.oracle.evaluation import LabelLimits, Outcome
+from scalebridge.oracle.labelling import LabelBatch, LabelFailure, Labeller
+from scalebridge.oracle.relaxation import Relaxation, relax
+from scalebridge.oracle.store import LabelStore, StoredLabel, structure_key
+
+__all__ = [
+    "CalculatorSpec",
+    "LabelBatch",
+    "LabelFailure",
+    "LabelLimits",
+    "LabelStore",
+    "Labeller",
+    "Outcome",
+    "Relaxation",
+    "StoredLabel",
+    "relax",
+    "structure_key",
+]
