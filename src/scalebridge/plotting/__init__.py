@@ -1,1 +1,37 @@
-"""plotting."""
+"""Figures from contracts, one function each, as matplotlib ``Figure``: the only room with matplotlib."""
+
+from scalebridge.plotting.electrode import (
+    plot_boundary_position,
+    plot_discharge,
+    plot_phase_map,
+    plot_rate_capability,
+    rate_name,
+)
+from scalebridge.plotting.interfaces import plot_slab_energy
+from scalebridge.plotting.potential import plot_learning_curve, plot_parity
+from scalebridge.plotting.style import to_png, to_svg
+from scalebridge.plotting.thermodynamics import (
+    plot_free_energy,
+    plot_lattice_parameters,
+    plot_voltage,
+    plot_volume,
+)
+from scalebridge.plotting.transport import plot_arrhenius
+
+__all__ = [
+    "plot_arrhenius",
+    "plot_boundary_position",
+    "plot_discharge",
+    "plot_free_energy",
+    "plot_lattice_parameters",
+    "plot_learning_curve",
+    "plot_parity",
+    "plot_phase_map",
+    "plot_rate_capability",
+    "plot_slab_energy",
+    "plot_voltage",
+    "plot_volume",
+    "rate_name",
+    "to_png",
+    "to_svg",
+]

@@ -1,0 +1,117 @@
+"""Figures of the potential: parity with the reference, learning curve."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
+
+from scalebridge.contracts import LearningStep, PotentialCard
+from scalebridge.plotting.style import (
+    COLOURS,
+    EV,
+    EV_PER_ANGSTROM,
+    GREY,
+    MILLI_EV,
+    PAGE_WIDTH,
+    FloatArray,
+    new_figure,
+    panel_letters,
+    styled,
+)
+
+
+def _diagonal(axes: Axes, values: FloatArray) -> None:
+    ends = [float(values.min()), float(values.max())]
+    axes.plot(ends, ends, color=GREY, linewidth=0.7, zorder=0)
+
+
+@styled
+def plot_parity(card: PotentialCard) -> Figure:
+    """Plot predictions on held-out structures against the reference, and their differences below.
+
+    Energies per atom of all members (member 0 in front); force components of member 0.
+    """
+    figure, panels = new_figure(2, 2, width=PAGE_WIDTH, height=4.0, height_ratios=(2, 1), sharex="col")
+    reference = card.parity_reference_energy / EV
+    energies = card.parity_predicted_energy / EV
+    for predicted in energies[:0:-1]:
+        panels[0].plot(reference, predicted, ".", color=COLOURS[4], markersize=2.5, alpha=0.5)
+        panels[2].plot(
+            reference, 1e3 * (predicted - reference), ".", color=COLOURS[4], markersize=2.5, alpha=0.5
+        )
+    panels[0].plot([], [], ".", color=COLOURS[4], label=f"members 1–{len(energies) - 1}")
+    panels[0].plot(reference, energies[0], "o", color=COLOURS[0], markersize=3, label="member 0")
+    panels[2].plot(reference, 1e3 * (energies[0] - reference), "o", color=COLOURS[0], markersize=3)
+    panels[0].legend(loc="upper left")
+    panels[0].set_ylabel("predicted energy (eV/atom)")
+    panels[2].set(xlabel="reference energy (eV/atom)", ylabel="difference\n(meV/atom)")
+
+    reference_force = card.parity_reference_force / EV_PER_ANGSTROM
+    force = card.parity_predicted_force / EV_PER_ANGSTROM
+    points: dict[str, Any] = {
+        "color": COLOURS[0],
+        "markersize": 2,
+        "alpha": 0.3,
+        "rasterized": True,
+        "markeredgewidth": 0,
+    }
+    panels[1].plot(reference_force, force, "o", **points)
+    panels[3].plot(reference_force, force - reference_force, "o", **points)
+    panels[1].set_ylabel("predicted force (eV/Å)")
+    panels[3].set(xlabel="reference force component (eV/Å)", ylabel="difference\n(eV/Å)")
+    _diagonal(panels[0], reference)
+    _diagonal(panels[1], reference_force)
+    for panel in panels[2:]:
+        panel.axhline(0, color=GREY, linewidth=0.7, zorder=0)
+    error = card.errors[0]
+    panels[0].set_title(f"RMSE {error.energy_rmse / MILLI_EV:.2g} meV/atom", loc="right")
+    panels[1].set_title(f"RMSE {error.force_rmse / EV_PER_ANGSTROM:.2g} eV/Å", loc="right")
+    panel_letters(panels)
+    return figure
+
+
+@styled
+def plot_learning_curve(
+    learning: Sequence[LearningStep], *, break_grade: float | None = None, save_grade: float | None = None
+) -> Figure:
+    """Plot held-out errors and the largest extrapolation grade against the number of training structures.
+
+    ``break_grade`` and ``save_grade`` are the recipe's thresholds, drawn as lines.
+    """
+    figure, panels = new_figure(1, 3, width=PAGE_WIDTH, height=2.2)
+    size = np.array([step.training_size for step in learning], dtype=float)
+    energy = np.array([step.errors.energy_rmse for step in learning]) / MILLI_EV
+    force = np.array([step.errors.force_rmse for step in learning]) / EV_PER_ANGSTROM
+    grade = np.array([step.largest_grade for step in learning])
+    for panel, values, colour, label in zip(
+        panels,
+        (energy, force, grade),
+        (COLOURS[0], COLOURS[1], COLOURS[2]),
+        ("energy RMSE (meV/atom)", "force RMSE (eV/Å)", "largest grade γ of the round"),
+        strict=True,
+    ):
+        panel.plot(size, values, "o-", color=colour)
+        panel.set(xlabel="training structures", ylabel=label)
+        panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    for panel in panels[:2]:
+        panel.set_ylim(bottom=0)
+    if np.all(grade > 0):
+        _grade_axis(panels[2], break_grade, save_grade)
+    panel_letters(panels)
+    return figure
+
+
+def _grade_axis(axes: Axes, break_grade: float | None, save_grade: float | None) -> None:
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    for value, name in ((break_grade, "break"), (save_grade, "save")):
+        if value is not None:
+            axes.axhline(value, color=GREY, linewidth=0.8, linestyle="--" if name == "break" else ":")
+            axes.annotate(
+                f"{name} at {value:g}", (0.02, value), xycoords=("axes fraction", "data"), xytext=(0, 1),
+                textcoords="offset points", ha="left", va="bottom", fontsize=7, color=GREY,
+            )  # fmt: skip

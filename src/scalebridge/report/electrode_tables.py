@@ -1,0 +1,66 @@
+"""Tables of the electrode: its design with sources, and what limits it."""
+
+import numpy as np
+
+from scalebridge.contracts import ElectrodeDesign, RateCapability, Record, Sourced
+from scalebridge.plotting import rate_name
+from scalebridge.report.numbers import duration
+from scalebridge.report.tables import Table
+
+HOUR = 3600.0
+
+
+def design_table(design: ElectrodeDesign) -> Table:
+    """Return every number of the design with its unit and source."""
+    header = ("quantity", "value", "unit", "source")
+    return Table(header, tuple(_design_rows(design, "")), f"Design '{design.name}'.")
+
+
+def _design_rows(record: Record, prefix: str) -> list[tuple[str, str, str, str]]:
+    rows = []
+    units = record.units()
+    for name in type(record).model_fields:
+        if name in ("provenance", "validity", "citations", "schema_version", "name", "source"):
+            continue
+        value = getattr(record, name)
+        label = f"{prefix}{name.replace('_', ' ')}"
+        unit = units.get(name, "").replace("1", "–") if units.get(name) == "1" else units.get(name, "")
+        if isinstance(value, Sourced):
+            rows.append((label, f"{value.value:.6g}", unit, value.source))
+        elif isinstance(value, Record):
+            rows.extend(_design_rows(value, f"{label}: "))
+        elif value is not None:
+            text = f"{value:.6g}" if isinstance(value, float) else str(value)
+            rows.append((label, text, unit, str(getattr(record, "source", ""))))
+    return rows
+
+
+def limits_table(rates: RateCapability) -> tuple[Table, str]:
+    """Return time scales against the discharge times, and a sentence that names the longest."""
+    scales = {
+        "diffusion in a particle, size²/D": rates.diffusion_time,
+        "reaction, charge over exchange current": rates.reaction_time,
+        "electrolyte, thickness²/D_effective": np.array([rates.electrolyte_time]),
+    }
+    order = np.argsort(rates.c_rate)
+    rows = []
+    for name, values in scales.items():
+        ratio = [f"{float(values[0]) * rates.c_rate[index] / HOUR:.2g}" for index in order]
+        low, high = duration(float(values.min())), duration(float(values.max()))
+        span = "" if values.size == 1 else f"{low} – {high}"
+        rows.append((name, duration(float(values[0])), span, *ratio))
+    header = ("process", "time", "range of members", *(rate_name(float(rates.c_rate[i])) for i in order))
+    caption = "Under each rate: the time as a multiple of the discharge time 1 h / C-rate."
+    return Table(header, tuple(rows), caption), _longest(scales, rates)
+
+
+def _longest(scales: dict[str, np.ndarray], rates: RateCapability) -> str:
+    name = max(scales, key=lambda key: float(scales[key][0]))
+    time = float(scales[name][0])
+    reached = HOUR / time
+    verb = "inside" if reached > rates.c_rate.max() else "longer than"
+    highest = float(rates.c_rate.max())
+    return (
+        f"The longest is {name.split(',')[0]}: {duration(time)}, {verb} the discharge time of "
+        f"{duration(HOUR / highest)} at {rate_name(highest)}; the two are equal at {reached:.2g}C."
+    )

@@ -1,0 +1,53 @@
+"""Numbers as a reader wants them: rounded to their uncertainty, with it, in the field's units."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+def spread(values: FloatArray) -> FloatArray:
+    """Return the sample standard deviation over the leading member axis, member 0 included.
+
+    Parameters
+    ----------
+    values
+        (member, …) with at least two members.
+    """
+    return np.asarray(np.std(values, axis=0, ddof=1))
+
+
+def with_error(value: float, error: float) -> str:
+    """Return ``3.441 ± 0.021``: the error with two significant digits, the value to the same place."""
+    if not error > 0:
+        return f"{value:.4g} ± 0"
+    decimals = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
+
+
+def member_value(values: FloatArray) -> str:
+    """Return member 0 ± spread of a (member,) array."""
+    return with_error(float(values[0]), float(spread(values)))
+
+
+def scientific(value: float, digits: int = 2) -> str:
+    """Return ``2.1 × 10⁻¹²``."""
+    if value == 0:
+        return "0"
+    exponent = math.floor(math.log10(abs(value)))
+    mantissa = value / 10.0**exponent
+    if round(abs(mantissa), digits - 1) >= 10:
+        mantissa, exponent = mantissa / 10, exponent + 1
+    powers = str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{mantissa:.{digits - 1}f} × 10{powers}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the unit that reads best: ``12 s``, ``3.4 min``, ``2.1 h``, ``5.0 d``."""
+    for limit, unit, name in ((120.0, 1.0, "s"), (7200.0, 60.0, "min"), (172800.0, 3600.0, "h")):
+        if abs(seconds) < limit:
+            return f"{seconds / unit:.3g} {name}"
+    days = seconds / 86400.0
+    return f"{days:.3g} d" if days < 1e4 else f"{scientific(days)} d"

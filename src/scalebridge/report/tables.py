@@ -1,0 +1,226 @@
+"""The report's tables: what was computed, in the field's units, with its uncertainty."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from ase.geometry import cell_to_cellpar
+
+from scalebridge.contracts import (
+    Host,
+    InterfaceEnergies,
+    Isotherm,
+    JumpDiffusivity,
+    PotentialCard,
+    RateCapability,
+    StructureTable,
+    TracerDiffusivity,
+)
+from scalebridge.contracts.transport import ArrheniusDiffusivity
+from scalebridge.foundation import constants
+from scalebridge.plotting import rate_name
+from scalebridge.report.numbers import FloatArray, member_value, scientific, with_error
+
+EV = constants.EV
+ANGSTROM = constants.ANGSTROM
+ROOM_TEMPERATURE = 300.0
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under a header."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str = ""
+
+
+def headline_table(rates: RateCapability, host: Host | None = None) -> Table:
+    """Return capacity and mean voltage per rate, member 0 ± standard deviation over the members."""
+    rows = []
+    for index in np.argsort(rates.c_rate):
+        capacity = rates.capacity[:, index] / constants.MAH_PER_G
+        used = "" if host is None else f"{100 * rates.capacity[0, index] / host.theoretical_capacity:.0f} %"
+        ends = [row[index] for row in rates.terminations]
+        counted = ", ".join(f"{ends.count(end)}× {end}" for end in dict.fromkeys(ends))
+        rows.append(
+            (
+                rate_name(float(rates.c_rate[index])),
+                member_value(capacity),
+                used,
+                member_value(rates.mean_voltage[:, index]),
+                member_value(rates.energy[:, index] / 3600.0),
+                counted,
+            )
+        )
+    header = ("rate", "capacity (mAh/g)", "of theoretical", "mean voltage (V)", "energy (Wh/kg)", "ended by")
+    caption = "Member 0 ± standard deviation over all members of the committee."
+    return Table(header, tuple(rows), caption)
+
+
+def error_table(card: PotentialCard) -> Table:
+    """Return held-out errors of every member."""
+    rows = tuple(
+        (
+            "0 (best estimate)" if member == 0 else str(member),
+            f"{1e3 * error.energy_rmse / EV:.2f}",
+            f"{1e3 * error.energy_mae / EV:.2f}",
+            f"{error.force_rmse * ANGSTROM / EV:.3f}",
+            f"{error.force_mae * ANGSTROM / EV:.3f}",
+            f"{error.stress_rmse / 1e9:.3f}",
+        )
+        for member, error in enumerate(card.errors)
+    )
+    header = (
+        "member", "energy RMSE (meV/atom)", "energy MAE (meV/atom)", "force RMSE (eV/Å)", "force MAE (eV/Å)",
+        "stress RMSE (GPa)",
+    )  # fmt: skip
+    caption = f"Errors on {card.errors[0].structures} structures that no fit saw; forces per component."
+    return Table(header, rows, caption)
+
+
+def structure_rows(table: StructureTable) -> Table:
+    """Return lattice and volume at every composition."""
+    rows = []
+    for index, x in enumerate(table.x):
+        lengths = cell_to_cellpar(table.cell[0, index] / ANGSTROM)
+        volume = table.volume[:, index] / ANGSTROM**3
+        rows.append(
+            (
+                f"{x:.3g}",
+                table.phases[index],
+                table.space_groups[index],
+                ", ".join(f"{value:.2f}" for value in lengths[:3]),
+                ", ".join(f"{value:.1f}" for value in lengths[3:]),
+                member_value(volume),
+                f"{table.volume_error[0, index] / ANGSTROM**3:.2g}",
+            )
+        )
+    header = (
+        "x", "started from", "space group", "a, b, c (Å)", "α, β, γ (°)", "volume (Å³ per formula unit)",
+        "sampling error (Å³)",
+    )  # fmt: skip
+    caption = (
+        f"Sampling cell at {table.temperature:.0f} K, member 0; space groups of the average structure within "
+        f"{table.symmetry_tolerance / ANGSTROM:.2g} Å; volume ± standard deviation over the members."
+    )
+    return Table(header, tuple(rows), caption)
+
+
+def comparison_table(
+    host: Host, structures: StructureTable | None, isotherm: Isotherm | None, temperature: float
+) -> Table:
+    """Return this run's key values of thermodynamics; the literature's stand beside them in the page."""
+    charge = host.theoretical_capacity / constants.MAH_PER_G
+    rows = [("theoretical capacity", f"{charge:.1f} mAh/g")]
+    if isotherm is not None:
+        rows.extend(_voltage_rows(isotherm, temperature))
+    if structures is not None:
+        ends = np.argmin(structures.x), np.argmax(structures.x)
+        for index in ends:
+            volume = member_value(structures.volume[:, index] / ANGSTROM**3)
+            rows.append((f"volume at x = {structures.x[index]:.3g}", f"{volume} Å³ per formula unit"))
+        change = 100 * (structures.volume[:, ends[1]] / structures.volume[:, ends[0]] - 1)
+        label = f"volume change, x = {structures.x[ends[0]]:.3g} → {structures.x[ends[1]]:.3g}"
+        rows.append((label, f"{member_value(change)} %"))
+    return Table(("quantity", "this run"), tuple(rows))
+
+
+def _voltage_rows(isotherm: Isotherm, temperature: float) -> list[tuple[str, str]]:
+    index = int(np.argmin(np.abs(isotherm.temperature - temperature)))
+    kelvin = float(isotherm.temperature[index])
+    mean = np.asarray(np.trapezoid(isotherm.voltage[:, index], isotherm.x, axis=1)) / np.ptp(isotherm.x)
+    span = f"{isotherm.x.min():.3g} … {isotherm.x.max():.3g}"
+    rows = [(f"mean equilibrium voltage, x = {span}, {kelvin:.0f} K", f"{member_value(mean)} V")]
+    here = [plateau for plateau in isotherm.plateaus if np.isclose(plateau.temperature, kelvin)]
+    members = isotherm.voltage.shape[0]
+    for number, plateau in enumerate((p for p in here if p.member == 0), start=1):
+        rows.append(
+            (
+                f"plateau {number} of member 0",
+                f"{plateau.voltage:.3f} V for x = {plateau.x_low:.3f} … {plateau.x_high:.3f}",
+            )
+        )
+    with_plateau = len({plateau.member for plateau in here})
+    rows.append(("members with a two-phase plateau", f"{with_plateau} of {members}"))
+    return rows
+
+
+def diffusivity_table(tracer: TracerDiffusivity | None, jump: JumpDiffusivity | None) -> Table:
+    """Return D at 300 K with factor errors, activation energies and methods."""
+    rows = []
+    for name, diffusivity in (("tracer D*", tracer), ("jump D_J", jump)):
+        if diffusivity is None:
+            continue
+        for index, x in enumerate(diffusivity.x):
+            value = _room_temperature(diffusivity, index)
+            energy_error = float(np.sqrt(diffusivity.covariance[index, 1, 1])) * ROOM_TEMPERATURE
+            rows.append(
+                (
+                    name,
+                    f"{x:.3g}",
+                    diffusivity.phases[index],
+                    diffusivity.methods[index],
+                    f"{scientific(value)} ×/÷ {_factor(diffusivity.covariance[index]):.2g}",
+                    with_error(
+                        float(diffusivity.activation_energy[0, index]) / EV,
+                        energy_error * constants.BOLTZMANN_EV,
+                    ),
+                    scientific(float(diffusivity.prefactor[0, index])),
+                )
+            )
+    header = ("quantity", "x", "phase", "method", "D at 300 K (m²/s)", "activation energy (eV)", "D₀ (m²/s)")
+    caption = (
+        "Member 0, along the fastest direction; errors from the covariance over members and fits, as a "
+        "factor for D."
+    )
+    return Table(header, tuple(rows), caption)
+
+
+def _room_temperature(diffusivity: ArrheniusDiffusivity, index: int) -> float:
+    theta = diffusivity.theta[index]
+    value = float(diffusivity.scalar(theta, ROOM_TEMPERATURE))
+    return value * (1 - theta) if isinstance(diffusivity, JumpDiffusivity) else value
+
+
+def _factor(covariance: FloatArray) -> float:
+    """Return exp(standard deviation of ln D at 300 K) from the covariance of (ln D0, E/(k · 300 K))."""
+    gradient = np.array([1.0, -1.0])
+    return float(np.exp(np.sqrt(max(0.0, float(gradient @ covariance @ gradient)))))
+
+
+def interface_table(interfaces: InterfaceEnergies) -> Table:
+    """Return interface, gradient and coherency energies of every normal."""
+    rows = tuple(
+        (
+            "[" + " ".join(f"{component + 0.0:.2f}" for component in normal) + "]",
+            member_value(1e3 * interfaces.interface_energy[:, index]),
+            member_value(1e12 * interfaces.gradient_energy[:, index]),
+            member_value(1e-6 * interfaces.coherency_energy_density[:, index]),
+            member_value(1e-9 * interfaces.coherency_modulus[:, index]),
+        )
+        for index, normal in enumerate(interfaces.normals)
+    )
+    header = (
+        "normal", "interface energy γ (mJ/m²)", "gradient energy κ (10⁻¹² J/m)",
+        "coherency energy of the slabs (MJ/m³)", "B(n) of ½B(Δθ)² (GPa)",
+    )  # fmt: skip
+    return Table(header, rows, "Member 0 ± standard deviation over the members.")
+
+
+def strain_table(interfaces: InterfaceEnergies) -> Table:
+    """Return stretches, volume change and compatibility of the transformation."""
+    stretches = interfaces.stretches
+    rows = [(f"λ{'₁₂₃'[index]}", member_value(stretches[:, index])) for index in range(stretches.shape[1])]
+    rows.append(("ΔV/V (%)", member_value(100 * (np.prod(stretches, axis=1) - 1))))
+    rows.append(("cofactor residual |λ₂ − 1|", member_value(interfaces.cofactor_residual)))
+    caption = f"Transformation from θ = {interfaces.theta_low:g} to {interfaces.theta_high:g}."
+    return Table(("principal stretch", "value"), tuple(rows), caption)
+
+
+def tensor_table(values: FloatArray, labels: tuple[str, ...], caption: str, digits: int) -> Table:
+    """Return a square matrix with its row and column names."""
+    rows = tuple(
+        (label, *(f"{value + 0.0:.{digits}f}" for value in row))
+        for label, row in zip(labels, values, strict=True)
+    )
+    return Table(("", *labels), rows, caption)
