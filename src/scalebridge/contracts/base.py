@@ -46,6 +46,7 @@ class Record(BaseModel):
         extra="forbid",
         frozen=True,
         strict=True,
+        allow_inf_nan=False,
         arbitrary_types_allowed=True,
         validate_by_name=True,
         validate_by_alias=True,

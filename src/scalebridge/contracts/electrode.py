@@ -45,7 +45,7 @@ class ActiveParticles(Record):
     shape: Literal["sphere", "plate", "cylinder"]
     size: Annotated[Sourced, Unit("m")]
     """Radius, or half thickness of a plate."""
-    direction: tuple[float, float, float] | None = None
+    direction: Annotated[tuple[float, float, float] | None, Unit("1")] = None
     """Transport direction of plates, Cartesian of the sampling cell; None: isotropic mean."""
     volume_fraction: Annotated[Sourced, Unit("1")]
     """Active material in the solid part of the electrode (loading)."""

@@ -1,0 +1,51 @@
+"""The registry of BibTeX entries."""
+
+import re
+from importlib.resources import files
+
+import pytest
+
+from scalebridge.foundation import InputError
+from scalebridge.foundation.citations import bibtex, entries
+
+NEEDED = {
+    "article": {"journal", "volume"},
+    "book": {"publisher"},
+    "incollection": {"booktitle"},
+    "misc": {"eprint"},
+}
+FIELD = re.compile(r"(?:^|[,\s])(\w+) = \{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
+
+
+@pytest.mark.parametrize("key", list(entries()))
+def test_every_entry_is_complete(key: str) -> None:
+    text = entries()[key]
+    assert text.count("{") == text.count("}")
+    kind = re.match(r"@(\w+)\{" + re.escape(key) + ",", text)
+    assert kind is not None
+    fields = dict(FIELD.findall(text))
+    assert {"author", "title", "year"} | NEEDED[kind[1]] <= fields.keys()
+    assert key.rstrip("abcdefghijklmnopqrstuvwxyz").endswith(fields["year"])
+    surname = re.sub(r"[^a-z]", "", fields["author"].split(",")[0].lower())
+    assert key.startswith(surname)
+    if "doi" in fields:
+        assert re.fullmatch(r"10\.\d{4,9}/\S+", fields["doi"])
+
+
+def test_no_entry_is_lost_and_no_doi_appears_twice() -> None:
+    text = files("scalebridge.foundation").joinpath("references.bib").read_text(encoding="utf-8")
+    assert len(entries()) == text.count("\n@") + text.startswith("@")
+    found = re.findall(r"doi = \{(.*?)\}", text)
+    assert len(set(found)) == len(found)
+
+
+def test_bibtex_keeps_order_and_drops_repetitions() -> None:
+    text = bibtex(["vineyard1957", "cahn1958", "vineyard1957"])
+    assert re.findall(r"@article\{(\w+),", text) == ["vineyard1957", "cahn1958"]
+    assert text.endswith("}\n")
+    assert bibtex([]) == ""
+
+
+def test_unknown_key_names_the_way_out() -> None:
+    with pytest.raises(InputError, match=r"citation key 'cahn1985' .* use one of .*cahn1958"):
+        bibtex(["bennett1976", "cahn1985"])
