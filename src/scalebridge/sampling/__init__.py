@@ -1,1 +1,77 @@
-"""sampling."""
+"""Hybrid grand-canonical Monte Carlo with molecular dynamics bursts, free energies in N, active learning."""
+
+from scalebridge.sampling.configuration import Configuration, Template, sampling_masses
+from scalebridge.sampling.exchange import Trial, deletion_trial, insertion_trial, relocation_trial
+from scalebridge.sampling.free_energy_difference import (
+    FreeEnergyDifference,
+    bennett,
+    statistical_inefficiency,
+    transition_matrix,
+)
+from scalebridge.sampling.grand_canonical import (
+    GrandCanonicalSettings,
+    GrandCanonicalState,
+    GrandCanonicalWalker,
+    MoveCount,
+)
+from scalebridge.sampling.host_cell import HostCell, starting_cells
+from scalebridge.sampling.ladder import sample_ladder
+from scalebridge.sampling.ladder_data import (
+    Ladder,
+    LadderRung,
+    LadderSettings,
+    LadderTask,
+    ladder_tasks,
+    merge_ladders,
+)
+from scalebridge.sampling.model import Burst, EnergyModel, Evaluation, PotentialModel, closest_pairs
+from scalebridge.sampling.moves import (
+    BurstSettings,
+    Ensemble,
+    Move,
+    hybrid_burst,
+    strain_move,
+    volume_move,
+)
+from scalebridge.sampling.site_density import SiteDensity
+from scalebridge.sampling.switching import SwitchSettings
+
+__all__ = [
+    "Burst",
+    "BurstSettings",
+    "Configuration",
+    "EnergyModel",
+    "Ensemble",
+    "Evaluation",
+    "FreeEnergyDifference",
+    "GrandCanonicalSettings",
+    "GrandCanonicalState",
+    "GrandCanonicalWalker",
+    "HostCell",
+    "Ladder",
+    "LadderRung",
+    "LadderSettings",
+    "LadderTask",
+    "Move",
+    "MoveCount",
+    "PotentialModel",
+    "SiteDensity",
+    "SwitchSettings",
+    "Template",
+    "Trial",
+    "bennett",
+    "closest_pairs",
+    "deletion_trial",
+    "hybrid_burst",
+    "insertion_trial",
+    "ladder_tasks",
+    "merge_ladders",
+    "relocation_trial",
+    "sample_ladder",
+    "sampling_masses",
+    "starting_cells",
+    "statistical_inefficiency",
+    "strain_move",
+    "transition_matrix",
+    "volume_move",
+]

@@ -1,7 +1,41 @@
 """Mean-squared displacement, barriers with transition state theory, walkers on site networks."""
 
-from scalebridge.transport.chain import JumpChain, solve_diffusivity
-from scalebridge.transport.correlation import VacancyTracer, solve_vacancy_tracer
+from scalebridge.transport.arrhenius import (
+    REFERENCE_TEMPERATURE,
+    ArrheniusFit,
+    fit_arrhenius,
+)
+from scalebridge.transport.barrier import (
+    Barrier,
+    BarrierSettings,
+    dip_depth,
+    solve_barrier,
+)
+from scalebridge.transport.chain import (
+    JumpChain,
+    solve_diffusivity,
+)
+from scalebridge.transport.correlation import (
+    VacancyTracer,
+    solve_vacancy_tracer,
+)
+from scalebridge.transport.displacement import (
+    DiffusivityEstimate,
+    assign_sites,
+    collective_walker,
+    count_hops,
+    fit_diffusivity,
+    mean_squared_displacement,
+    one_hop_bound,
+    relative_to_framework,
+)
+from scalebridge.transport.dynamics import (
+    DynamicsSettings,
+    Trajectory,
+    refresh_velocities,
+    rescale_velocities,
+    sample_trajectory,
+)
 from scalebridge.transport.network import (
     HopEnergies,
     HopNetwork,
@@ -9,14 +43,46 @@ from scalebridge.transport.network import (
     solve_walker_diffusivity,
     walker_chain,
 )
+from scalebridge.transport.vibrations import (
+    StationaryPoint,
+    attempt_frequency,
+    mode_eigenvalues,
+    solve_hessian,
+    solve_stationary_point,
+)
 
 __all__ = [
+    "REFERENCE_TEMPERATURE",
+    "ArrheniusFit",
+    "Barrier",
+    "BarrierSettings",
+    "DiffusivityEstimate",
+    "DynamicsSettings",
     "HopEnergies",
     "HopNetwork",
     "JumpChain",
+    "StationaryPoint",
+    "Trajectory",
     "VacancyTracer",
+    "assign_sites",
+    "attempt_frequency",
+    "collective_walker",
+    "count_hops",
+    "dip_depth",
     "find_hops",
+    "fit_arrhenius",
+    "fit_diffusivity",
+    "mean_squared_displacement",
+    "mode_eigenvalues",
+    "one_hop_bound",
+    "refresh_velocities",
+    "relative_to_framework",
+    "rescale_velocities",
+    "sample_trajectory",
+    "solve_barrier",
     "solve_diffusivity",
+    "solve_hessian",
+    "solve_stationary_point",
     "solve_vacancy_tracer",
     "solve_walker_diffusivity",
     "walker_chain",

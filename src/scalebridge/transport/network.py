@@ -1,7 +1,7 @@
 """Hops between neighbouring sites of a host, their symmetry classes and the walker they make."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import spglib
@@ -44,10 +44,18 @@ class HopNetwork:
     orbits: IntArray
 
     @property
+    def scaled_vectors(self) -> FloatArray:
+        """Displacement of each hop (m, 3) in scaled coordinates."""
+        return np.asarray(self.sites[self.end] + self.images - self.sites[self.start])
+
+    @property
     def vectors(self) -> FloatArray:
         """Displacement of each hop (m, 3) [Å]."""
-        scaled = self.sites[self.end] + self.images - self.sites[self.start]
-        return np.asarray(scaled @ self.cell)
+        return np.asarray(self.scaled_vectors @ self.cell)
+
+    def strained(self, cell: FloatArray) -> "HopNetwork":
+        """Return the same network in another cell (3, 3) [Å]."""
+        return replace(self, cell=cell)
 
     @property
     def representatives(self) -> tuple[int, ...]:
@@ -127,11 +135,7 @@ def _classes(
     A hop and its reverse share one class.
     """
     cell = np.asarray(framework.cell, dtype=float)
-    positions = np.vstack([framework.get_scaled_positions(wrap=False), sites])
-    numbers = [*framework.numbers.tolist(), *([1000] * len(sites))]
-    symmetry = spglib.get_symmetry((cell, positions, numbers), symprec=tolerance)
-    rotations = [np.eye(3)] if symmetry is None else symmetry["rotations"]
-    translations = [np.zeros(3)] if symmetry is None else symmetry["translations"]
+    rotations, translations = _space_group(framework, sites, tolerance)
     index = {tuple(pair): k for k, pair in enumerate(pairs.tolist())}
     hops, orbits = list(range(len(pairs))), list(range(len(sites)))
     for k, (i, j, *image) in enumerate(pairs.tolist()):
@@ -147,6 +151,25 @@ def _classes(
             if other is not None:
                 _join(hops, k, other)
     return _labels(hops), _labels(orbits)
+
+
+def _space_group(framework: Atoms, sites: FloatArray, tolerance: float) -> tuple[FloatArray, FloatArray]:
+    """Return the operations (g, 3, 3), (g, 3) in scaled coordinates; the identity if spglib finds none."""
+    cell = np.asarray(framework.cell, dtype=float)
+    positions = np.vstack([framework.get_scaled_positions(wrap=False), sites])
+    numbers = [*framework.numbers.tolist(), *([1000] * len(sites))]
+    symmetry = spglib.get_symmetry((cell, positions, numbers), symprec=tolerance)
+    if symmetry is None:
+        return np.eye(3)[None], np.zeros((1, 3))
+    return symmetry["rotations"], symmetry["translations"]
+
+
+def symmetrise(tensor: FloatArray, framework: Atoms, sites: FloatArray, tolerance: float = 0.05) -> FloatArray:
+    """Return the mean of R·tensor·Rᵀ over the point group of framework and sites (3, 3)."""
+    cell = np.asarray(framework.cell, dtype=float)
+    scaled, _ = _space_group(framework, sites, tolerance)
+    cartesian = np.einsum("ai,gij,jb->gab", cell.T, scaled, np.linalg.inv(cell.T))
+    return np.asarray(np.einsum("gai,ij,gbj->ab", cartesian, tensor, cartesian) / len(cartesian))
 
 
 def _labels(parent: list[int]) -> IntArray:

@@ -1,0 +1,232 @@
+"""The barrier of one hop: nudged elastic band, refined saddle, harmonic transition state theory."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from ase import Atoms
+from ase.mep import NEB
+from ase.optimize import FIRE
+from numpy.typing import NDArray
+
+from scalebridge.foundation import ConvergenceError, InputError, constants, random_stream
+from scalebridge.sampling import MakeCalculator, Relaxed, RelaxationSettings, relax
+from scalebridge.transport.vibrations import StationaryPoint, attempt_frequency, solve_stationary_point
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class BarrierSettings:
+    """How a minimum-energy path is found.
+
+    Attributes
+    ----------
+    images
+        Movable images between the ends (odd, so that one starts at the middle).
+    force_tolerance
+        Largest force across the path on any atom [eV/Å].
+    maximum_steps
+        Steps of the band before giving up.
+    maximum_step
+        Longest move of any atom per step [Å].
+    minimum_distance
+        Shortest distance of two atoms allowed on the start path [Å].
+    rattle
+        Standard deviation of the random displacement that breaks symmetry before ends are relaxed [Å].
+    metastable_depth
+        A dip between two maxima deeper than this is a metastable site [eV].
+    seed
+        Of the rattle.
+    """
+
+    images: int = 7
+    force_tolerance: float = 0.05
+    maximum_steps: int = 300
+    maximum_step: float = 0.1
+    minimum_distance: float = 1.0
+    rattle: float = 0.03
+    metastable_depth: float = 0.01
+    seed: int = 0
+    relaxation: RelaxationSettings = field(default_factory=RelaxationSettings)
+
+
+@dataclass(frozen=True)
+class Barrier:
+    """The barrier of one hop.
+
+    Attributes
+    ----------
+    start_energy, end_energy, saddle_energy
+        [eV].
+    attempt_frequency
+        ν of the forward hop after Vineyard [1/fs].
+    path_energies
+        (images + 2,) energies along the band against its start [eV].
+    metastable
+        True if the path has a minimum between its ends: the highest saddle decides, the rate is an estimate.
+    saddle
+        Atoms at the saddle.
+    """
+
+    start_energy: float
+    end_energy: float
+    saddle_energy: float
+    attempt_frequency: float
+    path_energies: FloatArray
+    metastable: bool
+    saddle: Atoms
+
+    @property
+    def forward(self) -> float:
+        """Barrier from the start [eV]."""
+        return self.saddle_energy - self.start_energy
+
+    def rate(self, temperature: float) -> float:
+        """Return the forward rate ν exp(−E/kT) [1/fs]: harmonic transition state theory."""
+        return float(
+            self.attempt_frequency * np.exp(-self.forward / (constants.BOLTZMANN_EV * temperature))
+        )
+
+
+def solve_barrier(
+    start: Atoms,
+    mover: int,
+    vector: FloatArray,
+    make_calculator: MakeCalculator,
+    *,
+    settings: BarrierSettings | None = None,
+    what: str = "the hop",
+) -> Barrier:
+    """Find the barrier for moving atom ``mover`` of ``start`` by ``vector`` at fixed cell.
+
+    Both ends are relaxed; the band uses the improved tangent and a climbing image (Henkelman and Jónsson,
+    J. Chem. Phys. 113, 9978 (2000); Henkelman, Uberuaga, Jónsson, ibid. 9901); the saddle is refined by
+    eigenvector following until exactly one mode is unstable.
+
+    Parameters
+    ----------
+    start
+        Periodic structure with the mover on its first site; the second site is empty.
+    mover
+        Index of the atom that hops.
+    vector
+        (3,) from the first site to the second [Å].
+    make_calculator
+        Makes the energy model.
+    what
+        Name in error messages.
+
+    Raises
+    ------
+    ConvergenceError
+        If the band, an end or the saddle does not converge, or both ends relax into one site.
+    InputError
+        If two atoms come closer than allowed on the start path.
+    """
+    settings = settings or BarrierSettings()
+    first, last = _relaxed_ends(start, mover, np.asarray(vector, dtype=float), make_calculator, settings, what)
+    moved = float(np.linalg.norm(last.atoms.positions[mover] - first.atoms.positions[mover]))
+    if moved < 0.4 * float(np.linalg.norm(vector)):
+        raise ConvergenceError(
+            f"{what}: after relaxation the ends are {moved:.2f} Å apart where the sites are "
+            f"{np.linalg.norm(vector):.2f} Å apart; they are one site to this potential, merge them in the host"
+        )
+    images = _start_path(first.atoms, last.atoms, settings, what)
+    energies = _relax_band(images, make_calculator, settings, what)
+    return _refine(images, energies, (first, last), make_calculator, settings)
+
+
+def _relaxed_ends(
+    start: Atoms,
+    mover: int,
+    vector: FloatArray,
+    make_calculator: MakeCalculator,
+    settings: BarrierSettings,
+    what: str,
+) -> tuple[Relaxed, Relaxed]:
+    """Relax both ends from one rattled start; keep the atoms that do not hop on a common centre."""
+    random = random_stream(settings.seed, "transport", "rattle")
+    rattled = start.copy()
+    rattled.positions += random.normal(0.0, settings.rattle, rattled.positions.shape)
+    final = rattled.copy()
+    final.positions[mover] += vector
+    others = np.arange(len(start)) != mover
+    ends = []
+    for atoms, name in ((rattled, "first"), (final, "second")):
+        relaxed = relax(
+            atoms, make_calculator, settings=settings.relaxation, what=f"{what}, {name} end of the path"
+        )
+        ends.append(relaxed)
+    if others.any():
+        shift = (ends[1].atoms.positions - ends[0].atoms.positions)[others].mean(axis=0)
+        ends[1].atoms.positions -= shift
+    return ends[0], ends[1]
+
+
+def _start_path(first: Atoms, last: Atoms, settings: BarrierSettings, what: str) -> list[Atoms]:
+    """Return the ends and images between, by image-dependent pair potentials (Smidstrup et al. 2014)."""
+    images = [first.copy() for _ in range(settings.images + 1)] + [last.copy()]
+    band = NEB(images, method="improvedtangent")
+    band.interpolate(method="idpp" if len(first) > 1 else "linear", mic=False)
+    closest = np.inf
+    for image in images:
+        distances = image.get_all_distances(mic=True)
+        np.fill_diagonal(distances, np.inf)
+        closest = min(closest, float(distances.min(initial=np.inf)))
+    if closest < settings.minimum_distance:
+        raise InputError(
+            f"{what}: atoms come within {closest:.2f} Å on the start path, at least "
+            f"{settings.minimum_distance:g} Å are needed; leave this hop out with a shorter hop cutoff"
+        )
+    return images
+
+
+def _relax_band(
+    images: list[Atoms], make_calculator: MakeCalculator, settings: BarrierSettings, what: str
+) -> FloatArray:
+    """Relax the band in place, first without, then with a climbing image; return its energies."""
+    for image in images:
+        image.calc = make_calculator()
+    largest = np.inf
+    for climb, tolerance in ((False, 4 * settings.force_tolerance), (True, settings.force_tolerance)):
+        band = NEB(images, method="improvedtangent", climb=climb, k=0.5, allow_shared_calculator=False)
+        optimizer = FIRE(band, logfile=None, maxstep=settings.maximum_step)
+        optimizer.run(fmax=tolerance, steps=settings.maximum_steps)
+        largest = float(np.linalg.norm(band.get_forces(), axis=1).max())
+    if largest > 4 * settings.force_tolerance:
+        raise ConvergenceError(
+            f"{what}: the band's largest force is {largest:.3g} eV/Å after {settings.maximum_steps} steps, "
+            f"above 4 × {settings.force_tolerance:g} eV/Å; raise maximum_steps or the number of images"
+        )
+    return np.array([image.get_potential_energy() for image in images])
+
+
+def _refine(
+    images: list[Atoms],
+    energies: FloatArray,
+    ends: tuple[Relaxed, Relaxed],
+    make_calculator: MakeCalculator,
+    settings: BarrierSettings,
+) -> Barrier:
+    top = int(np.argmax(energies[1:-1])) + 1
+    relative = energies - energies[0]
+    metastable = dip_depth(relative) > settings.metastable_depth
+    minimum = solve_stationary_point(ends[0].atoms, make_calculator, order=0)
+    saddle: StationaryPoint = solve_stationary_point(images[top], make_calculator, order=1)
+    return Barrier(
+        start_energy=minimum.energy,
+        end_energy=ends[1].energy,
+        saddle_energy=saddle.energy,
+        attempt_frequency=attempt_frequency(minimum.eigenvalues, saddle.eigenvalues),
+        path_energies=relative,
+        metastable=metastable,
+        saddle=saddle.atoms,
+    )
+
+
+def dip_depth(energies: FloatArray) -> float:
+    """Return how far a path falls between two of its maxima, at the deepest interior dip [unit of energies]."""
+    depth = 0.0
+    for k in range(1, len(energies) - 1):
+        depth = max(depth, float(min(energies[:k].max(), energies[k + 1 :].max()) - energies[k]))
+    return depth
