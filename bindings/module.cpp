@@ -1,5 +1,185 @@
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/array.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <string>
+
+#include "scalebridge/dynamics.hpp"
+#include "scalebridge/potential.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+using namespace scalebridge;
+
+namespace {
+
+template <class T>
+using In = nb::ndarray<const T, nb::c_contig, nb::device::cpu>;
+using Out = nb::ndarray<nb::numpy, double>;
+
+template <class T>
+std::vector<T> vector_of(const In<T>& a) {
+    return std::vector<T>(a.data(), a.data() + a.size());
+}
+
+Out array(std::vector<double>&& values, std::initializer_list<std::size_t> shape) {
+    auto* owned = new std::vector<double>(std::move(values));
+    nb::capsule owner(owned, [](void* p) noexcept { delete static_cast<std::vector<double>*>(p); });
+    return Out(owned->data(), shape, owner);
+}
+
+Cell cell_of(const In<double>& a) {
+    if (a.size() != 9) throw std::invalid_argument("cell must have shape (3, 3)");
+    Cell c;
+    std::copy(a.data(), a.data() + 9, c.begin());
+    return c;
+}
+
+Periodicity periodicity_of(const std::array<bool, 3>& p) { return p; }
+
+nb::tuple forces(const Potential& p, const Configuration& c) {
+    const std::size_t n = c.atoms;
+    std::vector<double> energies(n), f(3 * n), virial(9);
+    {
+        nb::gil_scoped_release release;
+        p.forces(c, energies.data(), f.data(), virial.data());
+    }
+    return nb::make_tuple(array(std::move(energies), {n}), array(std::move(f), {n, 3}),
+                          array(std::move(virial), {3, 3}));
+}
+
+Out energies(const Potential& p, const Configuration& c) {
+    std::vector<double> e(c.atoms);
+    {
+        nb::gil_scoped_release release;
+        p.energies(c, e.data());
+    }
+    return array(std::move(e), {static_cast<std::size_t>(c.atoms)});
+}
+
+nb::tuple rows(const Potential& p, const Configuration& c) {
+    const PotentialData& d = p.data();
+    const std::size_t n = c.atoms, A = d.scalar.size(), S = d.species, M = d.radial_functions, K = d.radial_size;
+    std::vector<double> values(n * A), radial(n * S * M * K);
+    {
+        nb::gil_scoped_release release;
+        p.rows(c, values.data(), radial.data());
+    }
+    return nb::make_tuple(array(std::move(values), {n, A}), array(std::move(radial), {n, S, M, K}));
+}
+
+nb::tuple design(const Potential& p, const Configuration& c) {
+    const std::size_t n = c.atoms, A = p.data().scalar.size();
+    std::vector<double> values(A), gradients(3 * n * A), virials(9 * A);
+    {
+        nb::gil_scoped_release release;
+        p.design(c, values.data(), gradients.data(), virials.data());
+    }
+    return nb::make_tuple(array(std::move(values), {A}), array(std::move(gradients), {n, 3, A}),
+                          array(std::move(virials), {3, 3, A}));
+}
+
+Out tangent_gradient(const Potential& p, const Configuration& c, double weight, const In<double>& velocities,
+                     const In<double>& strain_rate) {
+    const PotentialData& d = p.data();
+    const std::size_t S = d.species, M = d.radial_functions, K = d.radial_size;
+    if (velocities.size() != 3 * static_cast<std::size_t>(c.atoms) || strain_rate.size() != 9)
+        throw std::invalid_argument("velocities must have shape (N, 3) and strain_rate shape (3, 3)");
+    std::vector<double> out(S * S * M * K);
+    {
+        nb::gil_scoped_release release;
+        p.tangent_gradient(c, weight, velocities.data(), strain_rate.data(), out.data());
+    }
+    return array(std::move(out), {S, S, M, K});
+}
+
+nb::tuple verlet(const Potential& p, const In<int>& types, const In<double>& positions, const In<double>& velocities,
+                 const In<double>& masses, const In<double>& cell, const std::array<bool, 3>& pbc, double timestep,
+                 int steps) {
+    const std::size_t n = types.size();
+    std::vector<int> t = vector_of(types);
+    std::vector<double> x = vector_of(positions), v = vector_of(velocities), m = vector_of(masses);
+    const Cell box = cell_of(cell);
+    DynamicsState s;
+    {
+        nb::gil_scoped_release release;
+        s = velocity_verlet(p, std::move(t), std::move(x), std::move(v), m, box, periodicity_of(pbc), timestep, steps);
+    }
+    return nb::make_tuple(array(std::move(s.positions), {n, 3}), array(std::move(s.velocities), {n, 3}),
+                          array(std::move(s.energies), {n}), array(std::move(s.forces), {n, 3}),
+                          array(std::vector<double>(s.virial, s.virial + 9), {3, 3}), s.steps_done);
+}
+
+Configuration configure(const Potential& p, const In<int>& types, const In<double>& positions, const In<double>& cell,
+                        const std::array<bool, 3>& pbc) {
+    std::vector<int> t = vector_of(types);
+    std::vector<double> x = vector_of(positions);
+    const Cell box = cell_of(cell);
+    nb::gil_scoped_release release;
+    return p.configure(std::move(t), std::move(x), box, periodicity_of(pbc));
+}
+
+Out shortest_distances(const In<int>& types, const In<double>& positions, const In<double>& cell,
+                       const std::array<bool, 3>& pbc, double cutoff, int species) {
+    const std::size_t n = types.size(), S = species;
+    if (positions.size() != 3 * n) throw std::invalid_argument("positions must have shape (N, 3)");
+    for (std::size_t i = 0; i < n; ++i)
+        if (types.data()[i] < 0 || types.data()[i] >= species) throw std::invalid_argument("types out of range");
+    std::vector<double> out(S * S, HUGE_VAL);
+    const NeighbourList list = build_neighbours(static_cast<int>(n), types.data(), positions.data(), cell_of(cell),
+                                                periodicity_of(pbc), cutoff, species);
+    for (std::size_t i = 0; i < n; ++i)
+        for (int e = list.start[i]; e < list.start[i + 1]; ++e) {
+            const Neighbour& entry = list.entries[e];
+            double square = 0.0;
+            for (int k = 0; k < 3; ++k) {
+                const double d = positions.data()[3 * entry.atom + k] - positions.data()[3 * i + k] + entry.shift[k];
+                square += d * d;
+            }
+            double& best = out[types.data()[i] * S + entry.type];
+            best = std::min(best, std::sqrt(square));
+        }
+    return array(std::move(out), {S, S});
+}
+
+}  // namespace
 
 NB_MODULE(_core, module) {
     module.doc() = "The compiled core of scalebridge: moment tensor potentials and their dynamics.";
+
+    module.def("shortest_distances", &shortest_distances, "types"_a, "positions"_a, "cell"_a, "pbc"_a, "cutoff"_a,
+               "species"_a);
+
+    nb::class_<Configuration>(module, "Configuration")
+        .def_prop_ro("atoms", [](const Configuration& c) { return c.atoms; })
+        .def_prop_ro("pairs", [](const Configuration& c) { return c.list.entries.size(); });
+
+    nb::class_<Potential>(module, "Potential")
+        .def(
+            "__init__",
+            [](Potential* self, const std::array<int, 3>& sizes, const std::array<double, 3>& support,
+               const In<double>& radial, const In<int>& basic, const In<int>& products, int moments,
+               const In<int>& scalar, const In<double>& xi, const In<double>& offsets, const In<double>& hard_core,
+               const std::string& kernel) {
+                PotentialData d{sizes[0], sizes[1], sizes[2], support[0], support[1], support[2],
+                                vector_of(radial), vector_of(basic), vector_of(products), moments,
+                                vector_of(scalar), vector_of(xi), vector_of(offsets), vector_of(hard_core)};
+                new (self) Potential(std::move(d), kernel.c_str());
+            },
+            "sizes"_a, "support"_a, "radial"_a, "basic"_a, "products"_a, "moments"_a, "scalar"_a, "xi"_a,
+            "offsets"_a, "hard_core"_a, "kernel"_a)
+        .def_prop_ro("kernel", [](const Potential& p) { return std::string(p.kernel_name()); })
+        .def("configure", &configure, "types"_a, "positions"_a, "cell"_a, "pbc"_a)
+        .def("energies", &energies, "configuration"_a)
+        .def("forces", &forces, "configuration"_a)
+        .def("rows", &rows, "configuration"_a)
+        .def("design", &design, "configuration"_a)
+        .def("tangent_gradient", &tangent_gradient, "configuration"_a, "weight"_a, "velocities"_a, "strain_rate"_a)
+        .def("velocity_verlet", &verlet, "types"_a, "positions"_a, "velocities"_a, "masses"_a, "cell"_a, "pbc"_a,
+             "timestep"_a, "steps"_a);
 }

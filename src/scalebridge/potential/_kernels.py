@@ -1,0 +1,290 @@
+"""The fast twin of ``_reference``: the only importer of the compiled core.
+
+A ``Kernel`` holds plain arrays, crosses process borders by pickling and builds the compiled object on first
+use in each process. No ASE objects; types are indices into the potential's species.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scalebridge import _core
+from scalebridge.foundation import InputError, constants
+from scalebridge.potential._basis import Basis, IntArray, sort_products
+
+FloatArray = npt.NDArray[np.float64]
+Periodicity = Sequence[bool] | npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class KernelParameters:
+    """What defines a potential, as arrays (shapes with S species, M radial functions, K basis size).
+
+    Attributes
+    ----------
+    basis : Basis
+        Index tables.
+    min_distance, cutoff, scaling : float
+        Support of the radial basis [Å] and its factor s.
+    radial : (S, S, M, K)
+        c[z_i, z_j, mu, k].
+    xi : (A,)
+        Linear coefficients [eV].
+    offsets : (S,)
+        Energies of isolated atoms [eV].
+    hard_core : (S, S)
+        Closer pairs have infinite energy [Å].
+    """
+
+    basis: Basis
+    min_distance: float
+    cutoff: float
+    scaling: float
+    radial: FloatArray
+    xi: FloatArray
+    offsets: FloatArray
+    hard_core: FloatArray
+
+
+@dataclass(frozen=True)
+class Burst:
+    """Result of ``Kernel.velocity_verlet``; unpacks as (positions, velocities, energy, forces, virial).
+
+    Attributes
+    ----------
+    positions, velocities, forces : (N, 3)
+        Å, sqrt(eV/u) (ASE's unit) and eV/Å after the last step.
+    energy : float
+        Potential energy [eV]; infinite where the burst ended on a hard core or blew up.
+    virial : (3, 3)
+        -dE/dstrain [eV].
+    steps_done : int
+        Steps taken; fewer than asked for only when the energy is infinite.
+    """
+
+    positions: FloatArray
+    velocities: FloatArray
+    energy: float
+    forces: FloatArray
+    virial: FloatArray
+    steps_done: int
+
+    def __iter__(self) -> Any:
+        return iter((self.positions, self.velocities, self.energy, self.forces, self.virial))
+
+
+def _doubles(values: npt.ArrayLike) -> FloatArray:
+    return np.ascontiguousarray(values, dtype=np.float64)
+
+
+def _types(values: npt.ArrayLike) -> IntArray:
+    return np.ascontiguousarray(values, dtype=np.int32)
+
+
+class Configuration:
+    """Atoms with a neighbour list, for repeated evaluation with potentials of the same cutoff."""
+
+    def __init__(self, compiled: Any, types: IntArray) -> None:
+        self._compiled = compiled
+        self.types = types
+
+    @property
+    def n_pairs(self) -> int:
+        """Number of ordered pairs within the cutoff."""
+        return int(self._compiled.pairs)
+
+
+class Kernel:
+    """Energies, forces, rows and gradients of one potential in compiled code; picklable, immutable.
+
+    Parameters
+    ----------
+    parameters
+        The potential.
+    instructions
+        ``"baseline"``, ``"avx2"``, ``"avx512"``; empty picks the widest the processor has.
+    """
+
+    def __init__(self, parameters: KernelParameters, *, instructions: str = "") -> None:
+        self.parameters = parameters
+        self._instructions = instructions
+        self._compiled: Any = None
+
+    def __getstate__(self) -> tuple[KernelParameters, str]:
+        return self.parameters, self._instructions
+
+    def __setstate__(self, state: tuple[KernelParameters, str]) -> None:
+        self.parameters, self._instructions = state
+        self._compiled = None
+
+    @property
+    def compiled(self) -> Any:
+        """The compiled object, built on first use."""
+        if self._compiled is None:
+            p = self.parameters
+            species, _, functions, size = p.radial.shape
+            try:
+                self._compiled = _core.Potential(
+                    sizes=[species, functions, size],
+                    support=[p.min_distance, p.cutoff, p.scaling],
+                    radial=_doubles(p.radial).ravel(),
+                    basic=_types(p.basis.basic).ravel(),
+                    products=sort_products(p.basis.products).ravel(),
+                    moments=p.basis.n_moments,
+                    scalar=_types(p.basis.scalars),
+                    xi=_doubles(p.xi),
+                    offsets=_doubles(p.offsets),
+                    hard_core=_doubles(p.hard_core).ravel(),
+                    kernel=self._instructions,
+                )
+            except ValueError as error:
+                raise InputError(str(error)) from error
+        return self._compiled
+
+    @property
+    def instructions(self) -> str:
+        """Instruction set in use."""
+        return str(self.compiled.kernel)
+
+    def configure(
+        self, types: npt.ArrayLike, positions: npt.ArrayLike, cell: npt.ArrayLike, pbc: Periodicity
+    ) -> Configuration:
+        """Build a neighbour list.
+
+        Parameters
+        ----------
+        types : (N,)
+            Indices into the species.
+        positions : (N, 3)
+            Å; need not be wrapped.
+        cell : (3, 3)
+            Rows are the cell vectors [Å]; vectors of open directions are not read.
+        pbc : (3,)
+            Periodic directions.
+
+        Raises
+        ------
+        InputError
+            On wrong shapes or types, a singular cell, coordinates that are not finite, or a cutoff that
+            asks for an absurd number of images.
+        """
+        kinds = _types(types)
+        try:
+            compiled = self.compiled.configure(
+                kinds, _doubles(positions), _doubles(cell), [bool(periodic) for periodic in pbc]
+            )
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        return Configuration(compiled, kinds)
+
+    def energy(
+        self, types: npt.ArrayLike, positions: npt.ArrayLike, cell: npt.ArrayLike, pbc: Periodicity
+    ) -> float:
+        """Return the energy [eV]; ``math.inf`` where two atoms are closer than their hard core."""
+        return float(self.atom_energies(self.configure(types, positions, cell, pbc)).sum())
+
+    def energy_forces_virial(
+        self, types: npt.ArrayLike, positions: npt.ArrayLike, cell: npt.ArrayLike, pbc: Periodicity
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return energies (N,) [eV], forces (N, 3) [eV/Å] and the virial (3, 3) [eV].
+
+        The virial is -dE/dstrain: ASE's stress is ``-virial / volume``, the pressure of the atoms at rest
+        ``trace(virial) / (3 volume)``. Energies of atoms inside a hard core are infinite.
+        """
+        return self.evaluate(self.configure(types, positions, cell, pbc))
+
+    def evaluate(self, configuration: Configuration) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return energies, forces and virial as ``energy_forces_virial`` does."""
+        energies, forces, virial = self.compiled.forces(configuration._compiled)
+        return energies, forces, virial
+
+    def atom_energies(self, configuration: Configuration) -> FloatArray:
+        """Return the energies (N,) [eV] without the cost of forces."""
+        out: FloatArray = self.compiled.energies(configuration._compiled)
+        return out
+
+    def scalar_functions(self, configuration: Configuration) -> tuple[FloatArray, FloatArray]:
+        """Return B_alpha (N, A) and the rows dE_i/dc_{z_i, z_j, mu, k} (N, S, M, K) of each neighbourhood."""
+        values, radial = self.compiled.rows(configuration._compiled)
+        return values, radial
+
+    def design(self, configuration: Configuration) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return what is linear in xi: sums of B (A,), gradients dB/dr (N, 3, A), virials (3, 3, A)."""
+        values, gradients, virials = self.compiled.design(configuration._compiled)
+        return values, gradients, virials
+
+    def radial_gradient(
+        self, configuration: Configuration, weight: float, velocities: FloatArray, strain_rate: FloatArray
+    ) -> FloatArray:
+        """Return d/dc (weight E + sum_i v_i . dE/dr_i + strain_rate : dE/dstrain), shape (S, S, M, K).
+
+        Tangent-over-reverse: with v and strain_rate the derivatives of a loss with respect to dE/dr and
+        dE/dstrain this is the loss's gradient.
+        """
+        out: FloatArray = self.compiled.tangent_gradient(
+            configuration._compiled, weight, _doubles(velocities), _doubles(strain_rate)
+        )
+        return out
+
+    def velocity_verlet(
+        self,
+        types: npt.ArrayLike,
+        positions: npt.ArrayLike,
+        velocities: npt.ArrayLike,
+        masses: npt.ArrayLike,
+        cell: npt.ArrayLike,
+        pbc: Periodicity,
+        timestep_fs: float,
+        steps: int,
+    ) -> Burst:
+        """Run ``steps`` steps of velocity Verlet in one call.
+
+        Parameters
+        ----------
+        types, positions, cell, pbc
+            As in ``configure``.
+        velocities : (N, 3)
+            sqrt(eV/u), ASE's unit (kinetic energy is m v²/2 in eV).
+        masses : (N,)
+            u.
+        timestep_fs
+            fs.
+        steps
+            Number of steps; 0 evaluates the forces only.
+        """
+        try:
+            x, v, energies, forces, virial, done = self.compiled.velocity_verlet(
+                _types(types),
+                _doubles(positions),
+                _doubles(velocities),
+                _doubles(masses),
+                _doubles(cell),
+                [bool(periodic) for periodic in pbc],
+                timestep_fs * constants.FEMTOSECOND,
+                steps,
+            )
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        return Burst(x, v, float(energies.sum()), forces, virial, int(done))
+
+
+def shortest_distances(
+    types: npt.ArrayLike,
+    positions: npt.ArrayLike,
+    cell: npt.ArrayLike,
+    pbc: Periodicity,
+    *,
+    cutoff: float,
+    n_species: int,
+) -> FloatArray:
+    """Return the shortest distance of each species pair (S, S) [Å]; infinite where none is within ``cutoff``."""
+    try:
+        out: FloatArray = _core.shortest_distances(
+            _types(types), _doubles(positions), _doubles(cell), [bool(p) for p in pbc], cutoff, n_species
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    return out

@@ -1,0 +1,88 @@
+"""Errors of a potential on labelled structures, with what a parity plot needs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+
+from scalebridge.potential._kernels import FloatArray
+from scalebridge.potential.model import MomentTensorPotential
+from scalebridge.potential.training import labels_of
+
+
+@dataclass(frozen=True, eq=False)
+class ErrorReport:
+    """Errors on F frames.
+
+    Attributes
+    ----------
+    energy_rmse, energy_mae : float
+        eV/atom.
+    force_rmse, force_mae : float
+        eV/Å per Cartesian component.
+    stress_rmse : float
+        eV/Å³ per tensor component; NaN if no frame has a stress.
+    reference_energies, predicted_energies : (F,)
+        eV/atom.
+    reference_forces, predicted_forces : (sum of N, 3)
+        eV/Å.
+    reference_stresses, predicted_stresses : (frames with stress, 3, 3)
+        eV/Å³.
+    """
+
+    energy_rmse: float
+    energy_mae: float
+    force_rmse: float
+    force_mae: float
+    stress_rmse: float
+    reference_energies: FloatArray
+    predicted_energies: FloatArray
+    reference_forces: FloatArray
+    predicted_forces: FloatArray
+    reference_stresses: FloatArray
+    predicted_stresses: FloatArray
+
+
+def _rmse(difference: FloatArray) -> float:
+    return float(np.sqrt(np.mean(difference**2))) if difference.size else float("nan")
+
+
+def evaluate_errors(potential: MomentTensorPotential, frames: Sequence[Atoms]) -> ErrorReport:
+    """Compare ``potential`` with the labels of ``frames``.
+
+    Hard cores are left out: a label inside one is compared with the smooth energy.
+
+    Raises
+    ------
+    InputError
+        If frames are missing, unlabelled or of other species.
+    """
+    labels = labels_of(frames, potential.species)
+    kernel = potential.without_hard_core().kernel()
+    energies, forces, stresses = [], [], []
+    for label in labels:
+        atom_energies, atom_forces, virial = kernel.evaluate(label.configure(kernel))
+        energies.append((label.energy / label.n_atoms, float(atom_energies.mean())))
+        forces.append((label.forces, atom_forces))
+        if label.strain_derivative is not None:
+            volume = abs(float(np.linalg.det(label.cell)))
+            stresses.append((label.strain_derivative / volume, -0.5 * (virial + virial.T) / volume))
+    e, p = np.array(energies).T
+    reference_forces, predicted_forces = (np.vstack(part) for part in zip(*forces, strict=True))
+    reference_stresses = np.array([pair[0] for pair in stresses]).reshape(-1, 3, 3)
+    predicted_stresses = np.array([pair[1] for pair in stresses]).reshape(-1, 3, 3)
+    force_difference = predicted_forces - reference_forces
+    return ErrorReport(
+        energy_rmse=_rmse(p - e),
+        energy_mae=float(np.mean(np.abs(p - e))),
+        force_rmse=_rmse(force_difference),
+        force_mae=float(np.mean(np.abs(force_difference))),
+        stress_rmse=_rmse(predicted_stresses - reference_stresses),
+        reference_energies=e,
+        predicted_energies=p,
+        reference_forces=reference_forces,
+        predicted_forces=predicted_forces,
+        reference_stresses=reference_stresses,
+        predicted_stresses=predicted_stresses,
+    )

@@ -1,0 +1,353 @@
+"""Fit of moment tensor potentials by variable projection.
+
+For fixed radial coefficients c the loss is a linear least-squares problem in ξ and the offsets, solved exactly
+(``_linear``). What is left, f(c) = min_x loss(c, x), is minimised by L-BFGS; its gradient is the partial
+derivative of the loss at the solution (Golub & Pereyra, Inverse Problems 19, R1 (2003), eq. 12), computed by
+tangent-over-reverse in the compiled kernel.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from ase import Atoms
+from scipy.optimize import minimize
+
+from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress, random_stream
+from scalebridge.foundation.progress import Task
+from scalebridge.potential._basis import generate_basis
+from scalebridge.potential._kernels import Configuration, FloatArray, Kernel
+from scalebridge.potential._linear import (
+    LinearSystem,
+    design_rows,
+    fold,
+    frame_weights,
+    solve_linear,
+)
+from scalebridge.potential.model import MomentTensorPotential
+from scalebridge.potential.training import Distances, FitWeights, Label, labels_of, measure_distances
+
+RIDGE: Final = 1e-10
+"""Tikhonov parameter relative to the squared column norms."""
+DEFAULT_WEIGHTS: Final = FitWeights()
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How a fit is run.
+
+    Attributes
+    ----------
+    max_iterations
+        L-BFGS iterations over the radial coefficients; 0 solves the linear problem only.
+    max_seconds
+        Wall-clock limit; the best point so far is returned.
+    tolerance
+        Stop when ten iterations lower the loss by less than this fraction.
+    ridge
+        Tikhonov parameter relative to the squared column norms.
+    radial_size
+        Chebyshev polynomials per radial function.
+    weights
+        Of the loss.
+    """
+
+    max_iterations: int = 200
+    max_seconds: float = math.inf
+    tolerance: float = 1e-3
+    ridge: float = RIDGE
+    radial_size: int = 8
+    weights: FitWeights = DEFAULT_WEIGHTS
+
+
+@dataclass(frozen=True, eq=False)
+class FitReport:
+    """A fitted potential and how it was reached.
+
+    Attributes
+    ----------
+    potential : MomentTensorPotential
+    loss : float
+        Without the Tikhonov term, per frame.
+    losses : tuple of float
+        After each iteration.
+    condition_number : float
+        Of the regularised, column-normalised linear problem.
+    seconds : float
+        Wall-clock time.
+    reason : str
+        Why the iteration ended.
+    """
+
+    potential: MomentTensorPotential
+    loss: float
+    losses: tuple[float, ...]
+    condition_number: float
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Point:
+    potential: MomentTensorPotential
+    value: float
+    loss: float
+    gradient: FloatArray
+    condition_number: float
+
+
+class Objective:
+    """f(c) = min_x ‖X(c) x − y‖² + ridge Σ d² x² and its gradient, for fixed scales d."""
+
+    def __init__(
+        self,
+        start: MomentTensorPotential,
+        labels: Sequence[Label],
+        settings: FitSettings,
+        multiplicities: FloatArray,
+    ) -> None:
+        self._start = start
+        self._settings = settings
+        total = float(multiplicities.sum())
+        kernel = start.kernel()
+        self._frames: list[tuple[Label, Configuration, tuple[float, float, float]]] = []
+        for label, count in zip(labels, multiplicities, strict=True):
+            if count > 0:
+                energy, force, stress = frame_weights(label, settings.weights, total)
+                factors = (count * energy, count * force, count * stress)
+                self._frames.append((label, label.configure(kernel), factors))
+        self._shift = reference_offsets([label for label, _, _ in self._frames], len(start.species))
+        self.scales = self._system(kernel).column_norms
+
+    def _system(self, kernel: Kernel) -> LinearSystem:
+        n_columns = len(kernel.parameters.xi) + len(kernel.parameters.offsets)
+        blocks = (
+            design_rows(kernel, configuration, self._shifted(label), factors)
+            for label, configuration, factors in self._frames
+        )
+        return fold(blocks, n_columns)
+
+    def _shifted(self, label: Label) -> Label:
+        return replace(label, energy=label.energy - float(self._shift[label.types].sum()))
+
+    def point(self, radial: FloatArray) -> _Point:
+        """Solve for ξ and the offsets at ``radial``; return value, gradient and the potential."""
+        n_scalars = len(self._start.xi)
+        kernel = self._start.with_parameters(radial=radial).kernel()
+        solution = solve_linear(self._system(kernel), self._settings.ridge, self.scales)
+        x = solution.coefficients
+        potential = self._start.with_parameters(
+            radial=radial, xi=x[:n_scalars], offsets=x[n_scalars:] + self._shift
+        )
+        loss, gradient = self.loss_gradient(potential)
+        value = loss + self._settings.ridge * float(np.sum((self.scales * x) ** 2))
+        return _Point(potential, value, loss, gradient, solution.condition_number)
+
+    def loss_gradient(self, potential: MomentTensorPotential) -> tuple[float, FloatArray]:
+        """Return the loss and its derivative with respect to the radial coefficients at fixed ξ, offsets."""
+        kernel = potential.kernel()
+        loss, gradient = 0.0, np.zeros_like(potential.radial)
+        for label, configuration, (energy, force, stress) in self._frames:
+            # hard cores hold for sampling; during a fit energies are the smooth ones
+            energies, forces, virial = kernel.evaluate(configuration)
+            error_energy = float(energies.sum()) - label.energy
+            error_forces = forces - label.forces
+            loss += energy * error_energy**2 + force * float(np.sum(error_forces**2))
+            strain_rate = np.zeros((3, 3))
+            if label.strain_derivative is not None:
+                error_stress = -0.5 * (virial + virial.T) - label.strain_derivative
+                loss += stress * float(np.sum(error_stress**2))
+                strain_rate = 2.0 * stress * error_stress
+            gradient += kernel.radial_gradient(
+                configuration, 2.0 * energy * error_energy, -2.0 * force * error_forces, strain_rate
+            )
+        return loss, gradient
+
+
+def reference_offsets(labels: Sequence[Label], n_species: int) -> FloatArray:
+    """Return per-species energies that best explain the total energies (minimum norm where undetermined)."""
+    counts = np.array([np.bincount(label.types, minlength=n_species) for label in labels], dtype=float)
+    per_atom = counts / counts.sum(axis=1, keepdims=True)
+    energies = np.array([label.energy / label.n_atoms for label in labels])
+    return np.asarray(np.linalg.lstsq(per_atom, energies, rcond=1e-10)[0])
+
+
+def initial_potential(
+    distances: Distances, level: int, cutoff: float, *, radial_size: int = 8, seed: int = 0
+) -> MomentTensorPotential:
+    """Return a starting point: f_mu close to the mu-th Chebyshev polynomial, varied a little per species pair.
+
+    The scaling makes Q_0 of order one at half the cutoff, so that moments keep a healthy size.
+    """
+    basis = generate_basis(level)
+    n, functions = len(distances.species), basis.n_radial
+    low = min(distances.min_distance, 0.9 * cutoff)
+    random = random_stream(seed, "potential", "radial")
+    radial = 0.1 * random.standard_normal((n, n, functions, radial_size))
+    for mu in range(min(functions, radial_size)):
+        radial[:, :, mu, mu] += 1.0
+    hard_core = np.minimum(distances.hard_core(), 0.95 * cutoff)
+    return MomentTensorPotential(
+        species=distances.species, level=level, basis=basis, min_distance=low, cutoff=cutoff,
+        scaling=0.5 / (cutoff - low) ** 2, radial=radial, xi=np.zeros(len(basis.scalars)), offsets=np.zeros(n),
+        hard_core=hard_core,
+    )  # fmt: skip
+
+
+class _Monitor:
+    """Keeps the best point, reports progress and decides when to stop."""
+
+    def __init__(self, objective: Objective, settings: FitSettings, task: Task) -> None:
+        self.objective = objective
+        self.settings = settings
+        self.task = task
+        self.best: _Point | None = None
+        self.losses: list[float] = []
+        self.reason = ""
+        self._end = time.monotonic() + settings.max_seconds
+        self._shape = objective._start.radial.shape
+
+    def __call__(self, flat: FloatArray) -> tuple[float, FloatArray]:
+        point = self.objective.point(flat.reshape(self._shape))
+        if not math.isfinite(point.value):
+            return 1e300, np.zeros_like(flat)
+        if self.best is None or point.value < self.best.value:
+            self.best = point
+        return point.value, point.gradient.ravel()
+
+    def iteration(self, intermediate_result: object) -> None:
+        """Record one iteration; raise StopIteration when the fit has done enough."""
+        assert self.best is not None
+        self.losses.append(self.best.loss)
+        self.task.advance(note=f"loss {self.best.loss:.4g}")
+        if time.monotonic() > self._end:
+            self.reason = "time limit"
+            raise StopIteration
+        if (
+            len(self.losses) > 10
+            and self.losses[-11] - self.losses[-1] < self.settings.tolerance * self.losses[-11]
+        ):
+            self.reason = "loss no longer falls"
+            raise StopIteration
+
+
+def _fit_labels(
+    labels: Sequence[Label],
+    start: MomentTensorPotential,
+    settings: FitSettings,
+    multiplicities: FloatArray,
+    progress: Progress,
+) -> FitReport:
+    began = time.monotonic()
+    smooth = start.without_hard_core()
+    objective = Objective(smooth, labels, settings, multiplicities)
+    with progress.task("fit", settings.max_iterations) as task:
+        monitor = _Monitor(objective, settings, task)
+        if settings.max_iterations == 0:
+            monitor(start.radial.ravel())
+            monitor.reason = "linear coefficients only"
+        else:
+            options = {"maxiter": settings.max_iterations, "maxcor": 30, "gtol": 0.0, "ftol": 1e-13}
+            outcome = minimize(
+                monitor,
+                start.radial.ravel(),
+                jac=True,
+                method="L-BFGS-B",
+                callback=monitor.iteration,
+                options=options,
+            )
+            monitor.reason = monitor.reason or str(outcome.message).strip().lower()
+    best = monitor.best
+    if best is None:
+        raise ConvergenceError(
+            "the loss is not finite at the start of the fit; check the labels and the cutoff"
+        )
+    potential = replace(best.potential, hard_core=start.hard_core)
+    seconds = time.monotonic() - began
+    return FitReport(
+        potential, best.loss, tuple(monitor.losses), best.condition_number, seconds, monitor.reason
+    )
+
+
+def fit_report(
+    train_frames: Sequence[Atoms],
+    *,
+    level: int = 12,
+    cutoff: float = 5.0,
+    species: Sequence[str] | None = None,
+    start: MomentTensorPotential | None = None,
+    seed: int = 0,
+    settings: FitSettings | None = None,
+    progress: Progress = SILENT,
+) -> FitReport:
+    """Fit a potential and report how; the arguments are those of ``fit``."""
+    settings = settings or FitSettings()
+    if start is not None:
+        species = start.species
+    elif species is None:
+        species = tuple(sorted({symbol for atoms in train_frames for symbol in atoms.get_chemical_symbols()}))
+    labels = labels_of(train_frames, tuple(species))
+    distances = measure_distances(labels, tuple(species), start.cutoff if start else cutoff)
+    if start is None:
+        start = initial_potential(distances, level, cutoff, radial_size=settings.radial_size, seed=seed)
+    else:
+        start = replace(start, hard_core=np.minimum(distances.hard_core(), 0.95 * start.cutoff))
+    return _fit_labels(labels, start, settings, np.ones(len(labels)), progress)
+
+
+def fit(
+    train_frames: Sequence[Atoms],
+    *,
+    level: int = 12,
+    cutoff: float = 5.0,
+    species: Sequence[str] | None = None,
+    held_out: Sequence[Atoms] | None = None,
+    start: MomentTensorPotential | None = None,
+    seed: int = 0,
+    max_iterations: int = 200,
+    max_seconds: float = math.inf,
+    weights: FitWeights = DEFAULT_WEIGHTS,
+    progress: Progress = SILENT,
+) -> MomentTensorPotential:
+    """Fit a moment tensor potential to labelled structures.
+
+    Parameters
+    ----------
+    train_frames
+        Structures with a ``SinglePointCalculator`` that holds energy [eV], forces [eV/Å] and, where known,
+        stress [eV/Å³]; a missing stress drops that frame's stress term.
+    level, cutoff, species
+        Form of the potential; ignored when ``start`` is given. Species default to those met, sorted.
+    held_out
+        Structures kept out of the fit; their errors are shown as a message.
+    start
+        Warm start.
+    seed
+        Of the initial radial coefficients.
+    max_iterations, max_seconds
+        Limits on the radial optimisation.
+    weights
+        Of energy, force and stress in the loss.
+    progress
+        Where to report.
+
+    Returns
+    -------
+    MomentTensorPotential
+
+    Raises
+    ------
+    InputError
+        On unusable labels or settings.
+    ConvergenceError
+        If the loss is not finite at the start.
+    """
+    settings = FitSettings(max_iterations=max_iterations, max_seconds=max_seconds, weights=weights)
+    report = fit_report(
+        train_frames, level=level, cutoff=cutoff, species=species, start=start, seed=seed, settings=settings,
+        progress=progress,
+    )  # fmt: skip
+    return report.potential

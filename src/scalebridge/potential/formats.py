@@ -1,0 +1,271 @@
+"""Files of moment tensor potentials: ``.mtp`` and ``.almtp`` as MLIP-2, MLIP-3 and motep write and read them.
+
+Both are the same text. What other codes do not store (chemical symbols, hard cores) rides in the free-text line
+``potential_tag``, which they copy or skip. An ``.almtp`` of scalebridge continues with its selection state
+(``selection``); MLIP's own binary tail is not read.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from scalebridge.foundation import FormatError, InputError
+from scalebridge.potential._basis import Basis
+from scalebridge.potential._kernels import FloatArray
+
+_TAG: Final = "scalebridge-1"
+_LEVEL_NAME: Final = re.compile(r"MTP level (\d+)")
+
+
+@dataclass(frozen=True, eq=False)
+class PotentialText:
+    """The content of a potential file.
+
+    Attributes as in ``MomentTensorPotential``; ``species`` is empty and ``hard_core`` zero where the file has
+    none, ``level`` is 0 where it is not stated. ``n_species`` always counts the types.
+    """
+
+    n_species: int
+    species: tuple[str, ...]
+    level: int
+    basis: Basis
+    min_distance: float
+    cutoff: float
+    scaling: float
+    radial: FloatArray
+    xi: FloatArray
+    offsets: FloatArray
+    hard_core: FloatArray
+
+
+class _Lines:
+    """Lines of a file with their numbers, for messages."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path = path
+        self._lines = text.split("\n")
+        self.number = 0
+
+    def error(self, message: str) -> FormatError:
+        return FormatError(f"{self.path}:{self.number}: {message}; the file is damaged or of another format")
+
+    def next(self) -> str | None:
+        """Return the next line that is not blank, or None at the end."""
+        while self.number < len(self._lines):
+            line = self._lines[self.number].strip()
+            self.number += 1
+            if line:
+                return line
+        return None
+
+    def require(self, what: str) -> str:
+        line = self.next()
+        if line is None:
+            raise self.error(f"the file ends where {what} should be")
+        return line
+
+    def numbers(self, text: str, what: str, count: int | None = None) -> FloatArray:
+        body = text.strip()
+        if not (body.startswith("{") and body.endswith("}")):
+            raise self.error(f"{what} is not a complete list in braces")
+        words = body.replace("{", " ").replace("}", " ").replace(",", " ").split()
+        try:
+            values = np.array([float(word) for word in words])
+        except ValueError:
+            raise self.error(f"{what} holds something that is no number") from None
+        if count is not None and len(values) != count:
+            raise self.error(f"{what} has {len(values)} numbers, {count} are needed")
+        if not np.isfinite(values).all():
+            raise self.error(f"{what} holds a number that is not finite")
+        return values
+
+    def scalar(self, text: str, what: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise self.error(f"{what} is {text!r}, a number is needed") from None
+        if not np.isfinite(value):
+            raise self.error(f"{what} is {text!r}, a finite number is needed")
+        return value
+
+    def integer(self, text: str, what: str) -> int:
+        if not text.isdigit():
+            raise self.error(f"{what} is {text!r}, a whole number is needed")
+        return int(text)
+
+
+_KEYS: Final = {
+    "min_dist": "min", "min_val": "min", "min": "min",
+    "max_dist": "max", "max_val": "max", "max": "max",
+    "radial_basis_size": "size", "basis_size": "size", "size": "size",
+}  # fmt: skip
+
+
+def parse_potential(path: Path) -> PotentialText:
+    """Read a potential file.
+
+    Raises
+    ------
+    FormatError
+        With file and line, if it is damaged, truncated or holds a magnetic or otherwise unknown potential.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8", errors="replace")
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    lines = _Lines(path, text.split("#MVS", 1)[0])
+    if lines.next() != "MTP":
+        raise lines.error("the first line is not 'MTP'")
+    values: dict[str, str] = {}
+    radial: FloatArray | None = None
+    while "moment_coeffs" not in values:
+        line = lines.require("moment_coeffs")
+        if line == "radial_coeffs":
+            radial = _parse_radial(lines, values)
+            continue
+        key, separator, value = (part.strip() for part in line.partition("="))
+        if not separator:
+            raise lines.error(f"{line[:40]!r} is no 'key = value'")
+        if key.startswith("magnetic"):
+            raise lines.error("magnetic potentials are not supported")
+        values[_KEYS.get(key, key)] = value
+    if radial is None:
+        raise lines.error("radial_coeffs is missing")
+    return _assemble(lines, values, radial)
+
+
+def _get(lines: _Lines, values: dict[str, str], key: str) -> str:
+    if key not in values:
+        raise lines.error(f"{key} is missing")
+    return values[key]
+
+
+def _parse_radial(lines: _Lines, values: dict[str, str]) -> FloatArray:
+    kind = values.get("radial_basis_type", "RBChebyshev")
+    if kind != "RBChebyshev":
+        raise lines.error(f"radial_basis_type {kind} is not supported, RBChebyshev is")
+    n, functions, size = (
+        lines.integer(_get(lines, values, key), key)
+        for key in ("species_count", "radial_funcs_count", "size")
+    )
+    if not 0 < n <= 118 or not 0 < functions <= 64 or not 0 < size <= 1000:
+        raise lines.error(f"{n} species, {functions} radial functions of size {size} make no sense")
+    out = np.empty((n, n, functions, size))
+    for i in range(n):
+        for j in range(n):
+            line = lines.require(f"the species pair {i}-{j}")
+            if line.replace(" ", "") != f"{i}-{j}":
+                raise lines.error(f"{line[:20]!r} stands where the species pair {i}-{j} should be")
+            for mu in range(functions):
+                out[i, j, mu] = lines.numbers(lines.require("radial coefficients"), "radial_coeffs", size)
+    return out
+
+
+def _assemble(lines: _Lines, values: dict[str, str], radial: FloatArray) -> PotentialText:
+    n = len(radial)
+    basis = _parse_basis(lines, values, radial.shape[2])
+    xi = lines.numbers(_get(lines, values, "moment_coeffs"), "moment_coeffs", len(basis.scalars))
+    offsets = lines.numbers(_get(lines, values, "species_coeffs"), "species_coeffs", n)
+    species, hard_core = _parse_tag(lines, values.get("potential_tag", ""), n)
+    low = lines.scalar(_get(lines, values, "min"), "min_dist")
+    high = lines.scalar(_get(lines, values, "max"), "max_dist")
+    if not 0 <= low < high:
+        raise lines.error(f"min_dist {low} and max_dist {high} are not in order")
+    level = _LEVEL_NAME.fullmatch(values.get("potential_name", ""))
+    return PotentialText(
+        n_species=n, species=species, level=int(level[1]) if level else 0, basis=basis, min_distance=low,
+        cutoff=high, scaling=lines.scalar(values.get("scaling", "1"), "scaling"), radial=radial, xi=xi,
+        offsets=offsets, hard_core=hard_core,
+    )  # fmt: skip
+
+
+def _parse_basis(lines: _Lines, values: dict[str, str], functions: int) -> Basis:
+    def table(key: str, count_key: str, width: int) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
+        count = lines.integer(_get(lines, values, count_key), count_key)
+        found = lines.numbers(_get(lines, values, key), key, count * width)
+        if (found != np.round(found)).any() or (found < 0).any():
+            raise lines.error(f"{key} holds something else than whole numbers")
+        return found.astype(np.int32).reshape(count, width)
+
+    moments = lines.integer(_get(lines, values, "alpha_moments_count"), "alpha_moments_count")
+    basic = table("alpha_index_basic", "alpha_index_basic_count", 4)
+    products = table("alpha_index_times", "alpha_index_times_count", 4)
+    scalars = table("alpha_moment_mapping", "alpha_scalar_moments", 1)[:, 0]
+    if not len(basic) or not len(scalars):
+        raise lines.error("the potential has no moments or no scalar functions")
+    if basic[:, 0].max() >= functions:
+        raise lines.error(f"alpha_index_basic uses radial function {basic[:, 0].max()} of {functions}")
+    bad_target = len(products) and (products[:, 3].min() < len(basic) or products[:, 3].max() >= moments)
+    if bad_target or (products[:, :2] >= products[:, 3:]).any() or scalars.max() >= moments:
+        raise lines.error("alpha_index_times or alpha_moment_mapping point outside the moments or backwards")
+    return Basis(basic=basic, products=products, n_moments=moments, scalars=np.ascontiguousarray(scalars))
+
+
+def _parse_tag(lines: _Lines, tag: str, n: int) -> tuple[tuple[str, ...], FloatArray]:
+    words = tag.split()
+    hard_core = np.zeros((n, n))
+    if not words or words[0] != _TAG:
+        return (), hard_core
+    if len(words) != 1 + n + n * (n + 1) // 2:
+        raise lines.error("potential_tag has the wrong number of entries")
+    lower = np.tril_indices(n)
+    hard_core[lower] = [lines.scalar(word, "potential_tag") for word in words[1 + n :]]
+    hard_core.T[lower] = hard_core[lower]
+    return tuple(words[1 : 1 + n]), hard_core
+
+
+def _list(values: FloatArray) -> str:
+    return "{" + ", ".join(f"{value:.15e}" for value in values) + "}"
+
+
+def _table(rows: np.ndarray[tuple[int, ...], np.dtype[np.int32]]) -> str:
+    return "{" + ", ".join("{" + ", ".join(map(str, row)) + "}" for row in rows.tolist()) + "}"
+
+
+def format_potential(content: PotentialText) -> str:
+    """Return the text of a ``.mtp`` file; coefficients carry 16 digits."""
+    n, basis = content.n_species, content.basis
+    tag = " ".join([_TAG, *content.species, *(f"{x:.6f}" for x in content.hard_core[np.tril_indices(n)])])
+    out = [
+        "MTP", "version = 1.1.0", f"potential_name = MTP level {content.level}",
+        f"scaling = {content.scaling:.15e}", f"species_count = {n}",
+        f"potential_tag = {tag if content.species else ''}", "radial_basis_type = RBChebyshev",
+        f"\tmin_dist = {content.min_distance:.15e}", f"\tmax_dist = {content.cutoff:.15e}",
+        f"\tradial_basis_size = {content.radial.shape[3]}", f"\tradial_funcs_count = {content.radial.shape[2]}",
+        "\tradial_coeffs",
+    ]  # fmt: skip
+    for i in range(n):
+        for j in range(n):
+            out.append(f"\t\t{i}-{j}")
+            out.extend(f"\t\t\t{_list(row)}" for row in content.radial[i, j])
+    out += [
+        f"alpha_moments_count = {basis.n_moments}",
+        f"alpha_index_basic_count = {len(basis.basic)}",
+        f"alpha_index_basic = {_table(basis.basic)}",
+        f"alpha_index_times_count = {len(basis.products)}",
+        f"alpha_index_times = {_table(basis.products)}",
+        f"alpha_scalar_moments = {len(basis.scalars)}",
+        "alpha_moment_mapping = {" + ", ".join(map(str, basis.scalars.tolist())) + "}",
+        f"species_coeffs = {_list(content.offsets)}",
+        f"moment_coeffs = {_list(content.xi)}",
+    ]
+    return "\n".join(out) + "\n"
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that a reader never sees half of it.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written.
+    """
+    partial = path.with_name(path.name + ".part")
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror}); choose a writable folder") from error

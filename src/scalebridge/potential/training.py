@@ -1,0 +1,156 @@
+"""Training data: what a fit needs of a labelled structure, and the weights of the loss."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_numbers, covalent_radii
+from ase.stress import voigt_6_to_full_3x3_stress
+
+from scalebridge.foundation import InputError
+from scalebridge.potential._basis import IntArray
+from scalebridge.potential._kernels import Configuration, FloatArray, Kernel, shortest_distances
+
+COVALENT_FRACTION: Final = 0.7
+"""Hard core of a pair as a fraction of its summed covalent radii, an upper limit."""
+OBSERVED_FRACTION: Final = 0.9
+"""Hard core of a pair as a fraction of its shortest distance in the training data, an upper limit."""
+MIN_DISTANCE_FRACTION: Final = 0.95
+"""Lower end of the radial basis as a fraction of the shortest distance in the training data."""
+
+
+@dataclass(frozen=True)
+class FitWeights:
+    """Weights of the loss (1/K) Σ [w_E ΔE²/N + w_F Σ|ΔF|² + w_S Σ(VΔσ)²/N] in eV and Å, MLIP's defaults."""
+
+    energy: float = 1.0
+    force: float = 0.01
+    stress: float = 0.001
+
+    def __post_init__(self) -> None:
+        values = (self.energy, self.force, self.stress)
+        if min(values) < 0 or max(values) == 0 or not all(map(math.isfinite, values)):
+            raise InputError(
+                f"weights {values} must be finite, not negative and not all zero; default 1, 0.01, 0.001"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Label:
+    """One labelled structure as plain arrays.
+
+    Attributes
+    ----------
+    types : (N,)
+        Species indices.
+    positions, cell : (N, 3), (3, 3)
+        Å.
+    pbc : (3,) tuple of bool
+    energy : float
+        eV.
+    forces : (N, 3)
+        eV/Å.
+    strain_derivative : (3, 3) or None
+        V σ in ASE's sign [eV]; None where the label lacks a stress.
+    """
+
+    types: IntArray
+    positions: FloatArray
+    cell: FloatArray
+    pbc: tuple[bool, ...]
+    energy: float
+    forces: FloatArray
+    strain_derivative: FloatArray | None
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms."""
+        return len(self.types)
+
+    def configure(self, kernel: Kernel) -> Configuration:
+        """Build the neighbour list for ``kernel``."""
+        return kernel.configure(self.types, self.positions, self.cell, self.pbc)
+
+
+def label_of(atoms: Atoms, species: Sequence[str], *, name: str = "structure") -> Label:
+    """Read the label that an ASE calculator left on ``atoms``.
+
+    Raises
+    ------
+    InputError
+        If energy or forces are missing or not finite, or an element is not in ``species``.
+    """
+    index = {symbol: n for n, symbol in enumerate(species)}
+    unknown = sorted(set(atoms.get_chemical_symbols()) - set(index))
+    if unknown:
+        raise InputError(
+            f"{name} contains {', '.join(unknown)}, not among species {tuple(species)}; add them"
+        )
+    results = getattr(atoms.calc, "results", None)
+    if not results or "energy" not in results or "forces" not in results:
+        raise InputError(f"{name} has no stored energy and forces; attach a SinglePointCalculator with both")
+    energy, forces = float(results["energy"]), np.asarray(results["forces"], dtype=np.float64)
+    if forces.shape != (len(atoms), 3):
+        raise InputError(
+            f"{name} has forces of shape {forces.shape}, ({len(atoms)}, 3) is needed; relabel it"
+        )
+    derivative = None
+    if atoms.pbc.all() and results.get("stress") is not None:
+        stress = np.asarray(results["stress"], dtype=np.float64)
+        full = voigt_6_to_full_3x3_stress(stress) if stress.shape == (6,) else stress
+        derivative = atoms.get_volume() * np.asarray(full)
+    finite = math.isfinite(energy) and np.isfinite(forces).all()
+    if not finite or (derivative is not None and not np.isfinite(derivative).all()):
+        raise InputError(f"{name} has an energy, force or stress that is not finite; drop or relabel it")
+    types = np.array([index[symbol] for symbol in atoms.get_chemical_symbols()], dtype=np.int32)
+    pbc = tuple(bool(periodic) for periodic in atoms.pbc)
+    return Label(
+        types, atoms.positions.copy(), atoms.cell.array.copy(), pbc, energy, forces.copy(), derivative
+    )
+
+
+def labels_of(frames: Sequence[Atoms], species: Sequence[str]) -> list[Label]:
+    """Read the labels of ``frames``; structures are named by their place in the list."""
+    if not frames:
+        raise InputError("no training structures; give at least one labelled structure")
+    return [label_of(atoms, species, name=f"structure {n}") for n, atoms in enumerate(frames)]
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Shortest pair distances of a data set.
+
+    Attributes
+    ----------
+    shortest : (S, S)
+        Per species pair [Å]; infinite for pairs never met within the cutoff.
+    """
+
+    shortest: FloatArray
+    species: tuple[str, ...]
+
+    @property
+    def min_distance(self) -> float:
+        """Lower end of the radial basis [Å]."""
+        smallest = float(self.shortest.min())
+        return MIN_DISTANCE_FRACTION * smallest if math.isfinite(smallest) else 1.0
+
+    def hard_core(self) -> FloatArray:
+        """Return per pair the lesser of 0.9 × the shortest distance met and 0.7 × the covalent radii's sum."""
+        radii = np.array([covalent_radii[atomic_numbers[symbol]] for symbol in self.species])
+        covalent = COVALENT_FRACTION * (radii[:, None] + radii[None, :])
+        return np.minimum(covalent, OBSERVED_FRACTION * self.shortest)
+
+
+def measure_distances(labels: Sequence[Label], species: tuple[str, ...], cutoff: float) -> Distances:
+    """Find the shortest distance of every species pair within ``cutoff`` [Å]."""
+    shortest = np.full((len(species), len(species)), np.inf)
+    for label in labels:
+        found = shortest_distances(
+            label.types, label.positions, label.cell, label.pbc, cutoff=cutoff, n_species=len(species)
+        )
+        np.minimum(shortest, found, out=shortest)
+    return Distances(shortest, species)
