@@ -29,7 +29,7 @@ def _brownian(seed, d, frames=4000, particles=20, interval=10.0):
 def test_brownian_walkers_return_their_tensor():
     d = np.array([2e-3, 1e-3, 0.0])
     found = fit_diffusivity(_brownian(1, d), 10.0)
-    # Beyond 6 standard errors of 4 degrees of freedom lies 0.4 % of Student's distribution; the seed is fixed.
+    # Beyond 6 standard errors (4 degrees of freedom) lies 0.4 % of Student's distribution; fixed seed.
     assert abs(found.mean - d.mean()) < 6 * found.error and found.error < 0.15 * d.mean()
     np.testing.assert_allclose(np.diag(found.tensor), d, atol=5e-4)
 
@@ -54,9 +54,7 @@ def test_vibration_does_not_count_as_diffusion():
     rng = random_stream(7, "test", "vibration")
     walk = _brownian(2, np.full(3, 1e-4))
     shaken = walk + rng.normal(0, 0.5, walk.shape)
-    assert fit_diffusivity(shaken, 10.0).mean == pytest.approx(
-        fit_diffusivity(walk, 10.0).mean, rel=0.05
-    )
+    assert fit_diffusivity(shaken, 10.0).mean == pytest.approx(fit_diffusivity(walk, 10.0).mean, rel=0.05)
 
 
 def test_framework_drift_is_removed():
@@ -130,9 +128,7 @@ class Wells(EnergyModel):
 
     def evaluate(self, types, positions, cell):
         k = 2 * np.pi / self.period
-        return Evaluation(
-            self.energy(types, positions, cell), -0.5 * self.depth * k * np.sin(k * positions)
-        )
+        return Evaluation(self.energy(types, positions, cell), -0.5 * self.depth * k * np.sin(k * positions))
 
 
 def test_rescaling_samples_the_canonical_kinetic_energy():

@@ -152,7 +152,7 @@ def test_vacancy_on_a_chain_has_no_tracer_diffusion():
     )
     tracer = solve_vacancy_tracer(np.diag([2.0 * n, 30.0, 30.0]), block, blocks=(1, 2))
     assert tracer.correlation_factor == pytest.approx(0.0, abs=2e-3)
-    # On a ring of N sites each turn of the vacancy moves the tracer by one: D* = D_v/(N − 1)², c_v = 1/(N − 1).
+    # On a ring of N sites a turn of the vacancy moves the tracer by one: D* = D_v/(N − 1)².
     ring = tracer.finite[0, 0] / tracer.vacancy_diffusivity[0, 0]
     assert ring == pytest.approx(1 / (2 * n - 1), rel=1e-9)
 

@@ -88,8 +88,8 @@ def relax(
     largest = float(np.linalg.norm(target.get_forces(), axis=1).max())
     if not largest <= settings.force_tolerance:
         raise ConvergenceError(
-            f"relaxing {what}: largest force {largest:.3g} eV/Å after {settings.maximum_steps} steps is above "
-            f"{settings.force_tolerance:g} eV/Å; raise maximum_steps or force_tolerance"
+            f"relaxing {what}: largest force {largest:.3g} eV/Å after {settings.maximum_steps} steps is "
+            f"above {settings.force_tolerance:g} eV/Å; raise maximum_steps or force_tolerance"
         )
     energy = float(atoms.get_potential_energy())
     steps = int(optimizer.nsteps)

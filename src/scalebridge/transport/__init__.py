@@ -15,6 +15,9 @@ from scalebridge.transport.chain import (
     JumpChain,
     solve_diffusivity,
 )
+from scalebridge.transport.combine import (
+    combine,
+)
 from scalebridge.transport.correlation import (
     VacancyTracer,
     solve_vacancy_tracer,
@@ -50,12 +53,23 @@ from scalebridge.transport.vibrations import (
     solve_hessian,
     solve_stationary_point,
 )
+from scalebridge.transport.work import (
+    BarrierResult,
+    BarrierTask,
+    TrajectoryResult,
+    TrajectoryTask,
+    hop_network,
+    run_barrier,
+    run_trajectory,
+)
 
 __all__ = [
     "REFERENCE_TEMPERATURE",
     "ArrheniusFit",
     "Barrier",
+    "BarrierResult",
     "BarrierSettings",
+    "BarrierTask",
     "DiffusivityEstimate",
     "DynamicsSettings",
     "HopEnergies",
@@ -63,21 +77,27 @@ __all__ = [
     "JumpChain",
     "StationaryPoint",
     "Trajectory",
+    "TrajectoryResult",
+    "TrajectoryTask",
     "VacancyTracer",
     "assign_sites",
     "attempt_frequency",
     "collective_walker",
+    "combine",
     "count_hops",
     "dip_depth",
     "find_hops",
     "fit_arrhenius",
     "fit_diffusivity",
+    "hop_network",
     "mean_squared_displacement",
     "mode_eigenvalues",
     "one_hop_bound",
     "refresh_velocities",
     "relative_to_framework",
     "rescale_velocities",
+    "run_barrier",
+    "run_trajectory",
     "sample_trajectory",
     "solve_barrier",
     "solve_diffusivity",

@@ -52,10 +52,9 @@ def fit_arrhenius(temperatures: FloatArray, values: FloatArray, errors: FloatArr
     InputError
         If fewer than two temperatures differ, or a value or error is not positive.
     """
-    if len(np.unique(temperatures)) < 2:
-        raise InputError(
-            f"an Arrhenius fit got {len(np.unique(temperatures))} temperatures; it needs at least 2 different ones"
-        )
+    different = len(np.unique(temperatures))
+    if different < 2:
+        raise InputError(f"an Arrhenius fit got {different} temperatures; it needs at least 2 different ones")
     if np.any(values <= 0) or np.any(errors <= 0):
         raise InputError(
             "an Arrhenius fit got a diffusivity or error that is not positive; leave such points out"
@@ -63,7 +62,7 @@ def fit_arrhenius(temperatures: FloatArray, values: FloatArray, errors: FloatArr
     design = np.column_stack([np.ones(len(values)), -REFERENCE_TEMPERATURE / temperatures])
     weights = (values / errors) ** 2
     information = design.T @ (weights[:, None] * design)
-    covariance = np.linalg.inv(information)
+    covariance: FloatArray = np.asarray(np.linalg.inv(information), dtype=np.float64)
     parameters = covariance @ (design.T @ (weights * np.log(values)))
     residual = np.log(values) - design @ parameters
     freedom = len(values) - 2

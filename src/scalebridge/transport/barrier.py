@@ -9,7 +9,7 @@ from ase.optimize import FIRE
 from numpy.typing import NDArray
 
 from scalebridge.foundation import ConvergenceError, InputError, constants, random_stream
-from scalebridge.sampling import MakeCalculator, Relaxed, RelaxationSettings, relax
+from scalebridge.sampling import MakeCalculator, RelaxationSettings, Relaxed, relax
 from scalebridge.transport.vibrations import StationaryPoint, attempt_frequency, solve_stationary_point
 
 FloatArray = NDArray[np.float64]
@@ -83,9 +83,7 @@ class Barrier:
 
     def rate(self, temperature: float) -> float:
         """Return the forward rate ν exp(−E/kT) [1/fs]: harmonic transition state theory."""
-        return float(
-            self.attempt_frequency * np.exp(-self.forward / (constants.BOLTZMANN_EV * temperature))
-        )
+        return float(self.attempt_frequency * np.exp(-self.forward / (constants.BOLTZMANN_EV * temperature)))
 
 
 def solve_barrier(
@@ -124,12 +122,14 @@ def solve_barrier(
         If two atoms come closer than allowed on the start path.
     """
     settings = settings or BarrierSettings()
-    first, last = _relaxed_ends(start, mover, np.asarray(vector, dtype=float), make_calculator, settings, what)
+    first, last = _relaxed_ends(
+        start, mover, np.asarray(vector, dtype=float), make_calculator, settings=settings, what=what
+    )
     moved = float(np.linalg.norm(last.atoms.positions[mover] - first.atoms.positions[mover]))
     if moved < 0.4 * float(np.linalg.norm(vector)):
         raise ConvergenceError(
             f"{what}: after relaxation the ends are {moved:.2f} Å apart where the sites are "
-            f"{np.linalg.norm(vector):.2f} Å apart; they are one site to this potential, merge them in the host"
+            f"{np.linalg.norm(vector):.2f} Å apart; this potential has one site there, merge them"
         )
     images = _start_path(first.atoms, last.atoms, settings, what)
     energies = _relax_band(images, make_calculator, settings, what)
@@ -141,6 +141,7 @@ def _relaxed_ends(
     mover: int,
     vector: FloatArray,
     make_calculator: MakeCalculator,
+    *,
     settings: BarrierSettings,
     what: str,
 ) -> tuple[Relaxed, Relaxed]:
@@ -225,7 +226,7 @@ def _refine(
 
 
 def dip_depth(energies: FloatArray) -> float:
-    """Return how far a path falls between two of its maxima, at the deepest interior dip [unit of energies]."""
+    """Return how far a path falls between two of its maxima, at its deepest dip [unit of energies]."""
     depth = 0.0
     for k in range(1, len(energies) - 1):
         depth = max(depth, float(min(energies[:k].max(), energies[k + 1 :].max()) - energies[k]))

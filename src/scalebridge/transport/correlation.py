@@ -69,9 +69,7 @@ def solve_vacancy_tracer(
     free = solve_diffusivity(vacancy)
     eigenvalues = np.linalg.eigvalsh(free)
     if eigenvalues.max() <= 0:
-        raise InputError(
-            "the vacancy's hops lead nowhere (D = 0); raise the hop cutoff until sites connect across the cell"
-        )
+        raise InputError("the vacancy's hops lead nowhere (D = 0); raise the hop cutoff until sites connect")
     dimensions = int(np.sum(eigenvalues > 1e-3 * eigenvalues.max()))
     inverse = [float(length) ** -dimensions for length in (small, large)]
     slope = (values[0] - values[1]) / (inverse[0] - inverse[1])

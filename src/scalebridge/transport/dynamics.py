@@ -131,9 +131,7 @@ def rescale_velocities(
     first = rng.standard_normal()
     others = rng.chisquare(freedom - 1) if freedom > 1 else 0.0
     factor = (
-        decay
-        + share * (1 - decay) * (first**2 + others)
-        + 2 * first * np.sqrt(decay * (1 - decay) * share)
+        decay + share * (1 - decay) * (first**2 + others) + 2 * first * np.sqrt(decay * (1 - decay) * share)
     )
     return np.asarray(velocities * np.sqrt(factor))
 
@@ -157,6 +155,6 @@ def _check_runaway(kinetic: float, atoms: int, temperature: float) -> None:
     seen = 2 * kinetic / (3 * atoms * constants.BOLTZMANN_EV)
     if not seen < 5 * temperature + 2000:
         raise ConvergenceError(
-            f"the dynamics reached {seen:.3g} K where {temperature:g} K was asked for; use a shorter timestep, "
-            "or train the potential at this temperature"
+            f"the dynamics reached {seen:.3g} K where {temperature:g} K was asked for; use a shorter timestep"
+            " or train the potential at this temperature"
         )

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import spglib
@@ -53,7 +54,7 @@ class HopNetwork:
         """Displacement of each hop (m, 3) [Å]."""
         return np.asarray(self.scaled_vectors @ self.cell)
 
-    def strained(self, cell: FloatArray) -> "HopNetwork":
+    def strained(self, cell: FloatArray) -> Self:
         """Return the same network in another cell (3, 3) [Å]."""
         return replace(self, cell=cell)
 
@@ -164,7 +165,9 @@ def _space_group(framework: Atoms, sites: FloatArray, tolerance: float) -> tuple
     return symmetry["rotations"], symmetry["translations"]
 
 
-def symmetrise(tensor: FloatArray, framework: Atoms, sites: FloatArray, tolerance: float = 0.05) -> FloatArray:
+def symmetrise(
+    tensor: FloatArray, framework: Atoms, sites: FloatArray, tolerance: float = 0.05
+) -> FloatArray:
     """Return the mean of R·tensor·Rᵀ over the point group of framework and sites (3, 3)."""
     cell = np.asarray(framework.cell, dtype=float)
     scaled, _ = _space_group(framework, sites, tolerance)
@@ -217,9 +220,7 @@ class HopEnergies:
     attempt_frequency: float
 
 
-def walker_chain(
-    network: HopNetwork, energies: tuple[HopEnergies, ...], temperature: float
-) -> JumpChain:
+def walker_chain(network: HopNetwork, energies: tuple[HopEnergies, ...], temperature: float) -> JumpChain:
     """Return the single walker's jumps at ``temperature`` [K], in Å and 1/fs.
 
     Rates are ν exp(−(E_saddle − E_start)/kT) with the same prefactor and saddle in both directions, so that

@@ -87,7 +87,7 @@ def attempt_frequency(minimum: FloatArray, saddle: FloatArray) -> float:
 
 @dataclass(frozen=True)
 class StationaryPoint:
-    """A minimum or first-order saddle: atoms, energy [eV], ω² of its internal modes [eV/(Å² u)], largest force."""
+    """A minimum or saddle: atoms, energy [eV], ω² of its modes [eV/(Å² u)], largest force [eV/Å]."""
 
     atoms: Atoms
     energy: float
@@ -147,7 +147,7 @@ def solve_stationary_point(
             atoms.get_positions() + move * min(1.0, maximum_step / max(length, 1e-12)), apply_constraint=False
         )
     raise ConvergenceError(
-        f"after {maximum_iterations} eigenvector-following steps the largest force is {largest:.3g} eV/Å with "
-        f"{negative} unstable modes; a {'minimum' if order == 0 else 'saddle'} needs at most "
+        f"after {maximum_iterations} eigenvector-following steps the largest force is {largest:.3g} eV/Å "
+        f"with {negative} unstable modes; a {'minimum' if order == 0 else 'saddle'} needs at most "
         f"{force_tolerance:g} eV/Å and {order}; start from a path with more images"
     )
