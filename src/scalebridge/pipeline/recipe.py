@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,15 +47,19 @@ class Recipe(Section):
     profile: Annotated[str, WithoutEffect()] = "quick"
     """Name of the profile that was merged in."""
 
+    @cached_property
+    def content(self) -> Content:
+        """What decides the run's numbers, as read when the recipe was loaded: what hashes are taken of."""
+        return _hashable(self, self.host.name)
+
     @property
     def hash(self) -> str:
         """SHA-256 of the resolved content, files it points to included."""
-        return hash_json(_hashable(self, self.host.name))
+        return hash_json(self.content)
 
     def part(self, names: tuple[str, ...]) -> Content:
-        """Return the hashable content of the named sections (or of ``seed``): what a stage depends on."""
-        content = _hashable(self, self.host.name)
-        return {name: content[name] for name in names}
+        """Return the content of the named sections (or of ``seed``): what a stage depends on."""
+        return {name: self.content[name] for name in names}
 
     def view(self, names: tuple[str, ...]) -> "Recipe":
         """Return a copy in which only the named sections can be read; any other raises AttributeError."""
@@ -100,7 +105,9 @@ def load_recipe(path: Path, *, profile: str | None = None, seed: int | None = No
     changes = {"profile": wanted} | ({} if seed is None else {"seed": seed})
     for name, override in profiles.items():
         _resolve(path, content, override, {"profile": name})
-    return _resolve(path, content, profiles.get(wanted, {}), changes)
+    recipe = _resolve(path, content, profiles.get(wanted, {}), changes)
+    _ = recipe.content  # files are read now, not when they may have been edited during the run
+    return recipe
 
 
 def _read(path: Path) -> Content:

@@ -26,7 +26,7 @@ def describe_problem(
     profile
         Name of the profile.
     """
-    problems = error.errors()
+    problems = sorted(error.errors(), key=lambda entry: entry["type"] != "extra_forbidden")  # typos first
     problem = problems[0]
     place: Place = problem["loc"]
     prefix = f"profiles.{profile}." if _holds(override, place) else ""

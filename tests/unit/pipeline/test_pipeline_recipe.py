@@ -1,0 +1,107 @@
+"""The recipe: merging, hashing, resolving, and what it says about mistakes."""
+
+from pathlib import Path
+
+import pytest
+from pipeline_toys import RECIPE, toy_recipe, write_recipe
+
+from scalebridge.foundation import InputError
+from scalebridge.pipeline import bundled_hosts, load_recipe, recipe_path
+
+
+def message(path: Path, text: str, **options: str) -> str:
+    with pytest.raises(InputError) as caught:
+        load_recipe(write_recipe(path, text), **options)
+    shown = str(caught.value)
+    assert "\n" not in shown
+    return shown
+
+
+def test_profiles_override_deeply(tmp_path: Path) -> None:
+    quick = toy_recipe(tmp_path)
+    standard = load_recipe(tmp_path / "recipe.toml", profile="standard", seed=7)
+    assert (quick.profile, quick.seed, quick.learning.break_grade, quick.learning.rounds) == (
+        "quick",
+        3,
+        10.0,
+        6,
+    )
+    assert (standard.profile, standard.seed) == ("standard", 7)
+    assert (standard.learning.break_grade, standard.learning.rounds) == (8.0, 20)
+    assert standard.learning.temperatures == quick.learning.temperatures
+
+
+def test_saved_recipe_gives_the_same_recipe(tmp_path: Path) -> None:
+    text = RECIPE.replace(
+        'EMT"', 'EMT"\narguments = { model = "0.3.0", nested = { "a b" = [1, 2.5], flag = true } }'
+    )
+    recipe = toy_recipe(tmp_path, text)
+    (tmp_path / "elsewhere").mkdir()
+    copy = load_recipe(recipe.save(tmp_path / "elsewhere" / "recipe.toml"))
+    assert copy == recipe
+    assert copy.hash == recipe.hash
+
+
+def test_hash_is_that_of_the_content(tmp_path: Path) -> None:
+    recipe = toy_recipe(tmp_path / "one")
+    moved = toy_recipe(tmp_path / "two", "# a comment\n" + RECIPE)
+    assert moved.hash == recipe.hash
+    cheaper = toy_recipe(tmp_path / "two", RECIPE.replace('EMT"', 'EMT"\nworkers = 2\nstore = "other.db"'))
+    assert cheaper.hash == recipe.hash, "how a run is done does not change what it computes"
+    assert toy_recipe(tmp_path / "two", RECIPE.replace("seed = 3", "seed = 4")).hash != recipe.hash
+    (tmp_path / "one" / "toyhost" / "host.toml").write_text("name = 'other'\n")
+    assert load_recipe(tmp_path / "one" / "recipe.toml").hash != recipe.hash
+
+
+def test_view_shows_only_the_sections_a_stage_lists(tmp_path: Path) -> None:
+    view = toy_recipe(tmp_path).view(("labels",))
+    assert view.labels.compositions == (0.0, 1.0)
+    with pytest.raises(AttributeError):
+        _ = view.learning
+    with pytest.raises(AttributeError):
+        _ = view.seed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("[labels]", "[labels]\ncomposition = 1", "labels.composition = 1: unknown key; did you mean"),
+        ("break = 8.0", "brake = 8.0", "profiles.standard.learning.brake = 8.0: unknown key"),
+        ("[potential]", "[potental]", "did you mean 'potential'?"),
+        ("[labels]", "[labels]\nzzz = 1", "known keys are compositions, structures_per_composition"),
+        ("members = 4", "members = 3", "potential.members = 3: must be greater than or equal to 4; com"),
+        ("members = 4", "level = 7", "potential.level = 7: must be a multiple of 2"),
+        ("members = 4", 'members = "4"', "potential.members = '4': must be a valid integer"),
+        ("[600.0, 700.0, 800.0]", "[600.0]", "transport.temperatures"),
+        ("[600.0, 700.0, 800.0]", "[600.0, 700.0, -8.0]", "transport.temperatures[2] = -8.0: must be"),
+        ("[thermodynamics]\ntemperatures = [300.0]", "", "thermodynamics: this section is required"),
+        ('"ase.calculators.emt:EMT"', '"emt"', "oracle.calculator = 'emt'"),
+        ("seed = 3", "seed = ", "not valid TOML"),
+        ("toyhost", "nohost", "neither a bundled host"),
+        ("[profiles.quick]", "[electrode]\ndesign = 'x.toml'\n[profiles.quick]", "no file"),
+        ("[profiles.quick]", "[profiles.fast]", "no such profile; choose one of fast, standard"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_named_with_a_way_out(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    assert old in RECIPE
+    shown = message(tmp_path, RECIPE.replace(old, new))
+    assert "recipe.toml" in shown
+    assert expected in shown
+
+
+def test_unknown_profile_and_missing_file(tmp_path: Path) -> None:
+    assert "profile = 'slow'" in message(tmp_path, RECIPE, profile="slow")
+    with pytest.raises(InputError, match="no such file; 'scalebridge init DIR'"):
+        load_recipe(tmp_path / "nothing.toml")
+    with pytest.raises(InputError, match="no bundled recipe"):
+        recipe_path("unobtainium")
+
+
+def test_bundled_recipes_load_in_both_profiles() -> None:
+    assert {"lfp", "mnhcf"} <= set(bundled_hosts())
+    for name in bundled_hosts():
+        quick = load_recipe(recipe_path(name))
+        standard = load_recipe(recipe_path(name), profile="standard")
+        assert quick.potential.members >= 4
+        assert standard.learning.label_budget > quick.learning.label_budget
+        assert standard.hash != quick.hash
