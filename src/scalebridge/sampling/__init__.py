@@ -1,6 +1,12 @@
 """Hybrid grand-canonical Monte Carlo with molecular dynamics bursts, free energies in N, active learning."""
 
-from scalebridge.sampling.configuration import Configuration, Template, sampling_masses
+from scalebridge.sampling.configuration import (
+    Configuration,
+    Template,
+    kinetic_energy,
+    maxwell_velocities,
+    sampling_masses,
+)
 from scalebridge.sampling.exchange import Trial, deletion_trial, insertion_trial, relocation_trial
 from scalebridge.sampling.free_energy_difference import (
     FreeEnergyDifference,
@@ -33,6 +39,7 @@ from scalebridge.sampling.moves import (
     strain_move,
     volume_move,
 )
+from scalebridge.sampling.relaxation import MakeCalculator, RelaxationSettings, Relaxed, relax
 from scalebridge.sampling.site_density import SiteDensity
 from scalebridge.sampling.switching import SwitchSettings
 
@@ -52,9 +59,12 @@ __all__ = [
     "LadderRung",
     "LadderSettings",
     "LadderTask",
+    "MakeCalculator",
     "Move",
     "MoveCount",
     "PotentialModel",
+    "RelaxationSettings",
+    "Relaxed",
     "SiteDensity",
     "SwitchSettings",
     "Template",
@@ -64,8 +74,11 @@ __all__ = [
     "deletion_trial",
     "hybrid_burst",
     "insertion_trial",
+    "kinetic_energy",
     "ladder_tasks",
+    "maxwell_velocities",
     "merge_ladders",
+    "relax",
     "relocation_trial",
     "sample_ladder",
     "sampling_masses",

@@ -1,0 +1,186 @@
+"""Works of insertion and deletion at every ion content, at constant pressure: the data of F(N).
+
+Every content N keeps its own replica at fixed N, moved by hybrid Monte Carlo bursts, cell moves and
+relocations. Neighbouring replicas exchange ions: an insertion is attempted in the replica at N and a
+deletion in the one at N + 1, and the pair is accepted together with min(1, exp(−β(w_ins + w_del))). The
+product Π_N π_N(x_N) is stationary under this joint move, with no bias to be learned; each rung is sampled
+equally whatever the free energies are, occupations refresh, and every attempt, accepted or not, gives one
+work in each direction for ``bennett``.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+
+from scalebridge.foundation import SILENT, Progress, random_stream
+from scalebridge.sampling.configuration import Configuration, Template, sampling_masses
+from scalebridge.sampling.exchange import Trial, deletion_trial, insertion_trial, relocation_trial
+from scalebridge.sampling.grand_canonical import MoveCount
+from scalebridge.sampling.ladder_data import Ladder, LadderRung, LadderTask
+from scalebridge.sampling.moves import Ensemble, accept, hybrid_burst, strain_move, volume_move
+
+FloatArray = NDArray[np.float64]
+
+BURST_ACCEPTANCE = 0.75
+"""Acceptance of bursts at which the time step is tuned."""
+CELL_ACCEPTANCE = 0.4
+"""Acceptance of cell moves at which their amplitude is tuned."""
+TUNING_RATE = 0.2
+"""Change of ln(size) per move and unit of acceptance during equilibration."""
+
+
+@dataclass
+class _Replica:
+    """A rung's walker while it runs."""
+
+    configuration: Configuration
+    rng: np.random.Generator
+    timestep: float
+    strain_amplitude: float
+    insertion_work: list[float] = field(default_factory=list)
+    deletion_work: list[float] = field(default_factory=list)
+    energy: list[float] = field(default_factory=list)
+    cell: list[FloatArray] = field(default_factory=list)
+    framework: list[tuple[Template, FloatArray]] = field(default_factory=list)
+    counts: dict[str, MoveCount] = field(default_factory=dict)
+
+    def count(self, move: str, accepted: bool) -> None:
+        self.counts[move] = self.counts.get(move, MoveCount()).add(accepted)
+
+    def record(self) -> None:
+        configuration = self.configuration
+        self.energy.append(configuration.energy)
+        self.cell.append(configuration.cell)
+        n = configuration.template.n_framework
+        scaled = configuration.positions[:n] @ np.linalg.inv(configuration.cell)
+        self.framework.append((configuration.template, scaled))
+
+
+def sample_ladder(task: LadderTask, progress: Progress = SILENT) -> Ladder:
+    """Sample all rungs of ``task``; a top-level function of a picklable argument, fit for a process pool.
+
+    Returns
+    -------
+    Ladder with one rung per content; the outermost rungs lack the works that lead out of the task's range.
+    """
+    settings = task.settings
+    ensemble = Ensemble(
+        task.model,
+        task.temperature,
+        sampling_masses(task.model.species, task.starts[0].ion, settings.masses),
+        settings.density,
+        settings.pressure,
+    )
+    replicas = _replicas(task)
+    with progress.task("ladder", total=settings.equilibration + settings.sweeps) as bar:
+        for _ in range(settings.equilibration):
+            _sweep(task, ensemble, replicas, tune=True)
+            bar.advance()
+        replicas = [_Replica(r.configuration, r.rng, r.timestep, r.strain_amplitude) for r in replicas]
+        for _ in range(settings.sweeps):
+            _sweep(task, ensemble, replicas, tune=False)
+            for replica in replicas:
+                replica.record()
+            bar.advance()
+    rungs = tuple(_rung(task.first + k, replica) for k, replica in enumerate(replicas))
+    return Ladder(task.temperature, task.starts[0].n_sites, task.starts[0].formula_units, rungs)
+
+
+def _replicas(task: LadderTask) -> list[_Replica]:
+    settings = task.settings
+    templates = {id(cell): Template.from_cell(cell, task.model.species) for cell in task.starts}
+    replicas = []
+    for k, cell in enumerate(task.starts):
+        ions = task.first + k
+        rng = random_stream(task.seed, "sampling", "ladder", f"{task.temperature:g}", task.first, ions)
+        atoms = task.structures[k] if task.structures else cell.random_atoms(ions, rng)
+        configuration = Configuration.from_atoms(cell, atoms, task.model)
+        configuration = replace(configuration, template=templates[id(cell)])
+        replicas.append(_Replica(configuration, rng, settings.burst.timestep, settings.strain_amplitude))
+    return replicas
+
+
+def _sweep(task: LadderTask, ensemble: Ensemble, replicas: list[_Replica], *, tune: bool) -> None:
+    for replica in replicas:
+        _burst(task, ensemble, replica, tune)
+        for _ in range(task.settings.cell_moves):
+            _cell_move(task, ensemble, replica, tune)
+        if task.settings.relocations and replica.configuration.ions:
+            _relocation(task, ensemble, replica)
+    for parity in (0, 1):
+        for k in range(parity, len(replicas) - 1, 2):
+            _exchange(task, ensemble, replicas[k], replicas[k + 1])
+
+
+def _burst(task: LadderTask, ensemble: Ensemble, replica: _Replica, tune: bool) -> None:
+    settings = replace(task.settings.burst, timestep=replica.timestep)
+    move = hybrid_burst(replica.configuration, ensemble, settings, replica.rng)
+    replica.configuration = move.configuration
+    replica.count("burst", move.accepted)
+    if tune:
+        replica.timestep *= np.exp(TUNING_RATE * (float(move.accepted) - BURST_ACCEPTANCE))
+
+
+def _cell_move(task: LadderTask, ensemble: Ensemble, replica: _Replica, tune: bool) -> None:
+    if task.settings.isotropic:
+        amplitude = 3 * replica.strain_amplitude
+        move = volume_move(replica.configuration, ensemble, amplitude, replica.rng)
+    else:
+        move = strain_move(replica.configuration, ensemble, replica.strain_amplitude, replica.rng)
+    replica.configuration = move.configuration
+    replica.count("cell", move.accepted)
+    if tune:
+        replica.strain_amplitude *= np.exp(TUNING_RATE * (float(move.accepted) - CELL_ACCEPTANCE))
+
+
+def _relocation(task: LadderTask, ensemble: Ensemble, replica: _Replica) -> None:
+    trial = relocation_trial(replica.configuration, ensemble, task.settings.switching, replica.rng)
+    accepted = accept(trial.work, ensemble.thermal_energy, replica.rng)
+    replica.count("relocation", accepted)
+    if trial.configuration is not None and accepted:
+        replica.configuration = trial.configuration
+
+
+def _exchange(task: LadderTask, ensemble: Ensemble, lower: _Replica, upper: _Replica) -> None:
+    """Attempt an insertion below and a deletion above; accept both or neither."""
+    switching = task.settings.switching
+    insertion: Trial = insertion_trial(lower.configuration, ensemble, switching, lower.rng)
+    deletion: Trial = deletion_trial(upper.configuration, ensemble, switching, upper.rng)
+    lower.insertion_work.append(insertion.work)
+    upper.deletion_work.append(deletion.work)
+    accepted = accept(insertion.work + deletion.work, ensemble.thermal_energy, lower.rng)
+    lower.count("exchange", accepted)
+    if accepted and insertion.configuration is not None and deletion.configuration is not None:
+        lower.configuration, upper.configuration = deletion.configuration, insertion.configuration
+
+
+def _rung(ions: int, replica: _Replica) -> LadderRung:
+    return LadderRung(
+        ions=ions,
+        insertion_work=np.array(replica.insertion_work),
+        deletion_work=np.array(replica.deletion_work),
+        energy=np.array(replica.energy),
+        cell=np.array(replica.cell),
+        mean=_mean_framework(replica),
+        last=replica.configuration.to_atoms(),
+        counts=replica.counts,
+    )
+
+
+def _mean_framework(replica: _Replica) -> Atoms:
+    """Average the framework in scaled coordinates, over the samples with the template of the last one."""
+    template = replica.configuration.template
+    own = [scaled for kept, scaled in replica.framework if kept is template]
+    if not own:
+        own = [template.framework_scaled]
+    mean = np.mean(own, axis=0)
+    mean = mean - mean.mean(axis=0) + template.framework_scaled.mean(axis=0)
+    cells = replica.cell or [replica.configuration.cell]
+    return Atoms(
+        symbols=[template.species[kind] for kind in template.framework_types],
+        scaled_positions=mean,
+        cell=np.mean(cells, axis=0),
+        pbc=True,
+    )

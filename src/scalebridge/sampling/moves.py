@@ -1,0 +1,159 @@
+"""Moves at fixed ion content: hybrid Monte Carlo bursts and cell changes at constant pressure."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import expm
+
+from scalebridge.foundation import InputError, constants
+from scalebridge.sampling.configuration import Configuration, kinetic_energy, maxwell_velocities
+from scalebridge.sampling.model import EnergyModel
+from scalebridge.sampling.site_density import SiteDensity
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """What is sampled.
+
+    Attributes
+    ----------
+    model
+        Energy model.
+    temperature
+        [K].
+    masses
+        Sampling masses per type, (n_types,) [u]; averages do not depend on them.
+    density
+        Proposal density of trial ions.
+    pressure
+        [eV/Å³].
+    """
+
+    model: EnergyModel
+    temperature: float
+    masses: FloatArray
+    density: SiteDensity
+    pressure: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.temperature <= 0:
+            raise InputError(f"temperature {self.temperature:g} K is not positive")
+        if len(self.masses) != len(self.model.species) or np.min(self.masses, initial=1.0) <= 0:
+            raise InputError(
+                f"masses {self.masses.tolist()} must be positive and one per species of the model "
+                f"({', '.join(self.model.species)})"
+            )
+
+    @property
+    def thermal_energy(self) -> float:
+        """Thermal energy kT [eV]."""
+        return constants.BOLTZMANN_EV * self.temperature
+
+    @property
+    def stiffness(self) -> float:
+        """Stiffness kT/σ² of the sites' tethers [eV/Å²]."""
+        return self.thermal_energy / self.density.width**2
+
+
+@dataclass(frozen=True)
+class Move:
+    """Outcome of a move: the new state (the old one if rejected)."""
+
+    configuration: Configuration
+    accepted: bool
+
+
+@dataclass(frozen=True)
+class BurstSettings:
+    """A trajectory of ``steps`` of ``timestep`` [fs].
+
+    ``metropolis`` accepts on the change of the total energy (exact); without it, the burst is molecular
+    dynamics with velocities redrawn before every burst (Andersen), exact to O(timestep²).
+    """
+
+    steps: int = 20
+    timestep: float = 2.0
+    metropolis: bool = True
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.timestep <= 0:
+            raise InputError(
+                f"burst of {self.steps} steps of {self.timestep:g} fs; use at least one step and a positive "
+                "time step"
+            )
+
+
+def accept(cost: float, thermal_energy: float, rng: np.random.Generator) -> bool:
+    """Return True with probability min(1, exp(−cost/kT)); cost [eV], +inf and NaN never."""
+    return bool(np.log(rng.random()) < -cost / thermal_energy) if np.isfinite(cost) else cost == -np.inf
+
+
+def hybrid_burst(
+    configuration: Configuration, ensemble: Ensemble, settings: BurstSettings, rng: np.random.Generator
+) -> Move:
+    """Run one velocity-Verlet burst from Maxwell momenta and accept on ΔH [Duane et al. 1987].
+
+    Exact for any time step: the map is reversible and preserves volume, and momenta are drawn afresh.
+    """
+    types = configuration.types
+    masses = ensemble.masses[types]
+    velocities = maxwell_velocities(masses, ensemble.temperature, rng)
+    burst = ensemble.model.velocity_verlet(
+        types,
+        configuration.positions,
+        velocities,
+        masses,
+        configuration.cell,
+        timestep=settings.timestep,
+        steps=settings.steps,
+    )
+    if not ensemble.model.allows(types, burst.positions, configuration.cell):
+        return Move(configuration, False)
+    change = burst.energy - configuration.energy
+    change += kinetic_energy(masses, burst.velocities) - kinetic_energy(masses, velocities)
+    if settings.metropolis and not accept(change, ensemble.thermal_energy, rng):
+        return Move(configuration, False)
+    return Move(replace(configuration, positions=burst.positions, energy=burst.energy), True)
+
+
+def _deform(
+    configuration: Configuration, ensemble: Ensemble, deformation: FloatArray, rng: np.random.Generator
+) -> Move:
+    """Apply x → x F to cell and atoms and accept with the constant-pressure rule.
+
+    The constant-pressure ensemble of a flexible cell has weight V^{−2} V^N exp(−β(U + pV)) dh in the cell
+    matrix h [Martyna, Tobias, Klein 1994, Eq. 2.10], that is V^{N+1} against the measure dh/V³, which is
+    invariant under h → hF. With F and F^{−1} equally likely, accept with
+    min(1, exp(−β(ΔU + pΔV) + (N + 1) ln(V'/V))), which for F = s·1 is the usual move in ln V.
+    """
+    cell = configuration.cell @ deformation
+    positions = configuration.positions @ deformation
+    energy = ensemble.model.allowed_energy(configuration.types, positions, cell)
+    volume = configuration.volume
+    new_volume = volume * float(np.linalg.det(deformation))
+    cost = energy - configuration.energy + ensemble.pressure * (new_volume - volume)
+    cost -= ensemble.thermal_energy * (len(positions) + 1) * float(np.log(new_volume / volume))
+    if not accept(cost, ensemble.thermal_energy, rng):
+        return Move(configuration, False)
+    return Move(replace(configuration, positions=positions, cell=cell, energy=energy), True)
+
+
+def volume_move(
+    configuration: Configuration, ensemble: Ensemble, amplitude: float, rng: np.random.Generator
+) -> Move:
+    """Scale the cell isotropically; ln V changes by a uniform number in ±``amplitude``."""
+    scale = np.exp(amplitude * (2 * rng.random() - 1) / 3)
+    return _deform(configuration, ensemble, scale * np.eye(3), rng)
+
+
+def strain_move(
+    configuration: Configuration, ensemble: Ensemble, amplitude: float, rng: np.random.Generator
+) -> Move:
+    """Deform the cell by exp(ε) with ε symmetric, its six components normal with deviation ``amplitude``."""
+    strain = np.zeros((3, 3))
+    strain[np.triu_indices(3)] = amplitude * rng.standard_normal(6)
+    strain = strain + strain.T - np.diag(np.diag(strain))
+    return _deform(configuration, ensemble, np.asarray(expm(strain), dtype=np.float64), rng)

@@ -1,0 +1,127 @@
+"""Grand-canonical averages against closed forms.
+
+Every comparison is of the form |mean − exact| < 4.5 standard errors (seeds fixed): for exact moves and normal
+errors one comparison fails with probability 7e-6.
+"""
+
+import numpy as np
+import pytest
+from sampling_models import (
+    KT,
+    UNIFORM,
+    IdealGas,
+    Wells,
+    deviation,
+    empty_box,
+    ensemble,
+    start,
+    well_positions,
+    wells_cell,
+)
+
+from scalebridge.sampling import (
+    BurstSettings,
+    Configuration,
+    GrandCanonicalSettings,
+    GrandCanonicalWalker,
+    SiteDensity,
+    SwitchSettings,
+)
+
+LIMIT = 4.5
+
+
+def contents(walker, configuration, steps, seed):
+    """Ion contents after each step, the first tenth dropped."""
+    rng = np.random.default_rng(seed)
+    state, series = walker.init(configuration), []
+    for _ in range(steps):
+        state = walker.step(state, rng)
+        series.append(state.configuration.ions)
+    return np.array(series[steps // 10 :]), state
+
+
+@pytest.mark.parametrize("one_body", [0.0, -0.3])
+def test_ideal_gas_has_poisson_content(one_body):
+    """⟨N⟩ = var N = V exp(β(μ − ξ)): the one-body energy counts at insertion and at deletion."""
+    mean = 5.0
+    model = IdealGas(one_body)
+    cell, atoms = empty_box(10.0, ions=2)
+    chemical_potential = one_body + KT * np.log(mean / 1000.0)
+    walker = GrandCanonicalWalker(
+        ensemble(model, UNIFORM), chemical_potential, GrandCanonicalSettings(weights={"exchange": 1.0})
+    )
+    series, _ = contents(walker, Configuration.from_atoms(cell, atoms, model), 30000, 1)
+    assert abs(deviation(series, mean)) < LIMIT
+    assert abs(deviation((series - mean) ** 2, mean)) < LIMIT
+
+
+DENSITIES = {
+    "sites": SiteDensity(width=0.3),
+    "sites and uniform": SiteDensity(width=0.5, uniform_fraction=0.3),
+    "vacant sites": SiteDensity(width=0.3, occupied_radius=1.0),
+    "wide, images overlap": SiteDensity(width=1.6, uniform_fraction=0.1),
+    "uniform": SiteDensity(width=1.0, uniform_fraction=1.0),
+}
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_langmuir_isotherm_bare(name):
+    """Independent wells: N is binomial with odds exp(βμ) Z1, whatever the proposal density."""
+    model = Wells(well_positions(4))
+    check_langmuir(model, DENSITIES[name], SwitchSettings(0), steps=12000, seed=2)
+
+
+@pytest.mark.parametrize("name", ["sites", "sites and uniform", "vacant sites"])
+@pytest.mark.parametrize("bath", [False, True])
+def test_langmuir_isotherm_switched(name, bath):
+    """Non-equilibrium moves, large time step: still exact, with a fixed and with a coupled bath."""
+    model = Wells(well_positions(3), bath=3 if bath else 0)
+    check_langmuir(model, DENSITIES[name], SwitchSettings(6, 14.0), steps=7000, seed=3)
+
+
+def check_langmuir(model, density, switching, steps, seed):
+    sites = len(model.wells)
+    cell = wells_cell(model)
+    odds = 0.8
+    chemical_potential = KT * (np.log(odds) - model.log_weight())
+    walker = GrandCanonicalWalker(
+        ensemble(model, density),
+        chemical_potential,
+        GrandCanonicalSettings(
+            weights={"burst": 0.5, "exchange": 2.0, "relocation": 0.5},
+            burst=BurstSettings(5, 8.0),
+            switching=switching,
+        ),
+    )
+    series, state = contents(walker, start(cell, model, [0]), steps, seed)
+    assert state.counts["insertion"].accepted > 50
+    assert state.counts["relocation"].accepted > 10
+    probability = odds / (1 + odds)
+    assert abs(deviation(series, sites * probability)) < LIMIT
+    assert abs(deviation(series == 0, (1 - probability) ** sites)) < LIMIT
+    assert abs(deviation(series == sites, probability**sites)) < LIMIT
+
+
+def test_switching_accepts_more_where_the_bath_must_follow():
+    """Switched insertions are accepted more often than bare ones when the bath relaxes around the ion."""
+    model = Wells(well_positions(2), bath=2, coupling=3.0, bath_stiffness=1.0, tie=[0.5, 0.2, -0.9])
+    rates = []
+    for switching in (SwitchSettings(0), SwitchSettings(40, 10.0)):
+        walker = GrandCanonicalWalker(
+            ensemble(model, SiteDensity(width=0.15, occupied_radius=1.0)),
+            -KT * model.log_weight(),
+            GrandCanonicalSettings(burst=BurstSettings(5, 8.0), switching=switching),
+        )
+        _, state = contents(walker, start(wells_cell(model), model), 1500, 4)
+        rates.append(state.counts["insertion"].rate)
+    assert rates[1] > 2 * rates[0]
+
+
+def test_largest_ions_bounds_the_content():
+    model = IdealGas()
+    cell, atoms = empty_box(10.0)
+    settings = GrandCanonicalSettings(weights={"exchange": 1.0}, largest_ions=2)
+    walker = GrandCanonicalWalker(ensemble(model, UNIFORM), 0.0, settings)
+    series, _ = contents(walker, Configuration.from_atoms(cell, atoms, model), 200, 5)
+    assert series.max() == 2
