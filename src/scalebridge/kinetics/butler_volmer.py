@@ -85,8 +85,8 @@ def overpotential(current: ArrayLike, exchange: ArrayLike, transfer_coefficient:
     scale = np.asarray(exchange, dtype=np.float64)
     if np.any(scale <= 0) or not 0 < transfer_coefficient < 1:
         raise InputError(
-            f"exchange current {scale.min():g} and transfer coefficient {transfer_coefficient} must obey j0 > 0 "
-            "and 0 < α < 1; check the rate law"
+            f"exchange current {scale.min():g} and transfer coefficient {transfer_coefficient} must obey "
+            "j0 > 0 and 0 < α < 1; check the rate law"
         )
     alpha = transfer_coefficient
     ratio = np.asarray(current, dtype=np.float64) / scale

@@ -1,0 +1,270 @@
+"""Residual and Jacobian of one Cahn–Hilliard reaction particle inside a larger implicit system.
+
+A particle owns the unknowns ``o … o + block_size(n) − 1``: θ_i at o + 2i, y_i at o + 2i + 1, θ̄ at o + 2n,
+and the filling rate dθ̄/dt over ``rate_scale`` at o + 2n + 1. The site fraction is a state of its own, so that
+multistep methods, which keep linear invariants, conserve ions to rounding; its log-odds y is algebraic,
+θ = 1/(1 + exp(−y)), and keeps θ inside (0, 1).
+
+| equation | name here |
+|---|---|
+| θ_i′ = [A M (μ_{i+1} − μ_i)/h − A M (μ_i − μ_{i−1})/h]/V_i (+ reaction in the last shell) | rows of θ |
+| μ_i = y_i + excess(θ_i) + b (θ_i − θ̄) − λ ∇²θ | ``potential`` |
+| M = D(θ) θ(1−θ) at the mean θ of a face | ``mobility`` |
+| A_f/V, V_i/V, A_surface/V | ``face_areas``, ``fractions``, ``surface_area`` |
+| λ = κ/(ρkT), b = B/(ρkT) | ``gradient``, ``coherency`` |
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scalebridge.foundation.compiled import compiled
+from scalebridge.kinetics import reaction_rate
+from scalebridge.particle.model import ParticleModel
+from scalebridge.particle.tables import evaluate
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+class ParticleArrays(NamedTuple):
+    """A `ParticleModel` as the kernels take it; equation symbols in the module table."""
+
+    fractions: FloatArray
+    face_areas: FloatArray
+    surface_area: float
+    spacing: float
+    excess: FloatArray
+    log_diffusivity: FloatArray
+    gradient: float
+    coherency: float
+    surface_gradient: float
+    rate: float
+    """k0 A_surface/(ρ z e V)/rate_scale."""
+    transfer: float
+    exclusion: float
+    """1 with site exclusion, else 0."""
+    rate_scale: float
+    """Unit of the filling rate [1/s]."""
+
+
+class Place(NamedTuple):
+    """Where a particle sits: its unknowns in the system's state, and what it sees at its surface."""
+
+    state: FloatArray
+    rates: FloatArray
+    offset: int
+    """o of the module's text."""
+    log_electrolyte: float
+    """ln a₊."""
+    drive: float
+    """z e (φ_s − φ_e)/kT counted from the standard potential."""
+
+
+class Entries(NamedTuple):
+    """Jacobian entries as triplets in a fixed order; duplicates add up."""
+
+    rows: IntArray
+    columns: IntArray
+    values: FloatArray
+    filled: IntArray
+    """(1,) how many have been written."""
+
+
+def empty_entries(count: int) -> Entries:
+    """Return room for ``count`` triplets."""
+    return Entries(
+        np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count), np.zeros(1, np.int64)
+    )
+
+
+def trimmed(entries: Entries) -> Entries:
+    """Return the entries cut to the number that was written."""
+    count = int(entries.filled[0])
+    return Entries(entries.rows[:count], entries.columns[:count], entries.values[:count], entries.filled)
+
+
+def particle_arrays(model: ParticleModel, rate_scale: float) -> ParticleArrays:
+    """Return the arrays of a model, filling rates counted in ``rate_scale`` [1/s]."""
+    grid = model.grid
+    scale = model.site_density * model.thermal_energy
+    law = model.rate_law
+    return ParticleArrays(
+        fractions=grid.fractions,
+        face_areas=grid.face_areas,
+        surface_area=grid.surface_area,
+        spacing=grid.spacing,
+        excess=model.excess,
+        log_diffusivity=model.log_diffusivity,
+        gradient=model.gradient_energy / scale,
+        coherency=model.coherency_modulus / scale,
+        surface_gradient=model.surface_gradient,
+        rate=law.rate_constant * grid.surface_area / model.charge_density / rate_scale,
+        transfer=law.transfer_coefficient,
+        exclusion=1.0 if law.transition_state == "site exclusion" else 0.0,
+        rate_scale=rate_scale,
+    )
+
+
+@compiled
+def block_size(shells: int) -> int:
+    """Return the number of unknowns of a particle."""
+    return 2 * shells + 2
+
+
+def entry_count(shells: int) -> int:
+    """Return how many triplets `particle_entries` writes."""
+    return 19 * shells + 10
+
+
+@compiled
+def odds_to_fraction(y: float) -> tuple[float, float]:
+    """Return θ = 1/(1 + exp(−y)) and dθ/dy without overflow."""
+    if y >= 0:
+        small = np.exp(-y)
+        theta = 1.0 / (1.0 + small)
+    else:
+        small = np.exp(y)
+        theta = small / (1.0 + small)
+    return theta, small / (1.0 + small) ** 2
+
+
+@compiled
+def log_vacancy(y: float) -> float:
+    """Return ln(1 − θ) = −ln(1 + exp(y)) without overflow."""
+    value: float = -y - np.log1p(np.exp(-y)) if y > 0 else -np.log1p(np.exp(y))
+    return value
+
+
+@compiled
+def chemical_potentials(p: ParticleArrays, state: FloatArray, o: int) -> FloatArray:
+    """Return μ_i/kT counted from μ°, shape (shells,)."""
+    n = p.fractions.size
+    mean = state[o + 2 * n]
+    potential = np.empty(n)
+    left = 0.0
+    for i in range(n):
+        theta = state[o + 2 * i]
+        if i < n - 1:
+            right = p.face_areas[i] * (state[o + 2 * i + 2] - theta) / p.spacing
+        else:
+            right = p.surface_area * p.surface_gradient
+        local = state[o + 2 * i + 1] + evaluate(p.excess, theta)[0] + p.coherency * (theta - mean)
+        potential[i] = local - p.gradient * (right - left) / p.fractions[i]
+        left = right
+    return potential
+
+
+@compiled
+def mobility(p: ParticleArrays, theta: float) -> tuple[float, float]:
+    """Return D θ(1−θ) [m²/s] and its slope."""
+    log_value, log_slope = evaluate(p.log_diffusivity, theta)
+    diffusivity = np.exp(log_value)
+    value = diffusivity * theta * (1.0 - theta)
+    return value, log_slope * value + diffusivity * (1.0 - 2.0 * theta)
+
+
+@compiled
+def particle_residual(p: ParticleArrays, place: Place, residual: FloatArray) -> None:
+    """Write the residual of one particle's rows."""
+    state, rates, o = place.state, place.rates, place.offset
+    n = p.fractions.size
+    potential = chemical_potentials(p, state, o)
+    mean = 0.0
+    left = 0.0
+    for i in range(n):
+        theta = state[o + 2 * i]
+        mean += p.fractions[i] * theta
+        if i < n - 1:
+            m = mobility(p, 0.5 * (theta + state[o + 2 * i + 2]))[0]
+            right = p.face_areas[i] * m * (potential[i + 1] - potential[i]) / p.spacing
+        else:
+            right = state[o + 2 * n + 1] * p.rate_scale
+        residual[o + 2 * i] = rates[o + 2 * i] - (right - left) / p.fractions[i]
+        residual[o + 2 * i + 1] = theta - odds_to_fraction(state[o + 2 * i + 1])[0]
+        left = right
+    residual[o + 2 * n] = state[o + 2 * n] - mean
+    vacancy = p.exclusion * log_vacancy(state[o + 2 * n - 1])
+    rate = reaction_rate(place.log_electrolyte, place.drive, potential[n - 1], vacancy, p.transfer)[0]
+    residual[o + 2 * n + 1] = state[o + 2 * n + 1] - p.rate * rate
+
+
+@compiled
+def add(entries: Entries, row: int, column: int, value: float) -> None:
+    """Write one triplet."""
+    k = entries.filled[0]
+    entries.rows[k] = row
+    entries.columns[k] = column
+    entries.values[k] = value
+    entries.filled[0] = k + 1
+
+
+@compiled
+def _potential_slopes(p: ParticleArrays, state: FloatArray, o: int, i: int) -> tuple[float, float, float]:
+    """Return ∂μ_i/∂θ_{i−1}, ∂μ_i/∂θ_i (y and θ̄ apart), ∂μ_i/∂θ_{i+1}."""
+    n = p.fractions.size
+    factor = p.gradient / (p.spacing * p.fractions[i])
+    below = factor * p.face_areas[i - 1] if i > 0 else 0.0
+    above = factor * p.face_areas[i] if i < n - 1 else 0.0
+    return -below, evaluate(p.excess, state[o + 2 * i])[1] + p.coherency + below + above, -above
+
+
+@compiled
+def particle_entries(p: ParticleArrays, place: Place, cj: float, entries: Entries) -> tuple[float, float]:
+    """Write ∂F/∂y + cj ∂F/∂y′ of one particle's rows by its own unknowns.
+
+    Returns the derivatives of the filling rate's row by ``log_electrolyte`` and ``drive``.
+    """
+    state, o = place.state, place.offset
+    n = p.fractions.size
+    potential = chemical_potentials(p, state, o)
+    for i in range(n):
+        add(entries, o + 2 * i, o + 2 * i, cj)
+        add(entries, o + 2 * i + 1, o + 2 * i, 1.0)
+        add(entries, o + 2 * i + 1, o + 2 * i + 1, -odds_to_fraction(state[o + 2 * i + 1])[1])
+        add(entries, o + 2 * n, o + 2 * i, -p.fractions[i])
+    for i in range(n - 1):
+        _face_entries(p, place, i, potential[i + 1] - potential[i], entries)
+    add(entries, o + 2 * n - 2, o + 2 * n + 1, -p.rate_scale / p.fractions[n - 1])
+    add(entries, o + 2 * n, o + 2 * n, 1.0)
+
+    y = state[o + 2 * n - 1]
+    vacancy = p.exclusion * log_vacancy(y)
+    _, by_electrolyte, by_drive, by_activity, by_vacancy = reaction_rate(
+        place.log_electrolyte, place.drive, potential[n - 1], vacancy, p.transfer
+    )
+    row = o + 2 * n + 1
+    below, own, _ = _potential_slopes(p, state, o, n - 1)
+    by_y = by_activity - by_vacancy * p.exclusion * odds_to_fraction(y)[0]
+    add(entries, row, row, 1.0)
+    add(entries, row, o + 2 * n - 4, -p.rate * by_activity * below)
+    add(entries, row, o + 2 * n - 2, -p.rate * by_activity * own)
+    add(entries, row, o + 2 * n - 1, -p.rate * by_y)
+    add(entries, row, o + 2 * n, p.rate * by_activity * p.coherency)
+    return -p.rate * by_electrolyte, -p.rate * by_drive
+
+
+@compiled
+def _face_entries(p: ParticleArrays, place: Place, i: int, difference: float, entries: Entries) -> None:
+    """Write the derivatives of the flux between shells i and i + 1 into both rows."""
+    state, o = place.state, place.offset
+    n = p.fractions.size
+    m, m_slope = mobility(p, 0.5 * (state[o + 2 * i] + state[o + 2 * i + 2]))
+    scale = p.face_areas[i] / p.spacing
+    below, own, above = _potential_slopes(p, state, o, i)
+    next_below, next_own, next_above = _potential_slopes(p, state, o, i + 1)
+    by_mobility = scale * 0.5 * m_slope * difference
+    conductance = scale * m
+    for side in range(2):
+        row = o + 2 * (i + side)
+        # the flux enters shell i through its outer face and leaves shell i + 1 through its inner face
+        sign = (-1.0 if side == 0 else 1.0) / p.fractions[i + side]
+        if i > 0:
+            add(entries, row, o + 2 * i - 2, -sign * conductance * below)
+        add(entries, row, o + 2 * i, sign * (conductance * (next_below - own) + by_mobility))
+        add(entries, row, o + 2 * i + 2, sign * (conductance * (next_own - above) + by_mobility))
+        if i < n - 2:
+            add(entries, row, o + 2 * i + 4, sign * conductance * next_above)
+        add(entries, row, o + 2 * i + 1, -sign * conductance)
+        add(entries, row, o + 2 * i + 3, sign * conductance)

@@ -1,0 +1,316 @@
+"""One particle as numbers in SI: what the solver sees, and the one place where a card becomes that."""
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp, xlogy
+
+from scalebridge.contracts import (
+    ElectrodeDesign,
+    HomogeneousFreeEnergy,
+    JumpDiffusivity,
+    MaterialCard,
+    RateLaw,
+)
+from scalebridge.foundation import InputError, constants
+from scalebridge.particle.grid import Shape, ShellGrid, shell_grid
+from scalebridge.particle.tables import evaluate_many, integrate, tabulate, tabulate_monotone
+
+FloatArray = NDArray[np.float64]
+
+SOLID_SOLUTION_SHELLS = 40
+"""Shells of a particle without a miscibility gap, where no interface sets a length."""
+SHELL_LIMIT = 400
+"""Most shells chosen without being asked."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ParticleModel:
+    """A Cahn–Hilliard reaction particle.
+
+    μ/kT = ln(θ/(1−θ)) + excess(θ) − (κ/ρkT) ∇²θ + (B/ρkT)(θ − θ̄), counted from the standard potential μ°;
+    mobility M = ρ θ(1−θ) D/kT; n·∇θ = ``surface_gradient`` at the surface.
+
+    Raises
+    ------
+    InputError
+        If a number breaks its bound, or the shells cannot resolve the interface (h ≥ ℓ) of a free energy
+        with a miscibility gap.
+    """
+
+    shape: Shape
+    size: float
+    """Radius, or half thickness of a plate [m]."""
+    shells: int
+    temperature: float
+    """[K]"""
+    ion_charge: int
+    """z, electrons per ion."""
+    site_density: float
+    """ρ [1/m³]."""
+    standard_potential: float
+    """μ° = g(1) − g(0) against the ion's metal [J]; −μ°/(z e) is the mean equilibrium voltage."""
+    excess: FloatArray
+    """(intervals, 4) table of [μ_h(θ) − μ°]/kT − ln(θ/(1−θ))."""
+    log_diffusivity: FloatArray
+    """(intervals, 4) table of ln D_J/(1−θ) with D in m²/s."""
+    gradient_energy: float
+    """κ of F = ∫ ½κ|∇θ|² dV [J/m]."""
+    coherency_modulus: float = 0.0
+    """B of the mean-field coherency energy ½B(θ − θ̄)² per volume [Pa]."""
+    surface_gradient: float = 0.0
+    """n·∇θ at the surface (wetting) [1/m]."""
+    rate_law: RateLaw
+
+    def __post_init__(self) -> None:
+        shell_grid(self.shape, self.size, self.shells)
+        if min(self.temperature, self.site_density, self.ion_charge) <= 0:
+            raise InputError(
+                f"temperature {self.temperature:g} K, site density {self.site_density:g} 1/m³ and ion charge "
+                f"{self.ion_charge} must be positive; check the card"
+            )
+        if min(self.gradient_energy, self.coherency_modulus) < 0:
+            raise InputError(
+                f"gradient energy {self.gradient_energy:g} J/m and coherency modulus "
+                f"{self.coherency_modulus:g} Pa must not be negative; check the interface energies"
+            )
+        self._check_resolution()
+
+    @property
+    def thermal_energy(self) -> float:
+        """KT [J]."""
+        return constants.BOLTZMANN * self.temperature
+
+    @property
+    def thermal_voltage(self) -> float:
+        """KT/(z e) [V]."""
+        return self.thermal_energy / (self.ion_charge * constants.ELEMENTARY_CHARGE)
+
+    @property
+    def mean_voltage(self) -> float:
+        """−μ°/(z e): equilibrium voltage averaged over 0 ≤ θ ≤ 1 [V]."""
+        return -self.standard_potential / (self.ion_charge * constants.ELEMENTARY_CHARGE)
+
+    @property
+    def interface_length(self) -> float:
+        """ℓ = √(κ/(ρ kT)) [m]."""
+        return float(np.sqrt(self.gradient_energy / (self.site_density * self.thermal_energy)))
+
+    @property
+    def grid(self) -> ShellGrid:
+        """The particle's shells."""
+        return shell_grid(self.shape, self.size, self.shells)
+
+    @property
+    def charge_density(self) -> float:
+        """ρ z e: charge of a full particle per volume [C/m³]."""
+        return self.site_density * self.ion_charge * constants.ELEMENTARY_CHARGE
+
+    def unstable_interval(self) -> tuple[float, float] | None:
+        """Return the outermost site fractions between which g″ + B/ρ < 0, or None without a gap."""
+        theta = np.linspace(0.0, 1.0, 4002)[1:-1]
+        slope = evaluate_many(self.excess, theta)[1]
+        coherency = self.coherency_modulus / (self.site_density * self.thermal_energy)
+        unstable = theta[1 / (theta * (1 - theta)) + slope + coherency < 0]
+        return (float(unstable[0]), float(unstable[-1])) if unstable.size else None
+
+    def equilibrium_voltage(self, theta: FloatArray) -> FloatArray:
+        """Return −μ_h(θ)/(z e) of the homogeneous particle [V]; 0 < θ < 1, one-dimensional."""
+        potential = np.log(theta) - np.log1p(-theta) + evaluate_many(self.excess, theta)[0]
+        return np.asarray(self.mean_voltage - self.thermal_voltage * potential)
+
+    def diffusivity(self, theta: FloatArray) -> FloatArray:
+        """Return D_J/(1−θ) [m²/s] at a one-dimensional array of site fractions."""
+        return np.asarray(np.exp(evaluate_many(self.log_diffusivity, theta)[0]))
+
+    def free_energy(self, theta: FloatArray) -> FloatArray:
+        """Return the particle's free energy per site over kT; ``theta`` (..., shells) → (...).
+
+        The discrete functional whose derivatives are the solver's chemical potentials; g(0) and the straight
+        line to g(1) are left out.
+        """
+        grid = self.grid
+        mixing = xlogy(theta, theta) + xlogy(1 - theta, 1 - theta)
+        scale = self.site_density * self.thermal_energy
+        mean = theta @ grid.fractions
+        spread = (theta - mean[..., None]) ** 2
+        local = (mixing + integrate(self.excess, theta) + 0.5 * self.coherency_modulus / scale * spread) @ (
+            grid.fractions
+        )
+        length2 = self.gradient_energy / scale
+        gradient = (np.diff(theta) / grid.spacing) ** 2 @ grid.face_areas * grid.spacing
+        wetting = self.surface_gradient * grid.surface_area * theta[..., -1]
+        return np.asarray(local + length2 * (0.5 * gradient - wetting))
+
+    def _check_resolution(self) -> None:
+        gap = self.unstable_interval()
+        if gap is None:
+            return
+        width = self.interface_length
+        where = f"the free energy is unstable between θ = {gap[0]:.3g} and {gap[1]:.3g}"
+        if width == 0:
+            raise InputError(
+                f"gradient energy 0 J/m: {where}, so an interface needs κ > 0; give κ, or a coherency "
+                "modulus that closes the gap"
+            )
+        spacing = self.size / (self.shells - 1)
+        if spacing >= width:
+            raise InputError(
+                f"shell width {spacing:.3g} m: {where} and must be below the interface length {width:.3g} m; "
+                f"use at least {shells_for(self.size, width)} shells or a particle smaller than "
+                f"{0.5 * width * (self.shells - 1):.3g} m"
+            )
+
+    @classmethod
+    def from_free_energy(
+        cls,
+        free_energy: HomogeneousFreeEnergy,
+        diffusivity: float | FloatArray,
+        *,
+        member: int = 0,
+        temperature: float,
+        shape: Shape,
+        size: float,
+        shells: int | None = None,
+        site_density: float,
+        gradient_energy: float,
+        rate_law: RateLaw,
+        coherency_modulus: float = 0.0,
+        surface_gradient: float = 0.0,
+    ) -> Self:
+        """Build a model from a homogeneous free energy; parameters as the fields.
+
+        Parameters
+        ----------
+        diffusivity
+            D_J/(1−θ) [m²/s]: a number, or values at equally spaced θ from 0 to 1.
+        shells
+            None: from the interface length, see `shells_for`.
+
+        Raises
+        ------
+        ValidityError
+            If the temperature is outside the range of the free energy.
+        InputError
+            See the class.
+        """
+        standard, excess = _excess_table(free_energy, temperature, member)
+        width = float(np.sqrt(gradient_energy / (site_density * constants.BOLTZMANN * temperature)))
+        values = np.atleast_1d(np.asarray(diffusivity, dtype=np.float64))
+        knots = np.linspace(0.0, 1.0, values.size)
+        log_values = np.log(values)
+        return cls(
+            shape=shape,
+            size=size,
+            shells=shells_for(size, width) if shells is None else shells,
+            temperature=temperature,
+            ion_charge=free_energy.ion_charge,
+            site_density=site_density,
+            standard_potential=standard,
+            excess=excess,
+            log_diffusivity=tabulate_monotone(lambda theta: np.interp(theta, knots, log_values)),
+            gradient_energy=gradient_energy,
+            coherency_modulus=coherency_modulus,
+            surface_gradient=surface_gradient,
+            rate_law=rate_law,
+        )
+
+    @classmethod
+    def from_card(
+        cls, card: MaterialCard, design: ElectrodeDesign, *, member: int = 0, shells: int | None = None
+    ) -> Self:
+        """Build the model of one member's particle in an electrode design.
+
+        Plates take diffusivity, gradient energy and coherency modulus along ``design.particles.direction``
+        (the nearest computed normal); without a direction, and for spheres and cylinders, the means over
+        directions.
+
+        Raises
+        ------
+        ValidityError
+            If the temperature is outside the card's range.
+        InputError
+            See the class.
+        """
+        temperature = float(design.temperature)
+        particles = design.particles
+        use_direction = particles.shape == "plate" and particles.direction is not None
+        direction = np.array(particles.direction) if use_direction else None
+        theta = np.linspace(0.0, 1.0, 257)
+        return cls.from_free_energy(
+            card.free_energy,
+            _diffusivity(card.jump_diffusivity, direction, theta, temperature, member),
+            member=member,
+            temperature=temperature,
+            shape=particles.shape,
+            size=float(particles.size),
+            shells=shells,
+            site_density=float(card.site_density[member]),
+            gradient_energy=_along(
+                card.interfaces.normals, card.interfaces.gradient_energy[member], direction
+            ),
+            coherency_modulus=_along(
+                card.interfaces.normals, card.interfaces.coherency_modulus[member], direction
+            )
+            if particles.coherent
+            else 0.0,
+            rate_law=design.rate_law,
+        )
+
+
+def shells_for(size: float, interface_length: float, *, limit: int = SHELL_LIMIT) -> int:
+    """Return shells with h ≤ ℓ/2, at most ``limit``, and ``SOLID_SOLUTION_SHELLS`` at least."""
+    if interface_length == 0:
+        return SOLID_SOLUTION_SHELLS
+    return max(SOLID_SOLUTION_SHELLS, min(limit, ceil(2 * size / interface_length) + 1))
+
+
+def _excess_table(
+    free_energy: HomogeneousFreeEnergy, temperature: float, member: int
+) -> tuple[float, FloatArray]:
+    """Return μ° and the table of the excess potential.
+
+    Several branches are joined site by site: exp(−g/kT) = Σ_b exp(−g_b/kT), a smooth lower envelope.
+    """
+    thermal = constants.BOLTZMANN * temperature
+    branches = range(len(free_energy.branches))
+
+    def energies(theta: FloatArray) -> FloatArray:
+        return np.stack(
+            [free_energy.energy(theta, temperature, member=member, branch=b) / thermal for b in branches]
+        )
+
+    def envelope(theta: FloatArray) -> FloatArray:
+        return np.asarray(-logsumexp(-energies(theta), axis=0))
+
+    ends = envelope(np.array([0.0, 1.0]))
+    standard = float(ends[1] - ends[0])
+
+    def excess(theta: FloatArray) -> FloatArray:
+        weights = np.exp(envelope(theta) - energies(theta))
+        potentials = np.stack(
+            [
+                free_energy.excess_chemical_potential(theta, temperature, member=member, branch=b)
+                for b in branches
+            ]
+        )
+        return np.asarray(np.sum(weights * potentials, axis=0) / thermal - standard)
+
+    return standard * thermal, tabulate(excess)
+
+
+def _diffusivity(
+    jump: JumpDiffusivity, direction: FloatArray | None, theta: FloatArray, temperature: float, member: int
+) -> FloatArray:
+    if direction is None:
+        return jump.isotropic(theta, temperature, member=member)
+    return jump.along(direction, theta, temperature, member=member)
+
+
+def _along(normals: FloatArray, values: FloatArray, direction: FloatArray | None) -> float:
+    if direction is None:
+        return float(np.mean(values))
+    return float(values[np.argmax(np.abs(normals @ direction))])

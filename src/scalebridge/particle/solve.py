@@ -1,0 +1,205 @@
+"""One particle at constant current, at rest, or at constant voltage."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scalebridge.foundation import InputError
+from scalebridge.foundation.compiled import compiled
+from scalebridge.kinetics import overpotential
+from scalebridge.particle._kernels import (
+    Entries,
+    ParticleArrays,
+    Place,
+    add,
+    block_size,
+    empty_entries,
+    entry_count,
+    particle_arrays,
+    particle_entries,
+    particle_residual,
+    trimmed,
+)
+from scalebridge.particle.implicit import ImplicitSystem, consistent_start, solve_implicit
+from scalebridge.particle.model import ParticleModel
+from scalebridge.particle.tables import evaluate_many
+
+FloatArray = NDArray[np.float64]
+
+THETA_TOLERANCE = 1e-6
+POTENTIAL_TOLERANCE = 1e-4
+"""Of log-odds and potentials, in kT."""
+
+
+@dataclass(frozen=True, eq=False)
+class ParticleSolution:
+    """One particle against time."""
+
+    time: FloatArray
+    """(times,) [s]"""
+    voltage: FloatArray
+    """(times,) φ_s − φ_e against the ion's metal in an electrolyte of activity 1 [V]."""
+    filling: FloatArray
+    """(times,) mean site fraction."""
+    current_density: FloatArray
+    """(times,) at the surface, positive inserts [A/m²]."""
+    theta: FloatArray
+    """(times, shells)"""
+    radius: FloatArray
+    """(shells,) [m]"""
+    free_energy: FloatArray
+    """(times,) per site over kT, see `ParticleModel.free_energy`."""
+    termination: str
+    """``time``, ``voltage cutoff``, ``final filling`` or ``solver failure``."""
+    status: str
+    """A sentence."""
+
+
+def solve_particle(
+    model: ParticleModel,
+    theta: float | FloatArray,
+    *,
+    times: FloatArray,
+    current_density: float | None = None,
+    voltage: float | None = None,
+    voltage_cutoff: float | None = None,
+    relative_tolerance: float = 1e-5,
+) -> ParticleSolution:
+    """Solve one particle from the site fractions ``theta`` (a number, or one per shell).
+
+    Exactly one of ``current_density`` [A/m², positive inserts, 0 is rest] and ``voltage`` [V] is held.
+
+    Parameters
+    ----------
+    times
+        Output times, ascending from 0 [s]; the last ends the run.
+    voltage_cutoff
+        Ends an insertion when the voltage has fallen to it [V].
+
+    Raises
+    ------
+    InputError
+        If not exactly one of current and voltage is given, θ is outside (0, 1) or has the wrong shape.
+    ConvergenceError
+        If no consistent start exists.
+    """
+    profile = _check_start(model, theta)
+    if (current_density is None) == (voltage is None):
+        raise InputError(
+            f"current_density {current_density} and voltage {voltage}: exactly one must be given; "
+            "use current_density=0 for rest"
+        )
+    exchange_rate = model.rate_law.rate_constant * model.grid.surface_area / model.charge_density
+    applied = (current_density or 0.0) * model.grid.surface_area / model.charge_density
+    rate_scale = abs(applied) or exchange_rate
+    held_drive = 0.0 if voltage is None else (voltage - model.mean_voltage) / model.thermal_voltage
+    p = particle_arrays(model, rate_scale)
+    system = _particle_system(p, applied / rate_scale, held_drive, fixed_drive=voltage is not None)
+    start = consistent_start(system, _guess(model, p, profile, applied / rate_scale, held_drive))
+
+    def events(state: FloatArray) -> FloatArray:
+        return np.array(
+            [_voltage(model, state[-1:])[0] - (-np.inf if voltage_cutoff is None else voltage_cutoff)]
+        )
+
+    result = solve_implicit(
+        system,
+        times,
+        start,
+        events=None if voltage_cutoff is None else events,
+        relative_tolerance=relative_tolerance,
+    )
+    n = model.shells
+    fractions = result.states[:, 0 : 2 * n : 2]
+    termination = "time" if result.event is None else "voltage cutoff"
+    status = f"reached {result.time[-1]:.4g} s of {times[-1]:.4g} s"
+    if result.failure is not None:
+        termination = "solver failure"
+        status = f"{status}; the solver stopped: {result.failure}"
+    return ParticleSolution(
+        time=result.time,
+        voltage=_voltage(model, result.states[:, -1]),
+        filling=fractions @ model.grid.fractions,
+        current_density=result.states[:, 2 * n + 1]
+        * rate_scale
+        * model.charge_density
+        / model.grid.surface_area,
+        theta=fractions,
+        radius=model.grid.nodes,
+        free_energy=model.free_energy(np.clip(fractions, 0.0, 1.0)),
+        termination=termination,
+        status=status,
+    )
+
+
+def _check_start(model: ParticleModel, theta: float | FloatArray) -> FloatArray:
+    profile = np.asarray(theta, dtype=np.float64) * np.ones(model.shells if np.ndim(theta) == 0 else 1)
+    if profile.shape != (model.shells,) or np.any(profile <= 0) or np.any(profile >= 1):
+        raise InputError(
+            f"starting site fractions of shape {np.shape(theta)} from {np.min(theta):g} to {np.max(theta):g} "
+            f"must be one number or {model.shells} inside (0, 1); change the start"
+        )
+    return profile
+
+
+def _voltage(model: ParticleModel, drive: FloatArray) -> FloatArray:
+    return np.asarray(model.mean_voltage + model.thermal_voltage * drive)
+
+
+def _guess(
+    model: ParticleModel, p: ParticleArrays, profile: FloatArray, rate: float, held_drive: float
+) -> FloatArray:
+    n = model.shells
+    state = np.zeros(block_size(n) + 1)
+    state[0 : 2 * n : 2] = profile
+    state[1 : 2 * n : 2] = np.log(profile) - np.log1p(-profile)
+    state[2 * n] = profile @ model.grid.fractions
+    state[2 * n + 1] = rate
+    activity = state[2 * n - 1] + evaluate_many(p.excess, profile[-1:])[0][0]
+    exchange = p.rate * np.exp(p.transfer * activity) * (1 - p.exclusion * profile[-1])
+    state[-1] = held_drive or overpotential(rate, exchange, p.transfer) - activity
+    return state
+
+
+def _particle_system(
+    p: ParticleArrays, rate: float, held_drive: float, *, fixed_drive: bool
+) -> ImplicitSystem:
+    n = p.fractions.size
+    size = block_size(n) + 1
+    entries = empty_entries(entry_count(n))
+    unused = np.empty(size)
+    held = held_drive if fixed_drive else rate
+
+    def residual(state: FloatArray, rates: FloatArray, out: FloatArray) -> None:
+        place = Place(state, rates, 0, 0.0, float(state[-1]))
+        _residual(p, place, held, fixed_drive, out)
+
+    def values(state: FloatArray, cj: float) -> FloatArray:
+        _entries(p, Place(state, unused, 0, 0.0, float(state[-1])), cj, fixed_drive, entries)
+        return entries.values
+
+    values(np.full(size, 0.5), 1.0)
+    entries = trimmed(entries)
+    tolerance = np.full(size, POTENTIAL_TOLERANCE)
+    differential = np.zeros(size, dtype=bool)
+    tolerance[0 : 2 * n : 2] = THETA_TOLERANCE
+    tolerance[2 * n] = THETA_TOLERANCE
+    differential[0 : 2 * n : 2] = True
+    return ImplicitSystem(residual, values, entries.rows, entries.columns, differential, tolerance)
+
+
+@compiled
+def _residual(p: ParticleArrays, place: Place, held: float, fixed_drive: bool, out: FloatArray) -> None:
+    last = place.state.size - 1
+    particle_residual(p, place, out)
+    out[last] = place.state[last if fixed_drive else last - 1] - held
+
+
+@compiled
+def _entries(p: ParticleArrays, place: Place, cj: float, fixed_drive: bool, entries: Entries) -> None:
+    last = place.state.size - 1
+    entries.filled[0] = 0
+    by_drive = particle_entries(p, place, cj, entries)[1]
+    add(entries, last - 1, last, by_drive)
+    add(entries, last, last if fixed_drive else last - 1, 1.0)
