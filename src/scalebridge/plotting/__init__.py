@@ -7,7 +7,7 @@ from scalebridge.plotting.electrode import (
     plot_rate_capability,
     rate_name,
 )
-from scalebridge.plotting.interfaces import plot_slab_energy
+from scalebridge.plotting.interfaces import normal_name, plot_slab_energy
 from scalebridge.plotting.potential import plot_learning_curve, plot_parity
 from scalebridge.plotting.style import to_png, to_svg
 from scalebridge.plotting.thermodynamics import (
@@ -19,6 +19,7 @@ from scalebridge.plotting.thermodynamics import (
 from scalebridge.plotting.transport import plot_arrhenius
 
 __all__ = [
+    "normal_name",
     "plot_arrhenius",
     "plot_boundary_position",
     "plot_discharge",

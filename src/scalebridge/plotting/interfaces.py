@@ -27,13 +27,14 @@ def plot_slab_energy(interfaces: InterfaceEnergies) -> Figure:
         axes.plot(grid, intercept[0] + slope[0] * grid, color=colour, linewidth=1)
         for other in energy[1:]:
             axes.plot(cells, other, marker, color=colour, markerfacecolor="white", markersize=2.5, alpha=0.6)
-        axes.plot(cells, energy[0], marker, color=colour, label=f"n = {_normal(normal)}")
+        axes.plot(cells, energy[0], marker, color=colour, label=f"n = {normal_name(normal)}")
     axes.set_xlim(left=0)
     axes.set(xlabel="cells per phase N", ylabel="slab energy above bulk (mJ/m²)")
     axes.legend()
     return figure
 
 
-def _normal(normal: FloatArray) -> str:
+def normal_name(normal: FloatArray) -> str:
+    """Return a direction scaled to a largest component of 1: ``[0 1 1]``."""
     scaled = normal / np.abs(normal).max()
     return "[" + " ".join(f"{component:.2g}" for component in np.where(scaled == 0, 0.0, scaled)) + "]"

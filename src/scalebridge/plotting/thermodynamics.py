@@ -93,7 +93,7 @@ def plot_voltage(
     _voltage_range(axes, isotherm.x, voltage)
     axes.set(xlabel="x (ions per formula unit)", ylabel="voltage against the metal (V)")
     axes.set_title(f"{kelvin:.0f} K", loc="right")
-    figure.legend(loc="outside lower center", ncols=3)
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 

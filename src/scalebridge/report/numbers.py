@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+ROUND_OFF = 1e-9
+"""Relative errors below this are the arithmetic's, not the result's."""
 
 
 def spread(values: FloatArray) -> FloatArray:
@@ -21,7 +23,7 @@ def spread(values: FloatArray) -> FloatArray:
 
 def with_error(value: float, error: float) -> str:
     """Return ``3.441 ± 0.021``: the error with two significant digits, the value to the same place."""
-    if not error > 0:
+    if not error > ROUND_OFF * abs(value):
         return f"{value:.4g} ± 0"
     decimals = max(0, 1 - math.floor(math.log10(error)))
     return f"{value:.{decimals}f} ± {error:.{decimals}f}"

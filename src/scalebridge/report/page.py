@@ -122,10 +122,15 @@ def _subtitle(run: RunContents, host: Host | None) -> str:
     if profile := run.recipe.get("profile"):
         parts.append(f"profile {profile}")
     if run.manifests:
-        parts.append(f"started {min(manifest.started for manifest in run.manifests.values())}")
+        parts.append(f"started {_minute(min(m.started for m in run.manifests.values()))} UTC")
     versions = {contract.provenance.code_version for contract in run.contracts.values()}
     parts.extend(f"scalebridge {version}" for version in sorted(versions))
     return " · ".join(parts)
+
+
+def _minute(moment: str) -> str:
+    """Return an ISO 8601 time to the minute."""
+    return moment[:16].replace("T", " ")
 
 
 def _citations(run: RunContents) -> tuple[list[str], list[str]]:
@@ -180,7 +185,8 @@ def _potential_text(card: PotentialCard) -> str:
         f"Moment tensor potentials of level {card.level}, cutoff {card.cutoff / constants.ANGSTROM:.1f} Å, "
         f"for {', '.join(card.species)}: one best estimate (member 0) and a committee of "
         f"{len(card.members) - 1}. The last round of active learning {state}. "
-        f"{100 * card.committee_coverage:.0f} % of held-out energy errors lie inside the committee's 90 % band. "
+        f"{100 * card.committee_coverage:.0f} % of held-out energy errors lie inside the committee's "
+        "90 % band. "
         "Condition number of the linear problem: "
         f"{card.condition_number:.1e}. Shortest distance in the training data: "
         f"{card.min_distance / constants.ANGSTROM:.2f} Å."

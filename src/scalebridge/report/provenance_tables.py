@@ -50,7 +50,9 @@ def stage_table(run: RunContents) -> Table:
         status = manifest.status if manifest.sound or manifest.status != "done" else "done, not sound"
         reused = str(manifest.reused_units) if manifest.reused_units else ""
         wall = duration(manifest.wall_time)
-        rows.append((stage, status, manifest.started, wall, reused, manifest.key[:12]))
+        rows.append(
+            (stage, status, manifest.started.replace("T", " ").split("+")[0], wall, reused, manifest.key[:12])
+        )
     total = sum(manifest.wall_time for manifest in run.manifests.values())
     rows.append(("all", "", "", duration(total), "", ""))
     header = ("stage", "state", "started (UTC)", "wall time", "units from a stopped run", "key")

@@ -17,7 +17,7 @@ from scalebridge.contracts import (
 )
 from scalebridge.contracts.transport import ArrheniusDiffusivity
 from scalebridge.foundation import constants
-from scalebridge.plotting import rate_name
+from scalebridge.plotting import normal_name, rate_name
 from scalebridge.report.numbers import FloatArray, member_value, scientific, with_error
 
 EV = constants.EV
@@ -61,7 +61,7 @@ def error_table(card: PotentialCard) -> Table:
     """Return held-out errors of every member."""
     rows = tuple(
         (
-            "0 (best estimate)" if member == 0 else str(member),
+            "0 (best)" if member == 0 else str(member),
             f"{1e3 * error.energy_rmse / EV:.2f}",
             f"{1e3 * error.energy_mae / EV:.2f}",
             f"{error.force_rmse * ANGSTROM / EV:.3f}",
@@ -192,7 +192,7 @@ def interface_table(interfaces: InterfaceEnergies) -> Table:
     """Return interface, gradient and coherency energies of every normal."""
     rows = tuple(
         (
-            "[" + " ".join(f"{component + 0.0:.2f}" for component in normal) + "]",
+            normal_name(normal),
             member_value(1e3 * interfaces.interface_energy[:, index]),
             member_value(1e12 * interfaces.gradient_energy[:, index]),
             member_value(1e-6 * interfaces.coherency_energy_density[:, index]),

@@ -14,7 +14,7 @@ from scalebridge.contracts import (
     TracerDiffusivity,
 )
 from scalebridge.pipeline import Manifest
-from scalebridge.plotting import rate_name
+from scalebridge.plotting import normal_name, rate_name
 from scalebridge.report.run_folder import RunContents
 
 NOMINAL_COVERAGE = 0.9
@@ -57,7 +57,8 @@ def _judge_manifest(stage: str, manifest: Manifest) -> list[Warned]:
 def _judge(stage: str, contract: Contract) -> list[Warned]:
     texts: list[str] = []
     if isinstance(contract, Dataset) and contract.failed:
-        texts = [f"{contract.failed} structures were set aside because their calculation failed twice"]
+        many = "1 structure was" if contract.failed == 1 else f"{contract.failed} structures were"
+        texts = [f"{many} set aside because the calculation failed twice"]
     elif isinstance(contract, PotentialCard):
         texts = _judge_potential(contract)
     elif isinstance(contract, TracerDiffusivity):
@@ -99,13 +100,9 @@ def _judge_interfaces(interfaces: InterfaceEnergies) -> list[str]:
     texts = []
     absent = np.flatnonzero(interfaces.gradient_energy[0] <= 0)
     if absent.size:
-        normals = ", ".join(_normal_text(interfaces, int(index)) for index in absent)
+        normals = ", ".join(normal_name(interfaces.normals[index]) for index in absent)
         texts.append(f"no stable interface for the normals {normals}: no gradient energy follows from them")
     return texts
-
-
-def _normal_text(interfaces: InterfaceEnergies, index: int) -> str:
-    return "[" + " ".join(f"{component + 0.0:.2f}" for component in interfaces.normals[index]) + "]"
 
 
 def _judge_rates(rates: RateCapability) -> list[str]:

@@ -1,0 +1,120 @@
+"""Rounding, units and warnings of the report."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scalebridge.contracts import Contract, Validity
+from scalebridge.report import headline_table
+from scalebridge.report.electrode_tables import design_table, limits_table
+from scalebridge.report.numbers import duration, member_value, scientific, with_error
+from scalebridge.report.run_folder import RunContents
+from scalebridge.report.tables import diffusivity_table
+from scalebridge.report.warnings import collect_warnings
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (3.44123, 0.0213, "3.441 ± 0.021"),
+        (161.62, 2.64, "161.6 ± 2.6"),
+        (1234.5, 123.0, "1234 ± 123"),
+        (5.0, 0.0, "5 ± 0"),
+        (0.1 + 0.2, 5e-17, "0.3 ± 0"),
+        (0.0, 0.05, "0.000 ± 0.050"),
+    ],
+)
+def test_values_are_rounded_to_their_errors(value: float, error: float, text: str) -> None:
+    assert with_error(value, error) == text
+
+
+def test_spread_is_the_sample_standard_deviation_of_all_members() -> None:
+    values = np.array([1.0, 2.0, 3.0, 4.0])
+    assert member_value(values) == f"1.0 ± {np.sqrt(5 / 3):.1f}"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(2.14e-13, "2.1 × 10⁻¹³"), (9.99e-13, "1.0 × 10⁻¹²"), (0.0, "0"), (-3e4, "-3.0 × 10⁴")],
+)
+def test_powers_of_ten(value: float, text: str) -> None:
+    assert scientific(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(12.0, "12 s"), (900.0, "15 min"), (9000.0, "2.5 h"), (4e5, "4.63 d")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_headline_is_in_milliampere_hours_per_gram(synthetic_contracts: dict[str, Any]) -> None:
+    rates = synthetic_contracts["electrode/rate_capability.json"]
+    table = headline_table(rates, synthetic_contracts["host/host.json"])
+    assert [row[0] for row in table.rows] == ["C/10", "C/2", "1C", "2C", "5C"]
+    first = float(table.rows[0][1].split(" ± ")[0])
+    assert first == pytest.approx(rates.capacity[0, 0] / 3600, abs=0.05)
+    assert table.rows[0][5] == "5× voltage cutoff"
+
+
+def test_factor_errors_follow_from_the_covariance(synthetic_contracts: dict[str, Any]) -> None:
+    """var(ln D) at 300 K = var(ln D0) − 2 cov + var(E/k300) = 0.3 − 0.5 + 0.6 = 0.4; exp(√0.4) = 1.88."""
+    table = diffusivity_table(synthetic_contracts["transport/tracer_diffusivity.json"], None)
+    assert table.rows[0][4].endswith("×/÷ 1.9")
+    assert table.rows[0][5].startswith("0.320 ± 0.020")
+
+
+def test_every_sourced_number_of_the_design_is_listed_with_its_source(
+    synthetic_contracts: dict[str, Any],
+) -> None:
+    rows = {row[0]: row for row in design_table(synthetic_contracts["electrode/electrode_design.json"]).rows}
+    assert rows["cathode: thickness"] == ("cathode: thickness", "6e-05", "m", "made up for tests")
+    assert rows["rate law: rate constant"][2:] == ("A.m-2", "made up for tests")
+    assert rows["separator: bruggeman exponent"][3] == "Bruggeman 1935"
+    assert rows["initial theta"][2] == "–"
+
+
+def test_the_longest_time_scale_is_named(synthetic_contracts: dict[str, Any]) -> None:
+    rates = synthetic_contracts["electrode/rate_capability.json"]
+    table, sentence = limits_table(rates)
+    assert sentence.startswith("The longest is diffusion in a particle: 15 min, longer than")
+    assert table.rows[0][3:] == ("0.025", "0.12", "0.25", "0.5", "1.2")
+    slow = rates.model_copy(update={"reaction_time": 10 * rates.diffusion_time})
+    assert limits_table(slow)[1].startswith("The longest is reaction: 2.5 h")
+
+
+def contents(contracts: dict[str, Contract]) -> RunContents:
+    return RunContents(
+        path=Path("run"), contracts=contracts, manifests={}, recipe_text="", recipe={}, problems=()
+    )
+
+
+def test_the_numbers_themselves_warn(synthetic_contracts: dict[str, Any]) -> None:
+    card = synthetic_contracts["potential/potential_card.json"]
+    rates = synthetic_contracts["electrode/rate_capability.json"]
+    ends = (("solver failure", *rates.terminations[0][1:]), *rates.terminations[1:])
+    changed = {
+        "potential/potential_card.json": card.model_copy(
+            update={"converged": False, "committee_coverage": 0.4}
+        ),
+        "electrode/rate_capability.json": rates.model_copy(update={"terminations": ends}),
+        "electrode/electrode_design.json": synthetic_contracts["electrode/electrode_design.json"],
+        "thermodynamics/isotherm.json": synthetic_contracts["thermodynamics/isotherm.json"].model_copy(
+            update={"validity": Validity(temperature=(400.0, 500.0), remarks=("twice", "twice"))}
+        ),
+    }
+    texts = [warning.text for warning in collect_warnings(contents(changed))]
+    assert any("ended before a full round" in text for text in texts)
+    assert any("only 40 % of held-out energy errors" in text for text in texts)
+    assert any("member 0: the solver failed at C/10" in text for text in texts)
+    assert any("300 K, outside 400 … 500 K" in text for text in texts)
+    assert texts.count("twice") == 1
+
+
+def test_a_sound_run_has_no_warnings(synthetic_contracts: dict[str, Any]) -> None:
+    card = synthetic_contracts["potential/potential_card.json"].model_copy(
+        update={"validity": Validity(), "committee_coverage": 0.9}
+    )
+    assert collect_warnings(contents({"potential/potential_card.json": card})) == []
