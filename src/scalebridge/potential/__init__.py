@@ -3,11 +3,14 @@
 from scalebridge.potential._kernels import Burst, Configuration, Kernel
 from scalebridge.potential.assessment import ErrorReport, evaluate_errors
 from scalebridge.potential.calculator import MTPCalculator
+from scalebridge.potential.committee import fit_committee, fit_member
 from scalebridge.potential.fitting import FitReport, FitSettings, fit, fit_report
 from scalebridge.potential.model import Evaluation, MomentTensorPotential
-from scalebridge.potential.training import FitWeights
+from scalebridge.potential.selection import ActiveSet, Grader, extrapolation_grades, select
+from scalebridge.potential.training import FitWeights, Label, labels_of
 
 __all__ = [
+    "ActiveSet",
     "Burst",
     "Configuration",
     "ErrorReport",
@@ -15,10 +18,17 @@ __all__ = [
     "FitReport",
     "FitSettings",
     "FitWeights",
+    "Grader",
     "Kernel",
+    "Label",
     "MTPCalculator",
     "MomentTensorPotential",
     "evaluate_errors",
+    "extrapolation_grades",
     "fit",
+    "fit_committee",
+    "fit_member",
     "fit_report",
+    "labels_of",
+    "select",
 ]

@@ -16,7 +16,7 @@ import numpy as np
 from ase import Atoms
 from scipy.optimize import minimize
 
-from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress, random_stream
+from scalebridge.foundation import SILENT, ConvergenceError, Progress, random_stream
 from scalebridge.foundation.progress import Task
 from scalebridge.potential._basis import generate_basis
 from scalebridge.potential._kernels import Configuration, FloatArray, Kernel
@@ -234,13 +234,15 @@ class _Monitor:
             raise StopIteration
 
 
-def _fit_labels(
+def fit_labels(
     labels: Sequence[Label],
     start: MomentTensorPotential,
     settings: FitSettings,
+    *,
     multiplicities: FloatArray,
-    progress: Progress,
+    progress: Progress = SILENT,
 ) -> FitReport:
+    """Fit from ``start`` to plain labels, each counted ``multiplicities`` (F,) times."""
     began = time.monotonic()
     smooth = start.without_hard_core()
     objective = Objective(smooth, labels, settings, multiplicities)
@@ -295,7 +297,7 @@ def fit_report(
         start = initial_potential(distances, level, cutoff, radial_size=settings.radial_size, seed=seed)
     else:
         start = replace(start, hard_core=np.minimum(distances.hard_core(), 0.95 * start.cutoff))
-    return _fit_labels(labels, start, settings, np.ones(len(labels)), progress)
+    return fit_labels(labels, start, settings, multiplicities=np.ones(len(labels)), progress=progress)
 
 
 def fit(
