@@ -1,0 +1,173 @@
+"""The commands, their options and their help; what they do is imported when they are called."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from scalebridge.cli.failures import Debugging, fail, is_usage
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class _Group(TyperGroup):
+    """Turns errors of the project into one line; shows the rest only with --debug."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, Exception) as error:
+            if is_usage(error):
+                raise
+            raise typer.Exit(fail(error)) from None
+
+
+app = typer.Typer(
+    cls=_Group,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="From a crystal structure to the rate capability of an insertion electrode.\n\n"
+    "[bold]Begin[/bold] with: scalebridge init study --host mnhcf, then scalebridge run study/recipe.toml",
+)
+potential_app = typer.Typer(
+    no_args_is_help=True,
+    help="Moment tensor potentials on structure files: extended XYZ, or MLIP's .cfg with --species.",
+)
+app.add_typer(potential_app, name="potential")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Folder = Annotated[Path, typer.Argument(help="A run folder.", metavar="DIR", show_default=False)]
+Species = Annotated[
+    str, typer.Option(help="Elements of .cfg types or of a potential without names, e.g. Na,Mn,Fe,C,N.")
+]
+
+
+def main() -> None:
+    """Entry point: one thread per process unless the user says otherwise, then the command."""
+    for name in THREAD_VARIABLES:  # several processes share the cores; more threads slow each other down
+        os.environ.setdefault(name, "1")
+    try:
+        app()
+    except KeyboardInterrupt as error:
+        sys.exit(fail(error))
+
+
+def _version(show: bool) -> None:
+    if show:
+        from importlib.metadata import version  # noqa: PLC0415  # only where it is used
+
+        typer.echo(version("scalebridge"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show full tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    Debugging.enabled = debug
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is installed, and what each missing part would add.
+
+    Example: scalebridge doctor
+    """
+    from scalebridge.cli.doctor import examine  # noqa: PLC0415
+
+    raise typer.Exit(examine())
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.", show_default=False)],
+    host: Annotated[str, typer.Option(help="A bundled host: mnhcf or lfp.")] = "mnhcf",
+) -> None:
+    """Write a recipe and an electrode design to edit.
+
+    Example: scalebridge init study --host lfp
+    """
+    from scalebridge.cli.init import write_study  # noqa: PLC0415
+
+    write_study(folder, host)
+
+
+@app.command()
+def run(
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe file, a run folder, or a bundled recipe: mnhcf, lfp.")
+    ],
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder. [default: runs/HOST-PROFILE]", show_default=False)
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="STAGE", help="Last stage to compute.")] = None,
+    executor: Annotated[
+        str, typer.Option(help="serial, processes (one per core) or processes:N.")
+    ] = "processes",
+    profile: Annotated[str | None, typer.Option(help="A profile of the recipe: quick, standard.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Replaces the recipe's seed.")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show full tracebacks.")] = False,
+) -> None:
+    """Climb from the host to the electrode. Stop it and run it again: finished work is kept.
+
+    Exit code: 0 if every stage is sound, 2 if a stage says its results must not be trusted (the report says
+    why), 1 if a stage fails, 130 if stopped.
+
+    Examples: scalebridge run mnhcf
+              scalebridge run study/recipe.toml --profile standard --out runs/paper --executor processes:8
+              scalebridge run study/recipe.toml --until potential
+    """
+    from scalebridge.cli.run import run_recipe  # noqa: PLC0415
+
+    Debugging.enabled = Debugging.enabled or debug
+    code = run_recipe(recipe, out, until=until, executor=executor, profile=profile, seed=seed)
+    raise typer.Exit(code)
+
+
+@app.command()
+def status(folder: Folder, as_json: Json = False) -> None:
+    """Show the state of every stage of a run folder.
+
+    Example: scalebridge status runs/mnhcf-quick
+    """
+    from scalebridge.cli.status import show_status  # noqa: PLC0415
+
+    show_status(folder, as_json=as_json)
+
+
+@app.command()
+def report(folder: Folder) -> None:
+    """Write report.html again, from the run folder alone.
+
+    Example: scalebridge report runs/mnhcf-quick
+    """
+    from scalebridge.report import write_report  # noqa: PLC0415
+
+    typer.echo(str(write_report(folder)))
+
+
+@app.command()
+def electrode(
+    card: Annotated[Path, typer.Argument(help="A material card (card/material_card.json of a run).")],
+    design: Annotated[Path, typer.Argument(help="An electrode design (.toml or .json).")],
+    rates: Annotated[str, typer.Option(help="C-rates, comma between.")] = "0.1,1,5",
+    shells: Annotated[int, typer.Option(min=5, help="Finite volumes along a particle.")] = 30,
+    as_json: Json = False,
+) -> None:
+    """Discharge an electrode from a material card alone.
+
+    Example: scalebridge electrode runs/mnhcf-quick/card/material_card.json design.toml --rates 0.1,1,5
+    """
+    from scalebridge.cli.electrode import discharge  # noqa: PLC0415
+
+    discharge(card, design, rates, shells=shells, as_json=as_json)

@@ -1,0 +1,88 @@
+"""``scalebridge run``: climb the ladder, write the report, show what came out."""
+
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from scalebridge.cli.bars import RunBars
+from scalebridge.contracts import Host, RateCapability
+from scalebridge.pipeline import (
+    LADDER,
+    Recipe,
+    RunFolder,
+    RunResult,
+    load_recipe,
+    parse_executor,
+    recipe_path,
+    run_stages,
+)
+
+NOT_SOUND: Final = 2
+
+
+def run_recipe(
+    recipe: str,
+    out: Path | None,
+    *,
+    until: str | None = None,
+    executor: str = "processes",
+    profile: str | None = None,
+    seed: int | None = None,
+) -> int:
+    """Run a recipe and return the exit code: 0 if every stage is sound, else 2.
+
+    Raises
+    ------
+    ScalebridgeError
+        If the recipe, the folder or a stage fails.
+    """
+    console = Console(highlight=False)
+    path = recipe_path(recipe)
+    chosen = load_recipe(path, profile=profile, seed=seed)
+    folder = out or _default_folder(path, chosen)
+    console.print(f"{escape(chosen.host.name)}, profile {escape(chosen.profile)}, in {escape(str(folder))}")
+    workers = parse_executor(executor)
+    try:
+        with RunBars(console) as bars:
+            result = run_stages(chosen, folder, LADDER, until=until, executor=workers, monitor=bars)
+    finally:
+        workers.close()
+    return _conclude(console, result, complete=len(result.manifests) == len(LADDER))
+
+
+def _default_folder(path: Path, recipe: Recipe) -> Path:
+    if RunFolder(path.parent).lock_file.exists():  # a run folder's own recipe: go on there
+        return path.parent
+    return Path("runs") / f"{Path(recipe.host.name).name}-{recipe.profile}"
+
+
+def _conclude(console: Console, result: RunResult, *, complete: bool) -> int:
+    for text in result.warnings:
+        console.print(f"[yellow]warning[/yellow] {escape(text)}")
+    for text in result.unsound:
+        console.print(f"[red]not sound[/red] {escape(text)}")
+    if complete:
+        from scalebridge.report import write_report  # noqa: PLC0415  # brings matplotlib
+
+        report = write_report(result.folder)
+        show_rates(console, result.folder)
+        console.print(f"report: {escape(str(report))}", soft_wrap=True)
+    return 0 if result.sound else NOT_SOUND
+
+
+def show_rates(console: Console, folder: Path) -> None:
+    """Print capacity and mean voltage at each rate, best estimate ± spread over members."""
+    from scalebridge.report import headline_table  # noqa: PLC0415  # brings matplotlib
+
+    electrode = folder / "electrode" / "rate_capability.json"
+    host = Host.load(folder / "host" / "host.json")
+    source = headline_table(RateCapability.load(electrode), host)
+    table = Table(box=None, pad_edge=False, caption=source.caption, caption_justify="left")
+    for title in source.header:
+        table.add_column(title, justify="right" if title != source.header[-1] else "left")
+    for row in source.rows:
+        table.add_row(*map(escape, row))
+    console.print(table)
