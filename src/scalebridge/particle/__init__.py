@@ -1,6 +1,58 @@
-"""Phase field in one particle: Cahn–Hilliard reaction."""
+"""Phase field in one particle: Cahn–Hilliard reaction.
 
+`ParticleModel` and `solve_particle` are for users; the kernels, the implicit solver and their types are for the
+electrode, which puts many particles into one system.
+"""
+
+from scalebridge.particle._kernels import (
+    Entries,
+    ParticleArrays,
+    Place,
+    add,
+    block_size,
+    empty_entries,
+    entry_count,
+    particle_arrays,
+    particle_entries,
+    particle_residual,
+    trimmed,
+)
+from scalebridge.particle.implicit import (
+    ImplicitSolution,
+    ImplicitSystem,
+    SparsePattern,
+    consistent_start,
+    solve_implicit,
+)
 from scalebridge.particle.model import ParticleModel, shells_for
-from scalebridge.particle.solve import ParticleSolution, solve_particle
+from scalebridge.particle.solve import (
+    POTENTIAL_TOLERANCE,
+    THETA_TOLERANCE,
+    ParticleSolution,
+    solve_particle,
+)
 
-__all__ = ["ParticleModel", "ParticleSolution", "shells_for", "solve_particle"]
+__all__ = [
+    "POTENTIAL_TOLERANCE",
+    "THETA_TOLERANCE",
+    "Entries",
+    "ImplicitSolution",
+    "ImplicitSystem",
+    "ParticleArrays",
+    "ParticleModel",
+    "ParticleSolution",
+    "Place",
+    "SparsePattern",
+    "add",
+    "block_size",
+    "consistent_start",
+    "empty_entries",
+    "entry_count",
+    "particle_arrays",
+    "particle_entries",
+    "particle_residual",
+    "shells_for",
+    "solve_implicit",
+    "solve_particle",
+    "trimmed",
+]
