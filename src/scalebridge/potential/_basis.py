@@ -12,7 +12,7 @@ B_alpha              scalar function: a graph whose nodes are moments and whose 
 
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby, permutations, product
+from itertools import combinations, groupby, permutations, product
 from math import factorial
 from typing import Final
 
@@ -113,10 +113,10 @@ def _orders(moments: tuple[Moment, ...]) -> list[tuple[int, ...]]:
 
 
 def _canonical(moments: tuple[Moment, ...], edges: Edges) -> Edges:
-    """Return the largest upper triangle among equivalent graphs."""
+    """Return the smallest upper triangle among equivalent graphs."""
     matrix = _Graph(moments, edges, ()).matrix()
     n = len(moments)
-    return max(
+    return min(
         tuple(matrix[order[i]][order[j]] for i in range(n) for j in range(i + 1, n))
         for order in _orders(moments)
     )
@@ -139,7 +139,7 @@ def _scalar_graphs(level: int) -> list[_Graph]:
                 extend(position, (*chosen, moments[position]), new)
 
     extend(0, (), 0)
-    order = sorted(found, key=lambda g: (len(g[0]), [m[0] for m in g[0]], [m[1] for m in g[0]], g[1]))
+    order = sorted(found, key=lambda g: (len(g[0]), [m[0] for m in g[0]], g[1], [m[1] for m in g[0]]))
     return [_Graph(m, e, ((0, 0, 0),) * len(m)) for m, e in order]
 
 
@@ -151,18 +151,14 @@ def _multinomial(c: Component) -> int:
     return factorial(sum(c)) // (factorial(c[0]) * factorial(c[1]) * factorial(c[2]))
 
 
-def _detached(graph: _Graph, matrix: list[list[int]]) -> list[int]:
-    """Return the nodes to split off: a connected part, or the moment of lowest rank of a connected graph."""
-    n = len(graph.moments)
-    part, waiting = {0}, [0]
-    while waiting:
-        node = waiting.pop()
-        fresh = [j for j in range(n) if matrix[node][j] and j not in part]
-        part.update(fresh)
-        waiting.extend(fresh)
-    if len(part) < n:
-        return sorted(part)
-    return [min(range(n), key=lambda i: (graph.moments[i][1], i))]
+def _detached(n: int, matrix: list[list[int]]) -> tuple[int, ...]:
+    """Return the nodes to split off: fewest contracted edges cut, then fewest nodes, then first."""
+
+    def cost(part: tuple[int, ...]) -> tuple[int, int, tuple[int, ...]]:
+        cut = sum(matrix[i][j] for i in part for j in range(n) if j not in part)
+        return cut, len(part), part
+
+    return min((part for size in range(1, n // 2 + 1) for part in combinations(range(n), size)), key=cost)
 
 
 class _Builder:
@@ -204,8 +200,9 @@ class _Builder:
 def _split(graph: _Graph) -> list[tuple[_Graph, _Graph, int]]:
     """Return the products (left, right, multiplicity) whose sum is the component ``graph``."""
     matrix = graph.matrix()
-    parts = [_detached(graph, matrix)]
-    parts.append([i for i in range(len(graph.moments)) if i not in parts[0]])
+    n = len(graph.moments)
+    first = _detached(n, matrix)
+    parts = (first, tuple(i for i in range(n) if i not in first))
     cuts = [(i, j, matrix[i][j]) for i in parts[0] for j in parts[1] if matrix[i][j]]
     out = []
     for choice in product(*[_components(n) for _, _, n in cuts]):
@@ -219,7 +216,7 @@ def _split(graph: _Graph) -> list[tuple[_Graph, _Graph, int]]:
         left, right = (
             _Graph(
                 tuple(graph.moments[i] for i in part),
-                tuple(matrix[i][j] for n, i in enumerate(part) for j in part[n + 1 :]),
+                tuple(matrix[i][j] for place, i in enumerate(part) for j in part[place + 1 :]),
                 tuple((legs[i][0], legs[i][1], legs[i][2]) for i in part),
             )
             for part in parts
@@ -252,9 +249,11 @@ def generate_basis(level: int) -> Basis:
     order = sorted(range(len(builder.sums)), key=lambda n: (builder.factors[n], n))
     index.update({node: len(basic) + n for n, node in enumerate(order)})
     products = [
-        (*sorted((index[i], index[j])), mult, index[node])
+        row
         for node in order
-        for i, j, mult in builder.sums[node]
+        for row in sorted(
+            (*sorted((index[i], index[j])), mult, index[node]) for i, j, mult in builder.sums[node]
+        )
     ]
     out = Basis(
         basic=np.array(basic, dtype=np.int32).reshape(-1, 4),
