@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
-from ase.filters import FrechetCellFilter
+from ase.filters import UnitCellFilter
 from ase.optimize import FIRE
 
 from scalebridge.foundation import ConvergenceError, InputError
@@ -77,7 +77,7 @@ def relax(
     atoms.calc = make_calculator()
     volume = atoms.get_volume()
     mask = _cell_mask(cell)
-    target = atoms if mask is None else FrechetCellFilter(atoms, mask=mask)
+    target = atoms if mask is None else UnitCellFilter(atoms, mask=mask)
     optimizer = FIRE(target, logfile=None, maxstep=settings.maximum_step)
     for _ in optimizer.irun(fmax=settings.force_tolerance, steps=settings.maximum_steps):
         if not 0.5 < atoms.get_volume() / volume < 2:
