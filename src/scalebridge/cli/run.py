@@ -8,12 +8,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from scalebridge.cli.bars import RunBars
-from scalebridge.contracts import Host, RateCapability
+from scalebridge.contracts import Host, Provenance, RateCapability
+from scalebridge.materials import load_host
 from scalebridge.pipeline import (
     LADDER,
     Recipe,
     RunFolder,
     RunResult,
+    check_recipe,
     load_recipe,
     parse_executor,
     recipe_path,
@@ -42,6 +44,7 @@ def run_recipe(
     console = Console(highlight=False)
     path = recipe_path(recipe)
     chosen = load_recipe(path, profile=profile, seed=seed)
+    check_recipe(chosen, load_host(chosen.host.name, Provenance(code_version="", recipe_hash="")))
     folder = out or _default_folder(path, chosen)
     console.print(f"{escape(chosen.host.name)}, profile {escape(chosen.profile)}, in {escape(str(folder))}")
     workers = parse_executor(executor)

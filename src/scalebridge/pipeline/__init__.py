@@ -7,7 +7,7 @@ from scalebridge.pipeline.ladder import LADDER
 from scalebridge.pipeline.locations import bundled_hosts, design_path, host_folder, recipe_path
 from scalebridge.pipeline.manifest import Manifest, code_version
 from scalebridge.pipeline.recipe import Recipe, load_recipe
-from scalebridge.pipeline.recipe_checks import check_compositions, check_cutoff, check_species
+from scalebridge.pipeline.recipe_checks import check_compositions, check_cutoff, check_recipe
 from scalebridge.pipeline.run_folder import RunFolder, StageState, inspect_run
 from scalebridge.pipeline.runner import RunMonitor, RunResult, SilentMonitor, StageError, run_stages
 from scalebridge.pipeline.stage import Stage, StageContext
@@ -31,7 +31,7 @@ __all__ = [
     "bundled_hosts",
     "check_compositions",
     "check_cutoff",
-    "check_species",
+    "check_recipe",
     "code_version",
     "content_key",
     "design_path",

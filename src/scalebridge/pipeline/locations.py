@@ -1,19 +1,24 @@
 """Where a host folder, a recipe and a design file lie: bundled by name, or by path."""
 
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from scalebridge.foundation import InputError, hash_file, hash_json
+from scalebridge.materials import host_names
 
 RECIPE_FILE: Final = "recipe.toml"
 DESIGN_FILE: Final = "design.toml"
 _NOT_HOST_DATA: Final = (RECIPE_FILE, DESIGN_FILE)
-_MATERIALS: Final = Path(__file__).resolve().parent.parent / "materials"
 
 
 def bundled_hosts() -> tuple[str, ...]:
-    """Return the names of the hosts that come with scalebridge."""
-    return tuple(sorted(path.parent.name for path in _MATERIALS.glob(f"*/{RECIPE_FILE}")))
+    """Return the names of the hosts that come with scalebridge, with a recipe each."""
+    return tuple(name for name in host_names() if (_bundled(name) / RECIPE_FILE).is_file())
+
+
+def _bundled(name: str) -> Path:
+    return Path(str(files("scalebridge.materials").joinpath(name)))
 
 
 def host_folder(name: str) -> Path:
@@ -25,7 +30,7 @@ def host_folder(name: str) -> Path:
         If ``name`` is neither a bundled host nor a folder.
     """
     if name in bundled_hosts():
-        return _MATERIALS / name
+        return _bundled(name)
     path = Path(name).expanduser()
     if path.is_dir():
         return path
@@ -49,7 +54,7 @@ def recipe_path(recipe: str) -> Path:
     if (path / RECIPE_FILE).is_file():
         return path / RECIPE_FILE
     if recipe in bundled_hosts():
-        return _MATERIALS / recipe / RECIPE_FILE
+        return _bundled(recipe) / RECIPE_FILE
     raise InputError(
         f"recipe '{recipe}': no such file and no bundled recipe ({', '.join(bundled_hosts())}); "
         "'scalebridge init DIR --host mnhcf' writes one to start from"

@@ -1,17 +1,34 @@
-"""Checks of a recipe that need the host: compositions, species, the potential's range against the cells."""
+"""Checks of a recipe that need the host: compositions, the potential's range against the cells."""
 
 from typing import Final
 
 import numpy as np
-from ase.data import atomic_numbers
-from ase.formula import Formula
 
 from scalebridge.contracts import Host, HostPhase, Structure
 from scalebridge.foundation import InputError, constants
+from scalebridge.pipeline.recipe import Recipe
 from scalebridge.pipeline.sections import LabelsSection, LearningSection, Repeat, TransportSection
 
 IMAGE_LIMIT: Final = 2
 """The cutoff may reach this many half cells: one whole cell, its nearest images and no others."""
+
+
+def check_recipe(recipe: Recipe, host: Host) -> None:
+    """Check a whole recipe against its host, before anything is computed.
+
+    Raises
+    ------
+    InputError
+        If an x lies outside the host's sites, or a cell that is sampled is too small for the cutoff.
+    """
+    check_compositions(host, labels=recipe.labels, learning=recipe.learning, transport=recipe.transport)
+    check_cutoff(
+        host,
+        recipe.potential.cutoff,
+        learning=recipe.learning.repeat,
+        thermodynamics=recipe.thermodynamics.repeat,
+        transport=recipe.transport.repeat,
+    )
 
 
 def check_compositions(host: Host, **sections: LabelsSection | LearningSection | TransportSection) -> None:
@@ -29,29 +46,6 @@ def check_compositions(host: Host, **sections: LabelsSection | LearningSection |
                     f"{name}.compositions: x = {x:g} is outside 0 … {host.sites_per_formula_unit}, the sites "
                     f"per formula unit of {host.name}; choose x within"
                 )
-
-
-def check_species(host: Host) -> None:
-    """Check that every phase of the host holds the elements of its formula, and only these.
-
-    Raises
-    ------
-    InputError
-        If a phase has another element or lacks one, or an element does not exist.
-    """
-    for symbol in host.ion, *Formula(host.formula).count():
-        if symbol not in atomic_numbers:
-            raise InputError(f"host {host.name}: '{symbol}' is no element; correct ion or formula")
-    expected = Formula(host.formula).count()
-    for phase in host.phases:
-        symbols = phase.framework.symbols
-        found = {symbol: symbols.count(symbol) / phase.formula_units for symbol in set(symbols)}
-        if found != expected:
-            raise InputError(
-                f"host {host.name}, phase '{phase.name}': the framework holds {_formula(found)} per formula "
-                f"unit, but the formula is {_formula(expected)}; correct the structure file, formula_units "
-                f"or the formula (the mobile ion {host.ion} belongs in the sites)"
-            )
 
 
 def check_cutoff(host: Host, cutoff: float, **repeats: Repeat) -> None:
@@ -84,7 +78,3 @@ def _cutoff_message(name: str, phase: HostPhase, repeat: Repeat, cutoff: float) 
         f"'{phase.name}' in {name}.repeat times the image limit {IMAGE_LIMIT}; use {name}.repeat of at least "
         f"{enough} or a cutoff below {half * IMAGE_LIMIT:.1f} Å"
     )
-
-
-def _formula(counts: dict[str, int] | dict[str, float]) -> str:
-    return "".join(f"{symbol}{counts[symbol]:g}" for symbol in sorted(counts))

@@ -81,10 +81,14 @@ class LabelsSection(Section):
     """Random arrangements of the ions at each composition."""
     repeat: Repeat = (1, 1, 1)
     """Repeats of the host's cell in labelled structures."""
-    displacement: Positive = 0.08
-    """Standard deviation of random displacements [Å]."""
-    strain: Fraction = 0.03
-    """Largest random strain of the cell."""
+    displacement: Positive = 0.04
+    """Standard deviation of the framework's random displacements, per coordinate [Å]."""
+    ion_displacement: Positive = 0.3
+    """The same for ions, whose sites are wide [Å]."""
+    strain: Fraction = 0.02
+    """Standard deviation of the random strain components."""
+    relaxation_steps: Count = 60
+    """Steps of the relaxation of each phase at its own composition, at most; a part of them is kept."""
     held_out_fraction: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
     """Fraction of structures that no fit sees."""
 
