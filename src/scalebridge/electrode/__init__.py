@@ -2,5 +2,15 @@
 
 from scalebridge.electrode.discharge import CellSolution, solve_cell
 from scalebridge.electrode.model import CellModel, Layer
+from scalebridge.electrode.results import DischargeTask, rate_capability, run_discharge, solve_discharge
 
-__all__ = ["CellModel", "CellSolution", "Layer", "solve_cell"]
+__all__ = [
+    "CellModel",
+    "CellSolution",
+    "DischargeTask",
+    "Layer",
+    "rate_capability",
+    "run_discharge",
+    "solve_cell",
+    "solve_discharge",
+]

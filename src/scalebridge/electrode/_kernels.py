@@ -1,7 +1,7 @@
 """Residual and Jacobian of the half cell (Nernst–Planck, electroneutral; Ohm's law in the solid).
 
-Order of the unknowns, chosen so that elimination from the first to the last fills in little: for every separator
-volume c, φ_e; for every cathode volume the particle's block, φ_s, c, φ_e.
+Order of the unknowns, chosen so that elimination from the first to the last fills in little: for every
+separator volume c, φ_e; for every cathode volume the particle's block, φ_s, c, φ_e.
 
 | equation | name here |
 |---|---|
@@ -38,7 +38,7 @@ from scalebridge.particle import (
 FloatArray = NDArray[np.float64]
 
 SMALLEST = 1e-9
-"""Concentration below which ln c is continued by its tangent, so that a trial step below zero stays finite."""
+"""Concentration below which ln c is continued by its tangent: a trial step below zero stays finite."""
 
 
 class CellArrays(NamedTuple):

@@ -132,10 +132,6 @@ def _volumes(model: CellModel, arrays: CellArrays, states: FloatArray) -> dict[s
     theta_index = (c[separator:] - 1 - block_size(shells))[:, None] + 2 * np.arange(shells)
     theta = states[:, theta_index]
     thermal_voltage = model.particle.thermal_voltage
-    centres = [
-        start + layer.thickness * (np.arange(layer.volumes) + 0.5) / layer.volumes
-        for start, layer in ((0.0, model.separator), (model.separator.thickness, model.cathode))
-    ]
     return {
         "filling": (theta @ model.particle.grid.fractions).mean(axis=1),
         "theta": theta,
@@ -143,7 +139,7 @@ def _volumes(model: CellModel, arrays: CellArrays, states: FloatArray) -> dict[s
         "concentration": states[:, c] * STANDARD_CONCENTRATION,
         "electrolyte_potential": states[:, c + 1] * thermal_voltage,
         "solid_potential": model.particle.mean_voltage + states[:, c[separator:] - 1] * thermal_voltage,
-        "position": np.concatenate(centres),
+        "position": model.positions,
         "radius": model.particle.grid.nodes,
     }
 

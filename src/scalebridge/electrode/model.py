@@ -75,8 +75,9 @@ class CellModel:
         for name, layer in (("separator", self.separator), ("cathode", self.cathode)):
             if layer.thickness <= 0 or not 0 < layer.porosity < 1 or layer.volumes < 2:
                 raise InputError(
-                    f"{name}: thickness {layer.thickness:g} m, porosity {layer.porosity:g} and {layer.volumes} "
-                    "volumes must obey thickness > 0, 0 < porosity < 1, volumes ≥ 2; change the design"
+                    f"{name}: thickness {layer.thickness:g} m, porosity {layer.porosity:g} and "
+                    f"{layer.volumes} volumes must obey thickness > 0, 0 < porosity < 1, volumes ≥ 2; "
+                    "change the design"
                 )
         positive = {
             "volume fraction": self.volume_fraction,
@@ -90,26 +91,37 @@ class CellModel:
                 raise InputError(f"{name} {value:g} must be positive; change the design")
         if self.volume_fraction > 1:
             raise InputError(
-                f"volume fraction {self.volume_fraction:g} of active material in the solid must be at most 1; "
-                "change the design"
+                f"volume fraction {self.volume_fraction:g} of active material in the solid must be at most "
+                "1; change the design"
             )
         if self.particle.ion_charge != 1:
             raise InputError(
-                f"ion charge {self.particle.ion_charge}: the electrode's electrolyte is a 1:1 salt; use a host "
-                "of a monovalent ion"
+                f"ion charge {self.particle.ion_charge}: the electrode's electrolyte is a 1:1 salt; use a "
+                "host of a monovalent ion"
             )
         open_circuit = self.open_circuit_voltage
         if self.cutoff_voltage >= open_circuit:
             raise InputError(
                 f"voltage cutoff {self.cutoff_voltage:.3f} V must be below the open-circuit voltage "
-                f"{open_circuit:.3f} V at θ = {self.initial_theta:g}; increase the design's lower_cutoff, which "
-                "counts downwards from the mean equilibrium voltage"
+                f"{open_circuit:.3f} V at θ = {self.initial_theta:g}; increase the design's lower_cutoff, "
+                "which counts downwards from the mean equilibrium voltage"
             )
 
     @property
     def open_circuit_voltage(self) -> float:
         """Equilibrium voltage at the start [V]."""
         return float(self.particle.equilibrium_voltage(np.array([self.initial_theta]))[0])
+
+    @property
+    def positions(self) -> FloatArray:
+        """Middle of every volume from the metal electrode (volumes,) [m]."""
+        starts = (0.0, self.separator.thickness)
+        return np.concatenate(
+            [
+                start + layer.thickness * (np.arange(layer.volumes) + 0.5) / layer.volumes
+                for start, layer in zip(starts, (self.separator, self.cathode), strict=True)
+            ]
+        )
 
     @property
     def capacity_per_area(self) -> float:

@@ -1,7 +1,7 @@
 """Phase field in one particle: Cahn–Hilliard reaction.
 
-`ParticleModel` and `solve_particle` are for users; the kernels, the implicit solver and their types are for the
-electrode, which puts many particles into one system.
+`ParticleModel` and `solve_particle` are for users; the kernels, the implicit solver and their types are for
+the electrode, which puts many particles into one system.
 """
 
 from scalebridge.particle._kernels import (
@@ -17,6 +17,7 @@ from scalebridge.particle._kernels import (
     particle_residual,
     trimmed,
 )
+from scalebridge.particle.boundary import boundary_radius
 from scalebridge.particle.implicit import (
     ImplicitSolution,
     ImplicitSystem,
@@ -45,6 +46,7 @@ __all__ = [
     "SparsePattern",
     "add",
     "block_size",
+    "boundary_radius",
     "consistent_start",
     "empty_entries",
     "entry_count",

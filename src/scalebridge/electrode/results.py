@@ -1,0 +1,256 @@
+"""From arrays to the contracts `Solution` and `RateCapability`."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scalebridge.contracts import (
+    ElectrodeDesign,
+    Field,
+    MaterialCard,
+    Provenance,
+    RateCapability,
+    Solution,
+    Validity,
+)
+from scalebridge.electrode.discharge import CellSolution, solve_cell
+from scalebridge.electrode.model import CellModel
+from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress
+from scalebridge.particle import boundary_radius
+
+FloatArray = NDArray[np.float64]
+
+CITATIONS = (
+    "cahn1958",
+    "cogswell2012",
+    "bazant2013",
+    "doyle1993",
+    "smith2017",
+    "hindmarsh2005",
+    "gardner2022",
+)
+MAP_TIMES = 24
+MAP_RADII = 33
+"""Largest numbers of times and radii in the stored maps; files stay near 300 kB."""
+
+
+@dataclass(frozen=True, eq=False)
+class DischargeTask:
+    """One unit of work: plain and picklable."""
+
+    card: MaterialCard
+    design: ElectrodeDesign
+    c_rate: float
+    member: int
+    provenance: Provenance
+    shells: int | None = None
+
+
+Map = Callable[[Callable[[DischargeTask], Solution], Iterable[DischargeTask]], Iterable[Solution]]
+
+
+def solve_discharge(
+    card: MaterialCard,
+    design: ElectrodeDesign,
+    c_rate: float,
+    *,
+    member: int = 0,
+    provenance: Provenance,
+    shells: int | None = None,
+    relative_tolerance: float = 1e-5,
+) -> Solution:
+    """Discharge one member's half cell at constant current and return the stored fields.
+
+    Fields: ``time``, ``voltage``, ``filling``, ``capacity`` along ``time``; ``map_time`` and, along it,
+    ``theta`` (map_time, volume, radius), ``phase_boundary`` and ``reaction_rate`` (map_time, volume),
+    ``concentration`` and ``electrolyte_potential`` (map_time, position), ``solid_potential``
+    (map_time, volume); and the axes ``radius``, ``position``, ``volume_position``.
+
+    Parameters
+    ----------
+    c_rate
+        1C fills the theoretical capacity in one hour.
+    shells
+        None: from the interface length.
+
+    Raises
+    ------
+    ValidityError
+        If the temperature is outside the card's range.
+    InputError
+        If the design does not fit the card, see `CellModel` and `ParticleModel`.
+    """
+    cell = CellModel.from_card(card, design, member=member, shells=shells)
+    try:
+        solution = solve_cell(cell, c_rate, relative_tolerance=relative_tolerance)
+    except ConvergenceError as error:
+        solution = _nothing_reached(cell, c_rate, str(error))
+    return Solution(
+        provenance=provenance,
+        validity=Validity(temperature=(float(design.temperature),) * 2, remarks=card.validity.remarks),
+        citations=CITATIONS,
+        fields=_fields(solution, card.host.theoretical_capacity),
+        status=solution.status,
+        termination=solution.termination,
+        c_rate=c_rate,
+        member=member,
+    )
+
+
+def rate_capability(
+    card: MaterialCard,
+    design: ElectrodeDesign,
+    c_rates: Sequence[float],
+    *,
+    provenance: Provenance,
+    members: Sequence[int] | None = None,
+    map: Map = map,
+    shells: int | None = None,
+    progress: Progress = SILENT,
+) -> tuple[RateCapability, tuple[Solution, ...]]:
+    """Discharge every member at every rate.
+
+    Parameters
+    ----------
+    members
+        None: all of the card.
+    map
+        How the units (`run_discharge` on `DischargeTask`) are executed, in order; for example the ``map`` of
+        a process pool.
+
+    Returns
+    -------
+    Summary (members, rates) and all solutions, member by member, rates ascending as given.
+
+    Raises
+    ------
+    InputError
+        If there is no rate or one is not positive, or the design does not fit the card.
+    ValidityError
+        If the temperature is outside the card's range.
+    """
+    if not c_rates or min(c_rates) <= 0:
+        raise InputError(f"C-rates {tuple(c_rates)} must be one or more positive numbers")
+    chosen = tuple(range(card.members)) if members is None else tuple(members)
+    cells = [CellModel.from_card(card, design, member=member, shells=shells) for member in chosen]
+    tasks = [
+        DischargeTask(card, design, rate, member, provenance, shells) for member in chosen for rate in c_rates
+    ]
+    solutions = []
+    with progress.task("discharges", len(tasks)) as task:
+        for solution in map(run_discharge, tasks):
+            solutions.append(solution)
+            task.advance(1, f"member {solution.member}, {solution.c_rate:g}C")
+    return _summary(card, design, cells, tuple(solutions), provenance), tuple(solutions)
+
+
+def run_discharge(task: DischargeTask) -> Solution:
+    """Execute one unit of work."""
+    return solve_discharge(
+        task.card,
+        task.design,
+        task.c_rate,
+        member=task.member,
+        provenance=task.provenance,
+        shells=task.shells,
+    )
+
+
+def _nothing_reached(cell: CellModel, c_rate: float, message: str) -> CellSolution:
+    """Return the state before the current is switched on, with the reason why nothing follows."""
+    volumes = cell.cathode.volumes
+    total = cell.separator.volumes + volumes
+    theta = np.full((1, volumes, cell.particle.shells), cell.initial_theta)
+    return CellSolution(
+        time=np.zeros(1),
+        voltage=np.array([cell.open_circuit_voltage]),
+        filling=np.array([cell.initial_theta]),
+        theta=theta,
+        reaction=np.zeros((1, volumes)),
+        concentration=np.full((1, total), cell.salt_concentration),
+        electrolyte_potential=np.zeros((1, total)),
+        solid_potential=np.full((1, volumes), cell.open_circuit_voltage),
+        position=cell.positions,
+        radius=cell.particle.grid.nodes,
+        termination="solver failure",
+        status=f"{c_rate:g}C: no step was possible: {message}",
+    )
+
+
+def _fields(solution: CellSolution, theoretical_capacity: float) -> dict[str, Field]:
+    """Return the stored fields; maps are thinned in time and radius and rounded to what a plot can show."""
+    times = _thin(solution.filling, MAP_TIMES)
+    radii = np.unique(np.linspace(0, solution.radius.size - 1, MAP_RADII).round().astype(int))
+    boundary = boundary_radius(solution.theta, solution.radius)[times]
+    time, mapped = ("time",), ("map_time",)
+    position, volume = ("map_time", "position"), ("map_time", "volume")
+    separator = solution.position.size - solution.theta.shape[1]
+    return {
+        "time": _field("s", time, solution.time),
+        "voltage": _field("V", time, solution.voltage),
+        "filling": _field("1", time, solution.filling),
+        "capacity": _field("C.kg-1", time, (solution.filling - solution.filling[0]) * theoretical_capacity),
+        "map_time": _field("s", mapped, solution.time[times]),
+        "map_filling": _field("1", mapped, solution.filling[times]),
+        "radius": _field("m", ("radius",), solution.radius[radii]),
+        "position": _field("m", ("position",), solution.position),
+        "volume_position": _field("m", ("volume",), solution.position[separator:]),
+        "theta": _field("1", (*volume, "radius"), solution.theta[times][:, :, radii], 4),
+        "phase_boundary": _field("m", volume, boundary, 4),
+        "reaction_rate": _field("s-1", volume, solution.reaction[times], 4),
+        "concentration": _field("mol.m-3", position, solution.concentration[times], 5),
+        "electrolyte_potential": _field("V", position, solution.electrolyte_potential[times], 5),
+        "solid_potential": _field("V", volume, solution.solid_potential[times], 6),
+    }
+
+
+def _field(unit: str, axes: tuple[str, ...], values: FloatArray, digits: int = 9) -> Field:
+    """Return a field rounded to significant digits."""
+    rounded = np.array([float(f"{value:.{digits}g}") for value in values.ravel()]).reshape(values.shape)
+    return Field(unit=unit, axes=axes, values=rounded)
+
+
+def _thin(filling: FloatArray, count: int) -> NDArray[np.int64]:
+    """Return indices of about ``count`` times, equally spaced in filling, first and last included."""
+    wanted = np.linspace(filling[0], filling[-1], count)
+    return np.unique(np.abs(filling[:, None] - wanted).argmin(axis=0))
+
+
+def _summary(
+    card: MaterialCard,
+    design: ElectrodeDesign,
+    cells: list[CellModel],
+    solutions: tuple[Solution, ...],
+    provenance: Provenance,
+) -> RateCapability:
+    shape = (len(cells), len(solutions) // len(cells))
+    capacity = np.array([s.fields["capacity"].values[-1] for s in solutions]).reshape(shape)
+    voltage = np.array([_mean_voltage(s) for s in solutions]).reshape(shape)
+    terminations = [s.termination for s in solutions]
+    failures = [s.status for s in solutions if s.termination == "solver failure"]
+    rates = shape[1]
+    return RateCapability(
+        provenance=provenance,
+        validity=Validity(
+            temperature=(float(design.temperature),) * 2, remarks=(*card.validity.remarks, *failures)
+        ),
+        citations=CITATIONS,
+        c_rate=np.array([s.c_rate for s in solutions[:rates]]),
+        one_c_current=np.array([cell.one_c_current for cell in cells]),
+        capacity=capacity,
+        mean_voltage=voltage,
+        energy=capacity * voltage,
+        terminations=tuple(tuple(terminations[k : k + rates]) for k in range(0, len(terminations), rates)),
+        diffusion_time=np.array([cell.diffusion_time() for cell in cells]),
+        reaction_time=np.array([cell.reaction_time() for cell in cells]),
+        electrolyte_time=cells[0].electrolyte_time(),
+    )
+
+
+def _mean_voltage(solution: Solution) -> float:
+    """Return ∫V dq/q, or the only voltage where no charge passed."""
+    charge, voltage = solution.fields["capacity"].values, solution.fields["voltage"].values
+    passed = charge[-1] - charge[0]
+    return float(np.trapezoid(voltage, charge) / passed) if passed > 0 else float(voltage[-1])
