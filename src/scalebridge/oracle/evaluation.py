@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 from ase import Atoms
+from ase.neighborlist import natural_cutoffs, neighbor_list
 from numpy.typing import NDArray
 
 from scalebridge.foundation import ScalebridgeError
@@ -32,10 +33,14 @@ class LabelLimits:
         Largest magnitude of a force [eV/Å]; beyond, the calculator is far outside what it was made for.
     max_stress
         Largest stress component [eV/Å³].
+    min_contact
+        Smallest distance of two atoms over the sum of their covalent radii. Machine-learned calculators
+        have holes below it: CHGNet's energy falls again when atoms come closer than 0.9 Å.
     """
 
     max_force: float = 50.0
     max_stress: float = 2.0
+    min_contact: float = 0.5
 
 
 DEFAULT_LIMITS: Final = LabelLimits()
@@ -89,6 +94,7 @@ def evaluate(spec: CalculatorSpec, atoms: Atoms, limits: LabelLimits) -> Outcome
     for _ in range(ATTEMPTS):
         calculator = _calculator(spec)
         try:
+            _check_contacts(atoms, limits)
             energy, forces, stress = _compute(calculator, atoms)
             _check(energy, forces, stress, limits)
         except ScalebridgeError:
@@ -129,6 +135,20 @@ def _check(
     if stress is not None and np.abs(stress).max() > limits.max_stress:
         raise _BadLabelError(
             f"stress of {np.abs(stress).max():.2f} eV/Å³ exceeds the limit of {limits.max_stress:g} eV/Å³"
+        )
+
+
+def _check_contacts(atoms: Atoms, limits: LabelLimits) -> None:
+    radii = natural_cutoffs(atoms, mult=limits.min_contact)
+    first, second, distances = neighbor_list("ijd", atoms, radii)
+    if len(distances):
+        worst = int(distances.argmin())
+        pair = (
+            f"{atoms.symbols[first[worst]]}{first[worst]} and {atoms.symbols[second[worst]]}{second[worst]}"
+        )
+        raise _BadLabelError(
+            f"{pair} are {distances[worst]:.2f} Å apart, below {limits.min_contact:g} of the sum of their "
+            "covalent radii"
         )
 
 

@@ -155,6 +155,17 @@ def test_too_many_failures_raise_and_say_where_they_are(tmp_path):
     assert store.count(failed=True) == 4
 
 
+def test_atoms_on_top_of_each_other_are_refused_before_they_cost_anything(tmp_path):
+    spec, folder = counting(tmp_path)
+    squeezed = copper(1)[0]
+    squeezed.positions[1] = squeezed.positions[0] + [1.2, 0, 0]  # covalent radii of copper: 1.32 Å each
+    batch = Labeller(spec, LabelStore(tmp_path / "l.db")).label([squeezed])
+    assert batch.failures[0].reasons[0] == (
+        "BadLabelError: Cu0 and Cu1 are 1.20 Å apart, below 0.5 of the sum of their covalent radii"
+    )
+    assert list(folder.iterdir()) == []
+
+
 def test_worker_pool_gives_the_same_labels_and_survives_a_dying_calculator(tmp_path):
     frames = [*copper(4), *copper(1, symbol="Ag"), *copper(3, seed=20)]
     spec = CalculatorSpec("oracle_calculators:FailsForGold")
