@@ -3,6 +3,7 @@
 from scalebridge.potential._kernels import Burst, Configuration, Kernel
 from scalebridge.potential.assessment import ErrorReport, evaluate_errors
 from scalebridge.potential.calculator import MTPCalculator
+from scalebridge.potential.cfg import read_cfg, write_cfg
 from scalebridge.potential.committee import fit_committee, fit_member
 from scalebridge.potential.fitting import FitReport, FitSettings, fit, fit_report
 from scalebridge.potential.model import Evaluation, MomentTensorPotential
@@ -30,5 +31,7 @@ __all__ = [
     "fit_member",
     "fit_report",
     "labels_of",
+    "read_cfg",
     "select",
+    "write_cfg",
 ]

@@ -61,6 +61,13 @@ class _Lines:
                 return line
         return None
 
+    def peek(self) -> str:
+        """Return the next line that is not blank without consuming it; empty at the end."""
+        number = self.number
+        line = self.next()
+        self.number = number
+        return line or ""
+
     def require(self, what: str) -> str:
         line = self.next()
         if line is None:
@@ -147,26 +154,31 @@ def _parse_radial(lines: _Lines, values: dict[str, str]) -> FloatArray:
     kind = values.get("radial_basis_type", "RBChebyshev")
     if kind != "RBChebyshev":
         raise lines.error(f"radial_basis_type {kind} is not supported, RBChebyshev is")
-    n, functions, size = (
-        lines.integer(_get(lines, values, key), key)
-        for key in ("species_count", "radial_funcs_count", "size")
-    )
-    if not 0 < n <= 118 or not 0 < functions <= 64 or not 0 < size <= 1000:
-        raise lines.error(f"{n} species, {functions} radial functions of size {size} make no sense")
-    out = np.empty((n, n, functions, size))
-    for i in range(n):
-        for j in range(n):
-            line = lines.require(f"the species pair {i}-{j}")
-            if line.replace(" ", "") != f"{i}-{j}":
-                raise lines.error(f"{line[:20]!r} stands where the species pair {i}-{j} should be")
-            for mu in range(functions):
-                out[i, j, mu] = lines.numbers(lines.require("radial coefficients"), "radial_coeffs", size)
-    return out
+    n, size = (lines.integer(_get(lines, values, key), key) for key in ("species_count", "size"))
+    if not 0 < n <= 118 or not 0 < size <= 1000:
+        raise lines.error(f"{n} species with {size} radial basis functions make no sense")
+    pairs = [_parse_pair(lines, f"{i}-{j}", size) for i in range(n) for j in range(n)]
+    if len({len(pair) for pair in pairs}) != 1 or not len(pairs[0]):
+        raise lines.error("species pairs have different numbers of radial functions, or none")
+    return np.array(pairs).reshape(n, n, -1, size)
+
+
+def _parse_pair(lines: _Lines, name: str, size: int) -> FloatArray:
+    line = lines.require(f"the species pair {name}")
+    if line.replace(" ", "") != name:
+        raise lines.error(f"{line[:20]!r} stands where the species pair {name} should be")
+    rows = []
+    while lines.peek().startswith("{"):
+        rows.append(lines.numbers(lines.require("radial coefficients"), "radial_coeffs", size))
+    return np.array(rows).reshape(-1, size)
 
 
 def _assemble(lines: _Lines, values: dict[str, str], radial: FloatArray) -> PotentialText:
     n = len(radial)
-    basis = _parse_basis(lines, values, radial.shape[2])
+    functions = lines.integer(_get(lines, values, "radial_funcs_count"), "radial_funcs_count")
+    if functions != radial.shape[2]:
+        raise lines.error(f"radial_funcs_count is {functions}, radial_coeffs has {radial.shape[2]}")
+    basis = _parse_basis(lines, values, functions)
     xi = lines.numbers(_get(lines, values, "moment_coeffs"), "moment_coeffs", len(basis.scalars))
     offsets = lines.numbers(_get(lines, values, "species_coeffs"), "species_coeffs", n)
     species, hard_core = _parse_tag(lines, values.get("potential_tag", ""), n)
