@@ -43,6 +43,7 @@ app.add_typer(potential_app, name="potential")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Folder = Annotated[Path, typer.Argument(help="A run folder.", metavar="DIR", show_default=False)]
+Executor = Annotated[str, typer.Option(help="serial, processes (one per core) or processes:N.")]
 Species = Annotated[
     str, typer.Option(help="Elements of .cfg types or of a potential without names, e.g. Na,Mn,Fe,C,N.")
 ]
@@ -111,9 +112,7 @@ def run(
         Path | None, typer.Option(help="Run folder. [default: runs/HOST-PROFILE]", show_default=False)
     ] = None,
     until: Annotated[str | None, typer.Option(metavar="STAGE", help="Last stage to compute.")] = None,
-    executor: Annotated[
-        str, typer.Option(help="serial, processes (one per core) or processes:N.")
-    ] = "processes",
+    executor: Executor = "processes",
     profile: Annotated[str | None, typer.Option(help="A profile of the recipe: quick, standard.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Replaces the recipe's seed.")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show full tracebacks.")] = False,
@@ -159,9 +158,14 @@ def report(folder: Folder) -> None:
 @app.command()
 def electrode(
     card: Annotated[Path, typer.Argument(help="A material card (card/material_card.json of a run).")],
-    design: Annotated[Path, typer.Argument(help="An electrode design (.toml or .json).")],
+    design: Annotated[str, typer.Argument(help="An electrode design (.toml, .json) or mnhcf, lfp.")],
+    *,
     rates: Annotated[str, typer.Option(help="C-rates, comma between.")] = "0.1,1,5",
-    shells: Annotated[int, typer.Option(min=5, help="Finite volumes along a particle.")] = 30,
+    shells: Annotated[
+        int | None,
+        typer.Option(min=5, help="Finite volumes along a particle. [default: from the interface's width]"),
+    ] = None,
+    executor: Executor = "processes",
     as_json: Json = False,
 ) -> None:
     """Discharge an electrode from a material card alone.
@@ -170,4 +174,4 @@ def electrode(
     """
     from scalebridge.cli.electrode import discharge  # noqa: PLC0415
 
-    discharge(card, design, rates, shells=shells, as_json=as_json)
+    discharge(card, design, rates, shells=shells, executor=executor, as_json=as_json)

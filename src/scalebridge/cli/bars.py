@@ -37,7 +37,7 @@ class TaskBars:
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self._bars = Progress(*_columns(), console=console, transient=True)
+        self._bars = Progress(*_columns(), console=console, transient=True, disable=not console.is_terminal)
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -80,7 +80,9 @@ class RunBars:
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self._bars = _RunProgress(*_columns(), console=console, transient=True)
+        self._bars = _RunProgress(
+            *_columns(), console=console, transient=True, disable=not console.is_terminal
+        )
         self._bars.follower = self
         self._times: dict[str, StageTime] = {}
         self._begun = time.perf_counter()

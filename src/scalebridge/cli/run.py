@@ -5,17 +5,18 @@ from typing import Final
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from scalebridge.cli.bars import RunBars
+from scalebridge.cli.tables import show_table
 from scalebridge.contracts import Host, Provenance, RateCapability
-from scalebridge.materials import load_host
+from scalebridge.materials import load_design, load_host
 from scalebridge.pipeline import (
     LADDER,
     Recipe,
     RunFolder,
     RunResult,
     check_recipe,
+    design_path,
     load_recipe,
     parse_executor,
     recipe_path,
@@ -44,7 +45,7 @@ def run_recipe(
     console = Console(highlight=False)
     path = recipe_path(recipe)
     chosen = load_recipe(path, profile=profile, seed=seed)
-    check_recipe(chosen, load_host(chosen.host.name, Provenance(code_version="", recipe_hash="")))
+    _check(chosen)
     folder = out or _default_folder(path, chosen)
     console.print(f"{escape(chosen.host.name)}, profile {escape(chosen.profile)}, in {escape(str(folder))}")
     workers = parse_executor(executor)
@@ -54,6 +55,12 @@ def run_recipe(
     finally:
         workers.close()
     return _conclude(console, result, complete=len(result.manifests) == len(LADDER))
+
+
+def _check(recipe: Recipe) -> None:
+    unmade = Provenance(code_version="", recipe_hash="")
+    design = design_path(recipe.electrode.design, recipe.host.name)
+    check_recipe(recipe, load_host(recipe.host.name, unmade), load_design(design, unmade))
 
 
 def _default_folder(path: Path, recipe: Recipe) -> Path:
@@ -82,10 +89,4 @@ def show_rates(console: Console, folder: Path) -> None:
 
     electrode = folder / "electrode" / "rate_capability.json"
     host = Host.load(folder / "host" / "host.json")
-    source = headline_table(RateCapability.load(electrode), host)
-    table = Table(box=None, pad_edge=False, caption=source.caption, caption_justify="left")
-    for title in source.header:
-        table.add_column(title, justify="right" if title != source.header[-1] else "left")
-    for row in source.rows:
-        table.add_row(*map(escape, row))
-    console.print(table)
+    show_table(console, headline_table(RateCapability.load(electrode), host))

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from scalebridge.contracts import Host, HostPhase, Structure
+from scalebridge.contracts import ElectrodeDesign, Host, HostPhase, Structure
 from scalebridge.foundation import InputError, constants
 from scalebridge.pipeline.recipe import Recipe
 from scalebridge.pipeline.sections import LabelsSection, LearningSection, Repeat, TransportSection
@@ -13,14 +13,21 @@ IMAGE_LIMIT: Final = 2
 """The cutoff may reach this many half cells: one whole cell, its nearest images and no others."""
 
 
-def check_recipe(recipe: Recipe, host: Host) -> None:
-    """Check a whole recipe against its host, before anything is computed.
+def check_recipe(recipe: Recipe, host: Host, design: ElectrodeDesign) -> None:
+    """Check a whole recipe against its host and electrode, before anything is computed.
 
     Raises
     ------
     InputError
-        If an x lies outside the host's sites, or a cell that is sampled is too small for the cutoff.
+        If an x lies outside the host's sites, a cell that is sampled is too small for the cutoff, or the
+        electrode's temperature is none of those of the free energy.
     """
+    temperature, sampled = float(design.temperature), recipe.thermodynamics.temperatures
+    if not min(sampled) <= temperature <= max(sampled):
+        raise InputError(
+            f"thermodynamics.temperatures {', '.join(f'{value:g}' for value in sampled)} K do not reach the "
+            f"electrode's temperature of {temperature:g} K; add it, or change the design's temperature"
+        )
     check_compositions(host, labels=recipe.labels, learning=recipe.learning, transport=recipe.transport)
     check_cutoff(
         host,

@@ -195,5 +195,5 @@ class ElectrodeSection(Section):
     """``bundled`` (``design.toml`` in the host's folder) or the path of a design file."""
     c_rates: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.1, 0.5, 1.0, 2.0, 5.0)
     """Discharge rates: 1 fills the theoretical capacity in an hour."""
-    shells: Annotated[int, Field(ge=5)] = 30
-    """Finite volumes along a particle's radius or half thickness."""
+    shells: Annotated[int, Field(ge=5)] | None = None
+    """Finite volumes along a particle's radius or half thickness; left out: from the interface's width."""

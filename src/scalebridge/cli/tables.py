@@ -1,0 +1,33 @@
+"""Tables on the terminal."""
+
+from typing import Protocol
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+
+class TextTable(Protocol):
+    """Rows of text under a header, as ``report`` makes them."""
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """Titles of the columns."""
+
+    @property
+    def rows(self) -> tuple[tuple[str, ...], ...]:
+        """One text per column."""
+
+    @property
+    def caption(self) -> str:
+        """One line below."""
+
+
+def show_table(console: Console, source: TextTable) -> None:
+    """Print a table; numbers to the right, the last column to the left."""
+    table = Table(box=None, pad_edge=False, caption=source.caption, caption_justify="left")
+    for title in source.header:
+        table.add_column(title, justify="left" if title == source.header[-1] else "right")
+    for row in source.rows:
+        table.add_row(*map(escape, row))
+    console.print(table)
