@@ -113,7 +113,6 @@ class LennardJones(EnergyModel):
     epsilon: float = 0.01
     cutoff: float = 7.5
     species: tuple[str, ...] = ("Na",)
-    min_distance: FloatArray | None = None
 
     def energy(self, types, positions, cell):
         return self.evaluate(types, positions, cell).energy

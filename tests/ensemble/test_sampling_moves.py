@@ -1,7 +1,10 @@
-"""Hybrid Monte Carlo and cell moves against closed forms; |mean − exact| < 4.5 standard errors (7e-6 each)."""
+"""Hybrid Monte Carlo and cell moves against closed forms.
+
+Every comparison is |mean − exact| < 4.5 standard errors, seeds fixed: each fails with probability 7e-6.
+"""
 
 import numpy as np
-import pytest
+from ase import Atoms
 from sampling_models import (
     KT,
     UNIFORM,
@@ -19,6 +22,8 @@ from sampling_models import (
 from scalebridge.sampling import (
     BurstSettings,
     Configuration,
+    SiteDensity,
+    SwitchSettings,
     hybrid_burst,
     relocation_trial,
     strain_move,
@@ -30,7 +35,7 @@ LIMIT = 4.5
 
 
 def test_bursts_sample_harmonic_energies_at_any_time_step():
-    """3N harmonic coordinates: ⟨U⟩ = 3NkT/2 and var U = 3N(kT)²/2, also with a time step near the stability limit."""
+    """3N harmonic coordinates: ⟨U⟩ = 3NkT/2, var U = 3N(kT)²/2, even near the limit of stability."""
     model = Wells(well_positions(4), depth=0.0)
     configuration = start(wells_cell(model), model, [0, 1, 2, 3])
     rng = np.random.default_rng(1)
@@ -50,11 +55,11 @@ def test_bursts_without_metropolis_are_biased_at_large_steps_and_not_at_small():
     """Without the acceptance step the energy is off by O(timestep²), and right at a small one."""
     model = Wells(well_positions(2), depth=0.0)
     deviations = []
-    for timestep, steps in ((90.0, 3), (10.0, 27)):
+    for timestep, steps in ((90.0, 3), (20.0, 13)):
         configuration = start(wells_cell(model), model, [0, 1])
         rng = np.random.default_rng(2)
         energies = []
-        for _ in range(4000):
+        for _ in range(2000):
             settings = BurstSettings(steps, timestep, metropolis=False)
             configuration = hybrid_burst(configuration, ensemble(model, UNIFORM), settings, rng).configuration
             energies.append(configuration.energy)
@@ -63,8 +68,7 @@ def test_bursts_without_metropolis_are_biased_at_large_steps_and_not_at_small():
     assert deviations[1] < LIMIT
 
 
-@pytest.mark.parametrize(("move", "amplitude"), [(volume_move, 1.0), (strain_move, 0.12)])
-def test_constant_pressure_ideal_gas_volume(move, amplitude):
+def test_constant_pressure_ideal_gas_volume():
     """V has the Gamma density V^N exp(−βpV): ⟨V⟩ = (N+1)kT/p, var V = (N+1)(kT/p)²."""
     ions, pressure = 4, KT / 200.0
     model = IdealGas()
@@ -74,7 +78,7 @@ def test_constant_pressure_ideal_gas_volume(move, amplitude):
     volumes = []
     for _ in range(12000):
         surroundings = ensemble(model, UNIFORM, pressure=pressure)
-        configuration = move(configuration, surroundings, amplitude, rng).configuration
+        configuration = volume_move(configuration, surroundings, 1.0, rng).configuration
         volumes.append(configuration.volume)
     volumes = np.array(volumes[500:])
     mean = (ions + 1) * 200.0
@@ -83,7 +87,7 @@ def test_constant_pressure_ideal_gas_volume(move, amplitude):
 
 
 class ElasticCell(IdealGas):
-    """An energy of the cell alone: ½K ln(V/V0)² plus a shear penalty on the shape's metric."""
+    """An energy of the cell alone, a penalty on its metric."""
 
     def energy(self, types, positions, cell):
         metric = cell @ cell.T / 100.0
@@ -98,18 +102,18 @@ def test_strain_moves_agree_with_numerical_integration_over_cells():
     configuration = Configuration.from_atoms(cell, atoms, model)
     rng = np.random.default_rng(4)
     volumes, lengths = [], []
-    for _ in range(16000):
+    for _ in range(9000):
         configuration = strain_move(configuration, ensemble(model, UNIFORM), 0.05, rng).configuration
         volumes.append(configuration.volume / 1000)
         lengths.append(np.sum(configuration.cell**2) / 100)
     # importance sampling of h = 10 (1 + s g), g a 3x3 normal matrix, in the nine components
     spread = 0.08
-    noise = rng.standard_normal((400000, 3, 3))
+    noise = rng.standard_normal((150000, 3, 3))
     matrices = np.eye(3) + spread * noise
     determinant = np.linalg.det(matrices)
     metric = matrices @ matrices.transpose(0, 2, 1)
     log_weight = -2.0 * np.sum((metric - np.eye(3)) ** 2, axis=(1, 2)) / KT
-    # rotations leave the energy unchanged: fix them by weighting with a symmetric gauge (antisymmetric part normal)
+    # the energy does not change on rotation: the gauge weights the antisymmetric part by a normal density
     log_weight += (ions - 2) * np.log(np.abs(determinant)) + 0.5 * np.sum(noise**2, axis=(1, 2))
     angles = 0.5 * (noise - noise.transpose(0, 2, 1))
     log_weight -= 0.5 * np.sum(angles**2, axis=(1, 2))
@@ -123,16 +127,14 @@ def test_strain_moves_agree_with_numerical_integration_over_cells():
         assert abs(sampled.mean() - reference) < LIMIT * np.hypot(own, error)
 
 
-def test_relocation_visits_wells_of_unequal_depth_with_boltzmann_weights():
+def test_relocations_alone_visit_equal_wells_equally():
     """One ion on four equal wells by relocations only: each is visited a quarter of the time."""
-    from scalebridge.sampling import SiteDensity, SwitchSettings
-
     model = Wells(well_positions(4))
     surroundings = ensemble(model, SiteDensity(width=0.3, occupied_radius=1.0))
     configuration = start(wells_cell(model), model, [0])
     rng = np.random.default_rng(6)
     wells = []
-    for _ in range(6000):
+    for _ in range(3000):
         trial = relocation_trial(configuration, surroundings, SwitchSettings(3, 10.0), rng)
         if trial.configuration is not None and accept(trial.work, KT, rng):
             configuration = trial.configuration
@@ -146,13 +148,11 @@ def test_lennard_jones_pair_correlation_of_two_atoms():
     model = LennardJones(epsilon=0.03)
     length = 15.0
     cell, _ = empty_box(length)
-    from ase import Atoms
-
     atoms = Atoms(["Na", "Na"], positions=[[0, 0, 0], [3.5, 0, 0]], cell=[length] * 3, pbc=True)
     configuration = Configuration.from_atoms(cell, atoms, model)
     rng = np.random.default_rng(7)
     energies = []
-    for _ in range(8000):
+    for _ in range(5000):
         configuration = hybrid_burst(
             configuration, ensemble(model, UNIFORM), BurstSettings(12, 60.0), rng
         ).configuration

@@ -1,5 +1,13 @@
 """Hybrid grand-canonical Monte Carlo with molecular dynamics bursts, free energies in N, active learning."""
 
+from scalebridge.sampling.active_learning import (
+    LearningRound,
+    LearningSettings,
+    LearningState,
+    PotentialTools,
+    learn,
+    learn_round,
+)
 from scalebridge.sampling.configuration import (
     Configuration,
     Template,
@@ -8,6 +16,15 @@ from scalebridge.sampling.configuration import (
     sampling_masses,
 )
 from scalebridge.sampling.exchange import Trial, deletion_trial, insertion_trial, relocation_trial
+from scalebridge.sampling.exploration import (
+    Exploration,
+    ExplorationSettings,
+    ExplorationTask,
+    WalkerPlan,
+    explore,
+    walker_plans,
+)
+from scalebridge.sampling.first_structures import Perturbation, ideal_structures
 from scalebridge.sampling.free_energy_difference import (
     FreeEnergyDifference,
     bennett,
@@ -30,7 +47,7 @@ from scalebridge.sampling.ladder_data import (
     ladder_tasks,
     merge_ladders,
 )
-from scalebridge.sampling.model import Burst, EnergyModel, Evaluation, PotentialModel, closest_pairs
+from scalebridge.sampling.model import Burst, EnergyModel, Evaluation, PotentialModel
 from scalebridge.sampling.moves import (
     BurstSettings,
     Ensemble,
@@ -50,6 +67,9 @@ __all__ = [
     "EnergyModel",
     "Ensemble",
     "Evaluation",
+    "Exploration",
+    "ExplorationSettings",
+    "ExplorationTask",
     "FreeEnergyDifference",
     "GrandCanonicalSettings",
     "GrandCanonicalState",
@@ -59,23 +79,32 @@ __all__ = [
     "LadderRung",
     "LadderSettings",
     "LadderTask",
+    "LearningRound",
+    "LearningSettings",
+    "LearningState",
     "MakeCalculator",
     "Move",
     "MoveCount",
+    "Perturbation",
     "PotentialModel",
+    "PotentialTools",
     "RelaxationSettings",
     "Relaxed",
     "SiteDensity",
     "SwitchSettings",
     "Template",
     "Trial",
+    "WalkerPlan",
     "bennett",
-    "closest_pairs",
     "deletion_trial",
+    "explore",
     "hybrid_burst",
+    "ideal_structures",
     "insertion_trial",
     "kinetic_energy",
     "ladder_tasks",
+    "learn",
+    "learn_round",
     "maxwell_velocities",
     "merge_ladders",
     "relax",
@@ -87,4 +116,5 @@ __all__ = [
     "strain_move",
     "transition_matrix",
     "volume_move",
+    "walker_plans",
 ]

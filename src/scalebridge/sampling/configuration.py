@@ -129,11 +129,11 @@ class Configuration:
             raise InputError("the atoms are not this cell's framework followed by ions; use HostCell.atoms")
         positions = np.array(atoms.positions, dtype=np.float64)
         vectors = np.array(atoms.cell, dtype=np.float64)
-        energy = model.allowed_energy(template.types(len(atoms) - n), positions, vectors)
+        energy = model.energy(template.types(len(atoms) - n), positions, vectors)
         if not np.isfinite(energy):
             raise InputError(
-                "the starting structure has a pair of atoms closer than the model allows; relax it or add "
-                "such structures to the training set"
+                f"the starting structure has energy {energy}: the model refuses it, usually because two "
+                "atoms are closer than in its training data; relax it or add such structures to the training"
             )
         return cls(template, positions, vectors, energy)
 

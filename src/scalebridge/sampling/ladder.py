@@ -176,7 +176,8 @@ def _mean_framework(replica: _Replica) -> Atoms:
     if not own:
         own = [template.framework_scaled]
     mean = np.mean(own, axis=0)
-    mean = mean - mean.mean(axis=0) + template.framework_scaled.mean(axis=0)
+    if template.n_framework:
+        mean = mean - mean.mean(axis=0) + template.framework_centre
     cells = replica.cell or [replica.configuration.cell]
     return Atoms(
         symbols=[template.species[kind] for kind in template.framework_types],

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import expm
 
 from scalebridge.foundation import InputError, constants
 from scalebridge.sampling.configuration import Configuration, kinetic_energy, maxwell_velocities
@@ -87,8 +86,8 @@ class BurstSettings:
 
 
 def accept(cost: float, thermal_energy: float, rng: np.random.Generator) -> bool:
-    """Return True with probability min(1, exp(−cost/kT)); cost [eV], +inf and NaN never."""
-    return bool(np.log(rng.random()) < -cost / thermal_energy) if np.isfinite(cost) else cost == -np.inf
+    """Return True with probability min(1, exp(−cost/kT)); cost [eV]; infinite or NaN: never."""
+    return bool(np.isfinite(cost) and np.log(rng.random()) < -cost / thermal_energy)
 
 
 def hybrid_burst(
@@ -110,11 +109,10 @@ def hybrid_burst(
         timestep=settings.timestep,
         steps=settings.steps,
     )
-    if not ensemble.model.allows(types, burst.positions, configuration.cell):
-        return Move(configuration, False)
     change = burst.energy - configuration.energy
     change += kinetic_energy(masses, burst.velocities) - kinetic_energy(masses, velocities)
-    if settings.metropolis and not accept(change, ensemble.thermal_energy, rng):
+    refused = not np.isfinite(change)
+    if refused or (settings.metropolis and not accept(change, ensemble.thermal_energy, rng)):
         return Move(configuration, False)
     return Move(replace(configuration, positions=burst.positions, energy=burst.energy), True)
 
@@ -131,7 +129,7 @@ def _deform(
     """
     cell = configuration.cell @ deformation
     positions = configuration.positions @ deformation
-    energy = ensemble.model.allowed_energy(configuration.types, positions, cell)
+    energy = ensemble.model.energy(configuration.types, positions, cell)
     volume = configuration.volume
     new_volume = volume * float(np.linalg.det(deformation))
     cost = energy - configuration.energy + ensemble.pressure * (new_volume - volume)
@@ -156,4 +154,5 @@ def strain_move(
     strain = np.zeros((3, 3))
     strain[np.triu_indices(3)] = amplitude * rng.standard_normal(6)
     strain = strain + strain.T - np.diag(np.diag(strain))
-    return _deform(configuration, ensemble, np.asarray(expm(strain), dtype=np.float64), rng)
+    values, axes = np.linalg.eigh(strain)
+    return _deform(configuration, ensemble, (axes * np.exp(values)) @ axes.T, rng)

@@ -1,18 +1,22 @@
 """Relaxation of atoms and cell at zero temperature, with any ASE calculator, in bounded steps."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
-from ase.filters import UnitCellFilter
+from ase.filters import Filter, UnitCellFilter
 from ase.optimize import FIRE
+from numpy.typing import NDArray
 
-from scalebridge.foundation import ConvergenceError, InputError
+from scalebridge.foundation import ConvergenceError
 
+FloatArray = NDArray[np.float64]
 MakeCalculator = Callable[[], Calculator]
 """Makes a calculator; picklable, for example ``functools.partial(MTPCalculator, potential)``."""
+FreeCell = Literal["none", "all", "third vector"]
 
 
 @dataclass(frozen=True)
@@ -44,15 +48,51 @@ class Relaxed:
     steps: int
 
 
+class ThirdVectorFilter(Filter):
+    """Atoms and the third cell vector are free; the first two vectors stay: a slab on a fixed base.
+
+    At fixed scaled coordinates dE = V tr(σ A⁻¹ dA), so ∂E/∂a_3 = V (A⁻ᵀ σ)_3. The vector's coordinate is
+    divided by the number of atoms, which makes its force comparable to those on atoms.
+    """
+
+    def __init__(self, atoms: Atoms) -> None:
+        super().__init__(atoms, mask=[True] * len(atoms))
+        self._scale = float(len(atoms))
+
+    def __len__(self) -> int:
+        return len(self.atoms) + 1
+
+    def get_positions(self) -> FloatArray:
+        """Return the atoms' positions and the third vector times the scale (N + 1, 3)."""
+        return np.vstack([self.atoms.positions, self.atoms.cell[2] * self._scale])
+
+    def set_positions(self, positions: FloatArray, **_: object) -> None:
+        """Strain cell and atoms with the third vector, then place the atoms."""
+        old = np.array(self.atoms.cell)
+        new = old.copy()
+        new[2] = positions[-1] / self._scale
+        self.atoms.set_cell(new, scale_atoms=False)
+        moved = positions[:-1] - self.atoms.positions
+        scaled = self.atoms.positions @ np.linalg.inv(old)
+        self.atoms.set_positions(scaled @ new + moved)
+
+    def get_forces(self, **_: object) -> FloatArray:
+        """Return forces and −∂E/∂a_3 over the scale (N + 1, 3)."""
+        stress = self.atoms.get_stress(voigt=False)
+        inverse = np.linalg.inv(np.array(self.atoms.cell))
+        gradient = self.atoms.get_volume() * (inverse.T @ stress)[2]
+        return np.vstack([self.atoms.get_forces(), -gradient / self._scale])
+
+
 def relax(
     atoms: Atoms,
     make_calculator: MakeCalculator,
     *,
-    cell: bool | Sequence[bool] = False,
+    cell: FreeCell = "none",
     settings: RelaxationSettings | None = None,
     what: str = "the structure",
 ) -> Relaxed:
-    """Relax positions and, where ``cell`` asks for it, strains (FIRE; Bitzek et al. 2006).
+    """Relax positions and, where ``cell`` asks for it, the cell (FIRE; Bitzek et al. 2006).
 
     Parameters
     ----------
@@ -61,7 +101,7 @@ def relax(
     make_calculator
         Makes the energy model.
     cell
-        True frees the whole cell, False none; six flags (xx, yy, zz, yz, xz, xy) free single strains.
+        Which part of the cell is free.
     what
         Name in error messages.
 
@@ -69,15 +109,13 @@ def relax(
     ------
     ConvergenceError
         If forces stay above the tolerance, or the volume changed by more than a factor 2.
-    InputError
-        If ``cell`` is a sequence of another length than 6.
     """
     settings = settings or RelaxationSettings()
     atoms = atoms.copy()
     atoms.calc = make_calculator()
     volume = atoms.get_volume()
-    mask = _cell_mask(cell)
-    target = atoms if mask is None else UnitCellFilter(atoms, mask=mask)
+    filters = {"none": lambda a: a, "all": UnitCellFilter, "third vector": ThirdVectorFilter}
+    target = filters[cell](atoms)
     optimizer = FIRE(target, logfile=None, maxstep=settings.maximum_step)
     for _ in optimizer.irun(fmax=settings.force_tolerance, steps=settings.maximum_steps):
         if not 0.5 < atoms.get_volume() / volume < 2:
@@ -92,14 +130,5 @@ def relax(
             f"above {settings.force_tolerance:g} eV/Å; raise maximum_steps or force_tolerance"
         )
     energy = float(atoms.get_potential_energy())
-    steps = int(optimizer.nsteps)
     atoms.calc = None
-    return Relaxed(atoms, energy, largest, steps)
-
-
-def _cell_mask(cell: bool | Sequence[bool]) -> list[bool] | None:
-    if isinstance(cell, bool):
-        return [True] * 6 if cell else None
-    if len(cell) != 6:
-        raise InputError(f"{len(cell)} strain flags given; give six (xx, yy, zz, yz, xz, xy) or True/False")
-    return [bool(flag) for flag in cell]
+    return Relaxed(atoms, energy, largest, int(optimizer.nsteps))
