@@ -30,7 +30,7 @@ SPANNING_TREES = {"sc": 1.6733893, "bcc": 1.9901914}
 
 
 class Springs(Calculator):
-    """Springs K|u_i − u_j|²/2 between nearest neighbours of a monatomic lattice with primitive cell ``cell``."""
+    """Springs K|u_i − u_j|²/2 between nearest neighbours of the monatomic lattice ``cell``."""
 
     implemented_properties: ClassVar[list[str]] = ["energy", "forces"]
 

@@ -1,19 +1,46 @@
 """Isotherm and voltage, structures and phases, homogeneous free energy."""
 
+from scalebridge.thermodynamics.free_energy import (
+    FreeEnergySettings,
+    SampledFreeEnergy,
+    fit_free_energy,
+    sampled_free_energy,
+)
 from scalebridge.thermodynamics.harmonic import ForceConstants, force_constants, shifted_mesh
+from scalebridge.thermodynamics.isotherm import (
+    CommonTangent,
+    lower_hull,
+    solve_common_tangents,
+    solve_isotherm,
+    solve_spinodals,
+)
 from scalebridge.thermodynamics.metal import (
     MetalReference,
     MetalSettings,
     harmonic_free_energy,
     solve_metal,
 )
+from scalebridge.thermodynamics.redlich_kister import Increments, SeriesFit, choose_orders, fit_series
 
 __all__ = [
+    "CommonTangent",
     "ForceConstants",
+    "FreeEnergySettings",
+    "Increments",
     "MetalReference",
     "MetalSettings",
+    "SampledFreeEnergy",
+    "SeriesFit",
+    "choose_orders",
+    "fit_free_energy",
+    "fit_series",
     "force_constants",
     "harmonic_free_energy",
+    "lower_hull",
+    "sampled_free_energy",
     "shifted_mesh",
+    "solve_common_tangents",
+    "solve_isotherm",
     "solve_metal",
+    "solve_spinodals",
 ]
