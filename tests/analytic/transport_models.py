@@ -1,4 +1,4 @@
-"""A host without surprises: ions in a simple cubic cosine landscape, a harmonic framework, an elastic cell."""
+"""A host without surprises: ions in a cubic cosine landscape, a harmonic framework, an elastic cell."""
 
 import numpy as np
 from ase.calculators.calculator import Calculator, all_changes

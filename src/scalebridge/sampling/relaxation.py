@@ -48,7 +48,7 @@ class Relaxed:
     steps: int
 
 
-class ThirdVectorFilter(Filter):
+class ThirdVectorFilter(Filter):  # type: ignore[misc]  # ASE ships no types
     """Atoms and the third cell vector are free; the first two vectors stay: a slab on a fixed base.
 
     At fixed scaled coordinates dE = V tr(σ A⁻¹ dA), so ∂E/∂a_3 = V (A⁻ᵀ σ)_3. The vector's coordinate is

@@ -266,7 +266,7 @@ def _start(
     host.positions += random_stream(task.settings.seed, "transport", "host").normal(
         0.0, task.settings.rattle, host.positions.shape
     )
-    relaxed = relax(host, task.make_calculator, cell=True, settings=task.cell_relaxation, what=what).atoms
+    relaxed = relax(host, task.make_calculator, cell="all", settings=task.cell_relaxation, what=what).atoms
     lattice = np.asarray(relaxed.cell, dtype=float)
     if task.end == "empty":
         start = relaxed + Atoms(

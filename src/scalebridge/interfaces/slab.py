@@ -1,0 +1,231 @@
+"""Coherent slabs of empty and full host: interface energy and coherency energy."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+
+from scalebridge.foundation import ConvergenceError, InputError
+from scalebridge.interfaces.gradient import gradient_energy
+from scalebridge.interfaces.strain import solve_transformation
+from scalebridge.sampling import HostCell, MakeCalculator, RelaxationSettings, Relaxed, relax
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RelaxedPhase:
+    """One phase at zero temperature and stress, in the repeat unit of slabs.
+
+    Attributes
+    ----------
+    host
+        Framework and sites before relaxation.
+    full
+        Whether all sites are occupied.
+    cell
+        (3, 3) relaxed vectors as rows [Å].
+    scaled
+        (N, 3) relaxed scaled coordinates, framework first; its mean displacement removed, and shifted by
+        whole cells so that every undisplaced place lies in [0, 1).
+    energy
+        Of the unit [eV].
+    """
+
+    host: HostCell
+    full: bool
+    cell: FloatArray
+    scaled: FloatArray
+    energy: float
+
+    @property
+    def symbols(self) -> list[str]:
+        """Chemical symbols, framework first."""
+        symbols: list[str] = self.host.framework.get_chemical_symbols()
+        return symbols + [self.host.ion] * (self.host.n_sites if self.full else 0)
+
+    def atoms(self) -> Atoms:
+        """Return the relaxed unit."""
+        return Atoms(self.symbols, cell=self.cell, scaled_positions=self.scaled, pbc=True)
+
+
+def relax_phase(
+    host: HostCell,
+    make_calculator: MakeCalculator,
+    *,
+    full: bool,
+    settings: RelaxationSettings | None = None,
+    what: str = "the host",
+) -> RelaxedPhase:
+    """Relax atoms and cell of the empty or full host.
+
+    Raises
+    ------
+    ConvergenceError
+        If the relaxation fails.
+    """
+    start = host.atoms(range(host.n_sites) if full else [])
+    relaxed = relax(start, make_calculator, cell="all", settings=settings, what=what)
+    before = start.get_scaled_positions(wrap=False)
+    after = relaxed.atoms.get_scaled_positions(wrap=False)
+    frame = len(host.framework)
+    after = after - (after - before)[:frame].mean(axis=0)
+    after = after - np.floor(before + 1e-6)
+    return RelaxedPhase(host, full, np.array(relaxed.atoms.cell), after, relaxed.energy)
+
+
+@dataclass(frozen=True)
+class SlabSettings:
+    """How slabs are built.
+
+    Attributes
+    ----------
+    counts
+        Repeat units N of each phase; at least two different numbers.
+    plane_tolerance
+        Sites closer than this along the normal form one plane [Å].
+    """
+
+    counts: tuple[int, ...] = (2, 3)
+    plane_tolerance: float = 0.5
+    relaxation: RelaxationSettings = field(
+        default_factory=lambda: RelaxationSettings(force_tolerance=0.03, maximum_steps=400)
+    )
+
+
+@dataclass(frozen=True)
+class SlabEnergies:
+    """Energies of coherent slabs along one direction.
+
+    Attributes
+    ----------
+    normal
+        (3,) unit normal in the frame of the empty host's cell.
+    counts
+        (n,) units per phase.
+    energies
+        (n,) [E_slab − N (e_1 + e_2)]/A [eV/Å²].
+    interface_energy
+        γ, half the intercept [eV/Å²].
+    slope
+        Coherency energy per unit of each phase [eV/Å²].
+    residual
+        Root mean square of the fit [eV/Å²].
+    coherency_energy_density
+        Slope over the height of one unit of each phase [eV/Å³].
+    spacing
+        Mean distance of successive site planes along the normal [Å].
+    gradient_energy
+        κ = 2 γ d [eV/Å], 0 if γ ≤ 0.
+    """
+
+    normal: FloatArray
+    counts: NDArray[np.int64]
+    energies: FloatArray
+    interface_energy: float
+    slope: float
+    residual: float
+    coherency_energy_density: float
+    spacing: float
+    gradient_energy: float
+
+
+def solve_slabs(
+    empty: RelaxedPhase,
+    full: RelaxedPhase,
+    axis: int,
+    make_calculator: MakeCalculator,
+    *,
+    settings: SlabSettings | None = None,
+    what: str = "slab",
+) -> SlabEnergies:
+    """Build, relax and fit coherent slabs stacked along cell vector ``axis``.
+
+    N units of each phase share the mean of both phases' base vectors (the full host's cell taken without
+    its rotation against the empty one). All atoms and the stacking vector relax.
+    E(N)/A = 2 γ + N · slope; interfaces of the two sides are averaged.
+
+    Raises
+    ------
+    InputError
+        If fewer than two different numbers of units are given, or ``axis`` is not 0, 1 or 2.
+    ConvergenceError
+        If a slab does not relax.
+    """
+    settings = settings or SlabSettings()
+    counts = np.array(sorted(set(settings.counts)), dtype=np.int64)
+    if len(counts) < 2 or counts[0] < 1 or axis not in (0, 1, 2):
+        raise InputError(
+            f"slab counts {settings.counts} along cell vector {axis}: at least two different numbers of "
+            "units and a vector 0, 1 or 2 are needed"
+        )
+    base, stacks = _common_base(empty, full, axis)
+    area = float(np.linalg.norm(np.cross(base[0], base[1])))
+    energies = np.empty(len(counts))
+    for k, count in enumerate(counts.tolist()):
+        slab = build_slab(empty, full, axis, count)
+        relaxed: Relaxed = relax(
+            slab,
+            make_calculator,
+            cell="third vector",
+            settings=settings.relaxation,
+            what=f"{what} of {count} + {count} units",
+        )
+        energies[k] = (relaxed.energy - count * (empty.energy + full.energy)) / area
+    slope, intercept = np.polyfit(counts, energies, 1)
+    residual = energies - (intercept + slope * counts)
+    normal = np.cross(base[0], base[1]) / area
+    normal *= np.sign(normal @ stacks[0])
+    heights = [float(stack @ normal) for stack in stacks]
+    spacing = 0.5 * sum(heights) / _site_planes(empty, axis, heights[0], settings.plane_tolerance)
+    gamma = float(intercept) / 2
+    return SlabEnergies(
+        normal=normal,
+        counts=counts,
+        energies=energies,
+        interface_energy=gamma,
+        slope=float(slope),
+        residual=float(np.sqrt(np.mean(residual**2))),
+        coherency_energy_density=float(slope) / sum(heights),
+        spacing=spacing,
+        gradient_energy=gradient_energy(gamma, spacing),
+    )
+
+
+def build_slab(empty: RelaxedPhase, full: RelaxedPhase, axis: int, count: int) -> Atoms:
+    """Return ``count`` units of the empty and then of the full host, stacked along the third vector."""
+    base, stacks = _common_base(empty, full, axis)
+    order = [*(k for k in range(3) if k != axis), axis]
+    slab = Atoms(cell=np.vstack([base, count * (stacks[0] + stacks[1])]), pbc=True)
+    origin = np.zeros(3)
+    for phase, stack in zip((empty, full), stacks, strict=True):
+        cell = np.vstack([base, stack])
+        positions = phase.scaled[:, order] @ cell
+        for _ in range(count):
+            slab += Atoms(phase.symbols, positions=positions + origin)
+            origin = origin + stack
+    return slab
+
+
+def _common_base(
+    empty: RelaxedPhase, full: RelaxedPhase, axis: int
+) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
+    """Return the mean base vectors (2, 3) and each phase's stacking vector, in the empty host's frame."""
+    stretched = empty.cell @ solve_transformation(empty.cell, full.cell).stretch
+    others = [k for k in range(3) if k != axis]
+    base = 0.5 * (empty.cell + stretched)[others]
+    return base, (empty.cell[axis], stretched[axis])
+
+
+def _site_planes(phase: RelaxedPhase, axis: int, height: float, tolerance: float) -> int:
+    """Return the number of distinct site planes in one unit along its stacking direction."""
+    place = np.sort(np.mod(phase.host.sites[:, axis] + 1e-6, 1.0)) * height
+    gaps = np.diff(np.append(place, place[0] + height))
+    planes = int(np.sum(gaps > tolerance))
+    if planes == 0:
+        raise ConvergenceError(
+            f"the sites form no separate planes along cell vector {axis} (tolerance {tolerance:g} Å, "
+            f"height {height:.2f} Å); lower plane_tolerance"
+        )
+    return planes
