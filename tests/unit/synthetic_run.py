@@ -25,6 +25,7 @@ from scalebridge.contracts import (
     InterfaceEnergies,
     Isotherm,
     JumpDiffusivity,
+    LearningHistory,
     LearningStep,
     LiteratureValue,
     MaterialCard,
@@ -43,6 +44,7 @@ from scalebridge.contracts import (
     Validity,
 )
 from scalebridge.foundation import constants, random_stream
+from scalebridge.particle import boundary_radius
 from scalebridge.pipeline import LADDER, Manifest
 from scalebridge.pipeline.manifest import collect_outputs
 
@@ -402,7 +404,7 @@ def make_solution(card: MaterialCard, rate: float, member: int) -> Solution:
     filling = np.linspace(0.02, reached, 60)
     depth = (np.arange(10) + 0.5) / 10
     local = np.clip(filling[:, None] * (1.25 - 0.5 * depth), 0.02, 0.98)
-    radius = (np.arange(20) + 0.5) / 20
+    radius = np.linspace(0, 1, 21)
     core = np.cbrt(1 - local)[..., None]
     theta = 0.02 + 0.96 / (1 + np.exp(-(radius - core) / 0.03))
     voltage = (
@@ -416,7 +418,14 @@ def make_solution(card: MaterialCard, rate: float, member: int) -> Solution:
             "time": Field(unit="s", axes=("time",), values=(filling - 0.02) * 3600 / rate),
             "voltage": Field(unit="V", axes=("time",), values=voltage),
             "filling": Field(unit="1", axes=("time",), values=filling),
-            "theta": Field(unit="1", axes=("time", "volume", "radius"), values=theta),
+            "map_time": Field(unit="s", axes=("map_time",), values=(filling - 0.02) * 3600 / rate),
+            "map_filling": Field(unit="1", axes=("map_time",), values=filling),
+            "radius": Field(unit="m", axes=("radius",), values=1e-7 * radius),
+            "volume_position": Field(unit="m", axes=("volume",), values=25e-6 + 60e-6 * depth),
+            "theta": Field(unit="1", axes=("map_time", "volume", "radius"), values=theta),
+            "phase_boundary": Field(
+                unit="m", axes=("map_time", "volume"), values=boundary_radius(theta, 1e-7 * radius)
+            ),
         },
         status="the discharge reached the voltage cutoff",
         termination="voltage cutoff",
@@ -478,6 +487,13 @@ def make_contracts() -> dict[str, Contract]:
         "host/host.json": host,
         "labels/dataset.json": labels,
         "learning/dataset.json": learning,
+        "learning/learning_history.json": LearningHistory(
+            provenance=provenance(labels=labels),
+            steps=potential.learning,
+            converged=True,
+            reason="a full round passed without a walker above the break grade",
+            potential=reference("potential.mtp"),
+        ),
         "potential/potential_card.json": potential,
         "thermodynamics/structure_table.json": structures,
         "thermodynamics/isotherm.json": isotherm,

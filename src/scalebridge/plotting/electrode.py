@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
@@ -12,6 +11,7 @@ from scalebridge.foundation import InputError, constants
 from scalebridge.plotting.style import (
     COLOURS,
     GREY,
+    MARKERS,
     PAGE_WIDTH,
     SEQUENTIAL,
     FloatArray,
@@ -25,6 +25,7 @@ from scalebridge.plotting.style import (
 BOUNDARY_THETA = 0.5
 """Site fraction that counts as the boundary between the empty and the full phase."""
 HOUR = 3600.0
+MICROMETRE = 1e-6
 
 
 def _values(solution: Solution, name: str) -> FloatArray:
@@ -97,81 +98,59 @@ def plot_rate_capability(rates: RateCapability, host: Host | None = None) -> Fig
     return figure
 
 
-def _depth(solution: Solution, count: int) -> tuple[FloatArray, str]:
-    """Return volume centres through the cathode and the axis label; relative where no grid is stored."""
-    if "depth" in solution.fields:
-        return solution.fields["depth"].values * 1e6, "depth from separator (µm)"
-    return (np.arange(count) + 0.5) / count, "depth from separator / thickness"
-
-
 @styled
-def plot_phase_map(solution: Solution, *, fillings: Sequence[float] = (0.15, 0.3, 0.45, 0.6, 0.75)) -> Figure:
-    """Map θ through electrode depth × particle radius at several fillings of one discharge.
+def plot_phase_map(solution: Solution, *, fillings: Sequence[float] = (0.1, 0.3, 0.5, 0.7, 0.9)) -> Figure:
+    """Map θ through electrode depth × position in the particle at several fillings of one discharge.
 
-    White line: θ = 0.5, the boundary between the phases. ``fillings`` that the discharge did not reach
-    are replaced by its last state.
+    White line: θ = 0.5, the boundary between the phases. ``fillings`` that the discharge did not reach are
+    replaced by its last state.
     """
-    theta, filling = _values(solution, "theta"), _values(solution, "filling")
+    theta, filling = _values(solution, "theta"), _values(solution, "map_filling")
     steps = sorted({int(np.argmin(np.abs(filling - target))) for target in fillings})
     figure, panels = new_figure(1, len(steps), width=PAGE_WIDTH, height=2.2, sharey=True, sharex=True)
-    depth, label = _depth(solution, theta.shape[1])
-    radius = (np.arange(theta.shape[2]) + 0.5) / theta.shape[2]
+    depth = _cathode_depth(solution) / MICROMETRE
+    radius = _values(solution, "radius")
     for panel, step in zip(panels, steps, strict=True):
         values = theta[step].T
         mesh = panel.pcolormesh(
-            depth, radius, values, cmap=SEQUENTIAL, vmin=0, vmax=1, shading="nearest", rasterized=True
-        )
-        if values.min() < BOUNDARY_THETA < values.max() and min(values.shape) > 1:
-            panel.contour(depth, radius, values, [BOUNDARY_THETA], colors="white", linewidths=1)
+            depth, radius / radius[-1], values, cmap=SEQUENTIAL, vmin=0, vmax=1, shading="gouraud",
+            rasterized=True,
+        )  # fmt: skip
+        if values.min() < BOUNDARY_THETA < values.max():
+            panel.contour(depth, radius / radius[-1], values, [BOUNDARY_THETA], colors="white", linewidths=1)
         panel.set_title(f"{100 * filling[step]:.0f} % full")
+        panel.set_xlim(float(depth[0]), float(depth[-1]))
     panels[0].set_ylabel("position in particle r/R")
-    figure.supxlabel(label, fontsize=8)
+    figure.supxlabel("depth in the electrode, from the separator (µm)", fontsize=8)
     figure.colorbar(mesh, ax=panels, label="site fraction θ", pad=0.02)
     return figure
 
 
-def boundary_position(theta: FloatArray) -> FloatArray:
-    """Return r/R of the outermost crossing of θ = 0.5; NaN where a particle has no boundary.
-
-    Parameters
-    ----------
-    theta
-        Site fractions (…, radius), centre first, on cells of equal width.
-    """
-    cells = theta.shape[-1]
-    above = theta >= BOUNDARY_THETA
-    crossing = above[..., 1:] != above[..., :-1]
-    outermost = cells - 2 - np.argmax(crossing[..., ::-1], axis=-1)
-    inner = np.take_along_axis(theta, outermost[..., None], axis=-1)[..., 0]
-    outer = np.take_along_axis(theta, outermost[..., None] + 1, axis=-1)[..., 0]
-    step = np.where(outer == inner, 1.0, outer - inner)
-    position = (outermost + 0.5 + (BOUNDARY_THETA - inner) / step) / cells
-    return np.where(crossing.any(axis=-1), position, np.nan)
+def _cathode_depth(solution: Solution) -> FloatArray:
+    """Return the depth of the volumes' middles in the electrode [m], counted from the separator."""
+    position = _values(solution, "volume_position")
+    return np.asarray(position - position[0] + 0.5 * (position[1] - position[0]))
 
 
 @styled
 def plot_boundary_position(solution: Solution) -> Figure:
-    """Plot the phase boundary's position in the particles against time, at three depths."""
+    """Plot the phase boundary's position in the particles against time, at three depths.
+
+    r/R = 1: the boundary has not entered the particle; 0: it has left through the centre.
+    """
     figure, (axes,) = new_figure()
-    theta, time = _values(solution, "theta"), _values(solution, "time") / HOUR
-    position = boundary_position(theta)
-    volumes = theta.shape[1]
-    for volume, colour, name in zip(
+    time = _values(solution, "map_time") / HOUR
+    radius = _values(solution, "radius")
+    position = _values(solution, "phase_boundary") / radius[-1]
+    volumes = position.shape[1]
+    for volume, colour, marker, name in zip(
         (0, volumes // 2, volumes - 1),
         COLOURS,
+        MARKERS,
         ("at the separator", "in the middle", "at the collector"),
         strict=False,
     ):
-        axes.plot(time, position[:, volume], color=colour, label=name)
-    _mark_absent(axes, position)
-    axes.set(xlabel="time (h)", ylabel="boundary position r/R", ylim=(0, 1.02))
+        axes.plot(time, position[:, volume], f"{marker}-", color=colour, markersize=2.5, label=name)
+    axes.set(xlabel="time (h)", ylabel="boundary position r/R", ylim=(-0.02, 1.03))
     axes.legend()
     return figure
-
-
-def _mark_absent(axes: Axes, position: FloatArray) -> None:
-    if not np.isfinite(position).any():
-        axes.annotate(
-            "no particle held a boundary (θ = 0.5) at a stored time", (0.5, 0.5), xycoords="axes fraction",
-            ha="center", color=GREY, fontsize=7,
-        )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from scalebridge.contracts import InterfaceEnergies
 from scalebridge.plotting.style import COLOURS, MARKERS, FloatArray, member_band, new_figure, styled
@@ -29,6 +30,7 @@ def plot_slab_energy(interfaces: InterfaceEnergies) -> Figure:
             axes.plot(cells, other, marker, color=colour, markerfacecolor="white", markersize=2.5, alpha=0.6)
         axes.plot(cells, energy[0], marker, color=colour, label=f"n = {normal_name(normal)}")
     axes.set_xlim(left=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="cells per phase N", ylabel="slab energy above bulk (mJ/m²)")
     axes.legend()
     return figure

@@ -12,6 +12,7 @@ from scalebridge.contracts import (
     InterfaceEnergies,
     Isotherm,
     JumpDiffusivity,
+    LearningHistory,
     PotentialCard,
     RateCapability,
     Solution,
@@ -67,23 +68,22 @@ def build_images(run: RunContents, temperature: float) -> dict[str, Image]:
 
 
 def _potential(run: RunContents) -> dict[str, Image]:
+    images = {}
     card = run.get("potential/potential_card.json", PotentialCard)
-    if card is None:
-        return {}
-    images = {
-        "parity": _image(
+    history = run.get("learning/learning_history.json", LearningHistory)
+    if card is not None:
+        images["parity"] = _image(
             to_svg(plot_parity(card)),
             "Prediction against reference on structures that no fit saw. (a) Energies of all members, "
             "(b) force components of member 0, (c, d) differences.",
             wide=True,
         )
-    }
-    if card.learning:
+    if history is not None and history.steps:
         settings: dict[str, Any] = run.recipe.get("learning", {})
         images["learning"] = _image(
             to_svg(
                 plot_learning_curve(
-                    card.learning, break_grade=settings.get("break"), save_grade=settings.get("save")
+                    history.steps, break_grade=settings.get("break"), save_grade=settings.get("save")
                 )
             ),
             "Active learning. (a, b) Errors on held-out structures and (c) largest extrapolation grade met "

@@ -16,6 +16,7 @@ from scalebridge.contracts import (
     InterfaceEnergies,
     Isotherm,
     JumpDiffusivity,
+    LearningHistory,
     PotentialCard,
     RateCapability,
     StructureTable,
@@ -158,8 +159,11 @@ def _tables(
 def _add_atomistic(run: RunContents, tables: dict[str, Table | None], texts: dict[str, str]) -> None:
     card = run.get("potential/potential_card.json", PotentialCard)
     if card is not None:
-        tables["errors"], tables["learning"] = error_table(card), learning_table(card)
+        tables["errors"] = error_table(card)
         texts["potential"] = _potential_text(card)
+    history = run.get("learning/learning_history.json", LearningHistory)
+    if history is not None and history.steps:
+        tables["learning"] = learning_table(history)
     tracer = run.get("transport/tracer_diffusivity.json", TracerDiffusivity)
     jump = run.get("transport/jump_diffusivity.json", JumpDiffusivity)
     if tracer is not None or jump is not None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from scalebridge.contracts import Dataset, Host, PotentialCard, Solution
+from scalebridge.contracts import Dataset, Host, LearningHistory, Solution
 from scalebridge.report.numbers import duration
 from scalebridge.report.run_folder import STAGES, RunContents
 from scalebridge.report.tables import EV, Table
@@ -59,7 +59,7 @@ def stage_table(run: RunContents) -> Table:
     return Table(header, tuple(rows))
 
 
-def learning_table(card: PotentialCard) -> Table:
+def learning_table(history: LearningHistory) -> Table:
     """Return the rounds of active learning."""
     rows = tuple(
         (
@@ -69,10 +69,10 @@ def learning_table(card: PotentialCard) -> Table:
             str(step.broken_walkers),
             f"{1e3 * step.errors.energy_rmse / EV:.2f}",
         )
-        for step in card.learning
+        for step in history.steps
     )
     header = ("round", "training structures", "largest grade", "stopped walkers", "energy RMSE (meV/atom)")
-    return Table(header, rows, "Active learning, round by round.") if rows else Table(header, ())
+    return Table(header, rows, f"Active learning, round by round. It ended: {history.reason}.")
 
 
 def contracts_table(run: RunContents) -> Table:

@@ -6,15 +6,13 @@ import numpy as np
 
 from scalebridge.contracts import (
     Contract,
-    Dataset,
     ElectrodeDesign,
     InterfaceEnergies,
     PotentialCard,
-    RateCapability,
     TracerDiffusivity,
 )
 from scalebridge.pipeline import Manifest
-from scalebridge.plotting import normal_name, rate_name
+from scalebridge.plotting import normal_name
 from scalebridge.report.run_folder import RunContents
 
 NOMINAL_COVERAGE = 0.9
@@ -56,36 +54,22 @@ def _judge_manifest(stage: str, manifest: Manifest) -> list[Warned]:
 
 def _judge(stage: str, contract: Contract) -> list[Warned]:
     texts: list[str] = []
-    if isinstance(contract, Dataset) and contract.failed:
-        many = "1 structure was" if contract.failed == 1 else f"{contract.failed} structures were"
-        texts = [f"{many} set aside because the calculation failed twice"]
-    elif isinstance(contract, PotentialCard):
+    if isinstance(contract, PotentialCard):
         texts = _judge_potential(contract)
     elif isinstance(contract, TracerDiffusivity):
         texts = _judge_transport(contract)
     elif isinstance(contract, InterfaceEnergies):
         texts = _judge_interfaces(contract)
-    elif isinstance(contract, RateCapability):
-        texts = _judge_rates(contract)
     return [Warned(stage, text) for text in texts]
 
 
 def _judge_potential(card: PotentialCard) -> list[str]:
-    texts = []
-    if not card.converged:
-        grade = (
-            f"; the last round met a grade of {card.learning[-1].largest_grade:.3g}" if card.learning else ""
-        )
-        texts.append(
-            "active learning ended before a full round stayed below the break grade"
-            f"{grade}: sampling may still extrapolate"
-        )
-    if card.committee_coverage < NOMINAL_COVERAGE - COVERAGE_TOLERANCE:
-        texts.append(
-            f"only {100 * card.committee_coverage:.0f} % of held-out energy errors lie inside the "
-            "committee's 90 % band: the member spread understates the error of the potential"
-        )
-    return texts
+    if card.committee_coverage >= NOMINAL_COVERAGE - COVERAGE_TOLERANCE:
+        return []
+    return [
+        f"only {100 * card.committee_coverage:.0f} % of held-out energy errors lie inside the committee's "
+        "90 % band: the member spread understates the error of the potential"
+    ]
 
 
 def _judge_transport(diffusivity: TracerDiffusivity) -> list[str]:
@@ -102,19 +86,6 @@ def _judge_interfaces(interfaces: InterfaceEnergies) -> list[str]:
     if absent.size:
         normals = ", ".join(normal_name(interfaces.normals[index]) for index in absent)
         texts.append(f"no stable interface for the normals {normals}: no gradient energy follows from them")
-    return texts
-
-
-def _judge_rates(rates: RateCapability) -> list[str]:
-    texts = []
-    for member, row in enumerate(rates.terminations):
-        failed = [
-            rate_name(rate) for rate, end in zip(rates.c_rate, row, strict=True) if "failure" in end.lower()
-        ]
-        if failed:
-            texts.append(
-                f"member {member}: the solver failed at {', '.join(failed)}; its capacity there is low"
-            )
     return texts
 
 

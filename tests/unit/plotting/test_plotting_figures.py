@@ -169,6 +169,20 @@ def test_rate_names(rate: float, name: str) -> None:
     assert plotting.rate_name(rate) == name
 
 
+def test_the_boundary_is_that_of_the_solution(synthetic_contracts: Contracts) -> None:
+    """Depth from the separator in µm, position over the particle's radius."""
+    solution: Any = synthetic_contracts["electrode/solution_m0_c1.json"]
+    line = plotting.plot_boundary_position(solution).axes[0].lines[0]
+    boundary, radius = (solution.fields[name].values for name in ("phase_boundary", "radius"))
+    np.testing.assert_allclose(line.get_ydata(), boundary[:, 0] / radius[-1])
+    first = plotting.plot_phase_map(solution).axes[0]
+    assert first.get_xlim() == pytest.approx((3.0, 57.0))
+    assert [axes.get_title() for axes in plotting.plot_phase_map(solution, fillings=(0.5, 2.0)).axes[:2]] == [
+        "50 % full",
+        "90 % full",
+    ]
+
+
 def test_missing_field_is_named(synthetic_contracts: Contracts) -> None:
     solution: Any = synthetic_contracts["electrode/solution_m0_c1.json"]
     fields = {name: field for name, field in solution.fields.items() if name != "theta"}

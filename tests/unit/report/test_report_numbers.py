@@ -93,22 +93,19 @@ def contents(contracts: dict[str, Contract]) -> RunContents:
 
 def test_the_numbers_themselves_warn(synthetic_contracts: dict[str, Any]) -> None:
     card = synthetic_contracts["potential/potential_card.json"]
-    rates = synthetic_contracts["electrode/rate_capability.json"]
-    ends = (("solver failure", *rates.terminations[0][1:]), *rates.terminations[1:])
     changed = {
-        "potential/potential_card.json": card.model_copy(
-            update={"converged": False, "committee_coverage": 0.4}
-        ),
-        "electrode/rate_capability.json": rates.model_copy(update={"terminations": ends}),
+        "potential/potential_card.json": card.model_copy(update={"committee_coverage": 0.4}),
+        "interfaces/interface_energies.json": synthetic_contracts["interfaces/interface_energies.json"],
+        "transport/tracer_diffusivity.json": synthetic_contracts["transport/tracer_diffusivity.json"],
         "electrode/electrode_design.json": synthetic_contracts["electrode/electrode_design.json"],
         "thermodynamics/isotherm.json": synthetic_contracts["thermodynamics/isotherm.json"].model_copy(
             update={"validity": Validity(temperature=(400.0, 500.0), remarks=("twice", "twice"))}
         ),
     }
     texts = [warning.text for warning in collect_warnings(contents(changed))]
-    assert any("ended before a full round" in text for text in texts)
     assert any("only 40 % of held-out energy errors" in text for text in texts)
-    assert any("member 0: the solver failed at C/10" in text for text in texts)
+    assert any("no stable interface for the normals [0 1 1]" in text for text in texts)
+    assert any("no hop was seen at x = 0.5 at 600 K" in text for text in texts)
     assert any("300 K, outside 400 … 500 K" in text for text in texts)
     assert texts.count("twice") == 1
 
