@@ -9,6 +9,8 @@ import typer
 from typer.core import TyperGroup
 
 from scalebridge.cli.failures import Debugging, fail, is_usage
+from scalebridge.cli.options import Executor, Folder, Json
+from scalebridge.cli.potential_app import potential_app
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -35,18 +37,7 @@ app = typer.Typer(
     help="From a crystal structure to the rate capability of an insertion electrode.\n\n"
     "[bold]Begin[/bold] with: scalebridge init study --host mnhcf, then scalebridge run study/recipe.toml",
 )
-potential_app = typer.Typer(
-    no_args_is_help=True,
-    help="Moment tensor potentials on structure files: extended XYZ, or MLIP's .cfg with --species.",
-)
 app.add_typer(potential_app, name="potential")
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Folder = Annotated[Path, typer.Argument(help="A run folder.", metavar="DIR", show_default=False)]
-Executor = Annotated[str, typer.Option(help="serial, processes (one per core) or processes:N.")]
-Species = Annotated[
-    str, typer.Option(help="Elements of .cfg types or of a potential without names, e.g. Na,Mn,Fe,C,N.")
-]
 
 
 def main() -> None:

@@ -68,10 +68,10 @@ class _RunProgress(Progress):
     follower: "RunBars | None" = None
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        """Bring the clock's rows up to date, then show all."""
+        """Bring the clock's rows up to date, then show all, the whole run below."""
         if self.follower is not None:
             self.follower.tick()
-        yield from super().get_renderables()
+        yield self.make_tasks_table(sorted(self.tasks, key=lambda task: bool(task.fields.get("last"))))
 
 
 @final
@@ -109,18 +109,16 @@ class RunBars:
             self._times[entry.stage.name] = StageTime(entry.stage.weight, previous=known, skipped=skipped)
         left = self.left()
         if left > 0:
-            self.console.print(
-                f"{about(left)} to go, if this machine is like the one the estimate was made on"
-            )
+            self.console.print(f"{about(left)} to go at first guess")
 
     def started(self, stage: Stage) -> ProgressProtocol:
         """Open the stage's bar."""
         self._stage, self._stage_begun = stage, time.perf_counter()
-        name = f"[bold]{escape(stage.name)}[/bold] {escape(stage.title)}"
+        name = f"[bold]{escape(stage.name)}[/bold]: {escape(stage.title)}"
         if not self.console.is_terminal:
             self.console.print(f"… {name}; {about(self.left())} left")
         self._stage_row = self._bars.add_task(name, total=None, note="")
-        self._whole_row = self._bars.add_task("whole run", total=None, note="")
+        self._whole_row = self._bars.add_task("whole run", total=None, note="", last=True)
         return self
 
     def skipped(self, stage: Stage, manifest: Manifest) -> None:

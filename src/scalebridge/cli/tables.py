@@ -1,5 +1,6 @@
 """Tables on the terminal."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from rich.console import Console
@@ -23,11 +24,21 @@ class TextTable(Protocol):
         """One line below."""
 
 
+@dataclass(frozen=True)
+class Rows:
+    """A table made here."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str = ""
+
+
 def show_table(console: Console, source: TextTable) -> None:
     """Print a table; numbers to the right, the last column to the left."""
-    table = Table(box=None, pad_edge=False, caption=source.caption, caption_justify="left")
+    table = Table(box=None, pad_edge=False, caption=source.caption or None, caption_justify="left")
     for title in source.header:
-        table.add_column(title, justify="left" if title == source.header[-1] else "right")
+        numbers = all(row[source.header.index(title)][:1].isdigit() for row in source.rows)
+        table.add_column(title, justify="right" if numbers else "left")
     for row in source.rows:
         table.add_row(*map(escape, row))
     console.print(table)

@@ -1,0 +1,262 @@
+"""What ``scalebridge potential …`` does."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from rich.console import Console
+
+from scalebridge.cli.bars import TaskBars
+from scalebridge.cli.structure_files import read_frames, write_frames
+from scalebridge.cli.tables import Rows, show_table
+from scalebridge.foundation import InputError, Progress, constants
+from scalebridge.potential import (
+    ActiveSet,
+    ErrorReport,
+    FitWeights,
+    MomentTensorPotential,
+    evaluate_errors,
+    extrapolation_grades,
+    fit_committee,
+    fit_report,
+    select,
+)
+from scalebridge.potential import FitSettings as Settings
+
+POTENTIAL_SUFFIXES: Final = (".mtp", ".almtp")
+GIGAPASCAL: Final = constants.EV_PER_ANGSTROM3 / 1e9
+"""1 eV/Å³ [GPa]."""
+Species = Sequence[str] | None
+
+
+def fit_files(
+    training: Path,
+    out: Path,
+    *,
+    level: int,
+    cutoff: float,
+    species: Species,
+    held_out: Path | None,
+    start: Path | None,
+    members: int,
+    iterations: int,
+    weights: tuple[float, float, float],
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Fit a potential, and a committee on request, to labelled structures.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read or a setting breaks a rule.
+    """
+    frames = read_frames(training, species)
+    others = read_frames(held_out, species) if held_out else None
+    warm = load_potential(start, species) if start else None
+    settings = Settings(max_iterations=iterations, weights=FitWeights(*weights))
+    with TaskBars(Console(stderr=True)) as bars:
+        report = fit_report(
+            frames,
+            level=level,
+            cutoff=cutoff,
+            species=species,
+            start=warm,
+            seed=seed,
+            settings=settings,
+            progress=bars,
+        )
+        committee = _committee(frames, report.potential, members, seed, bars)
+    files = _save_all(out, [report.potential, *committee])
+    errors = {"training": evaluate_errors(report.potential, frames)}
+    if others is not None:
+        errors["held out"] = evaluate_errors(report.potential, others)
+    if as_json:
+        fit = {
+            "files": [str(path) for path in files],
+            "loss": report.loss,
+            "losses": list(report.losses),
+            "condition_number": report.condition_number,
+            "wall_time [s]": report.seconds,
+            "ended": report.reason,
+        }
+        _print_json(fit | {"errors": {name: error_numbers(found) for name, found in errors.items()}})
+        return
+    show_table(Console(highlight=False), error_rows(errors))
+    typer.echo(f"ended after {len(report.losses)} iterations, {report.seconds:.0f} s: {report.reason}")
+    typer.echo("wrote " + ", ".join(str(path) for path in files))
+
+
+def evaluate_files(
+    potential: Path, frames: Path, *, species: Species, out: Path | None, as_json: bool
+) -> None:
+    """Compare a potential with labels; write its predictions on request.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or there is neither a label to compare with nor a file to write.
+    """
+    loaded = load_potential(potential, species)
+    structures = read_frames(frames, species or loaded.species)
+    if out is not None:
+        write_frames(out, _predicted(loaded, structures), loaded.species)
+    labelled = [atoms for atoms in structures if _is_labelled(atoms)]
+    if not labelled and out is None:
+        raise InputError(
+            f"{frames}: no structure has energy and forces to compare with; label them, or write "
+            "predictions with --out FILE"
+        )
+    errors = {frames.name: evaluate_errors(loaded, labelled)} if labelled else {}
+    if as_json:
+        numbers = {name: error_numbers(found) for name, found in errors.items()}
+        _print_json({"structures": len(structures), "labelled": len(labelled), "errors": numbers})
+        return
+    if errors:
+        show_table(Console(highlight=False), error_rows(errors))
+    if out is not None:
+        typer.echo(f"wrote {len(structures)} predictions to {out}")
+
+
+def grade_files(potential: Path, frames: Path, training: Path, *, species: Species, as_json: bool) -> None:
+    """Print the extrapolation grade of every structure."""
+    loaded = load_potential(potential, species)
+    structures = read_frames(frames, species or loaded.species)
+    active = ActiveSet.from_frames(loaded, read_frames(training, species or loaded.species))
+    grades = [float(grade) for grade in extrapolation_grades(loaded, active, structures)]
+    if as_json:
+        _print_json({"grades": grades})
+        return
+    for index, grade in enumerate(grades):
+        typer.echo(f"{index}\t{grade:.4g}")
+
+
+def select_files(
+    potential: Path,
+    candidates: Path,
+    training: Path,
+    *,
+    out: Path,
+    threshold: float,
+    limit: int | None,
+    species: Species,
+    as_json: bool,
+) -> None:
+    """Write the candidates that are worth a label."""
+    loaded = load_potential(potential, species)
+    known = species or loaded.species
+    structures = read_frames(candidates, known)
+    active = ActiveSet.from_frames(loaded, read_frames(training, known))
+    chosen = select(loaded, active, structures, threshold=threshold, limit=limit)
+    if chosen:
+        write_frames(out, [structures[index] for index in chosen], known)
+    if as_json:
+        _print_json({"selected": [int(index) for index in chosen], "candidates": len(structures)})
+        return
+    where = f"in {out}" if chosen else "(no file written)"
+    typer.echo(f"selected {len(chosen)} of {len(structures)} candidates {where}")
+
+
+def convert_file(source: Path, target: Path, *, species: Species) -> None:
+    """Convert a potential (.mtp, .almtp) or a structure file (.cfg, extended XYZ).
+
+    Raises
+    ------
+    InputError
+        If one is a potential and the other is not.
+    """
+    kinds = [path.suffix in POTENTIAL_SUFFIXES for path in (source, target)]
+    if kinds[0] != kinds[1]:
+        raise InputError(
+            f"{source} → {target}: a potential ({', '.join(POTENTIAL_SUFFIXES)}) and a structure file cannot "
+            "become each other; give two files of one kind"
+        )
+    if kinds[0]:
+        load_potential(source, species).save(target)
+        typer.echo(f"wrote {target}")
+        return
+    frames = read_frames(source, species)
+    write_frames(target, frames, species or sorted({symbol for atoms in frames for symbol in atoms.symbols}))
+    typer.echo(f"wrote {len(frames)} structures to {target}")
+
+
+def load_potential(path: Path, species: Species) -> MomentTensorPotential:
+    """Read a potential; ``species`` serve files that do not name their elements."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give a potential (.mtp or .almtp)")
+    return MomentTensorPotential.load(path, species=tuple(species) if species else None)
+
+
+def error_numbers(errors: ErrorReport) -> dict[str, float | None]:
+    """Return the errors under keys with their units; None where there was nothing to compare."""
+    numbers = {
+        "energy_rmse [eV/atom]": errors.energy_rmse,
+        "energy_mae [eV/atom]": errors.energy_mae,
+        "force_rmse [eV/Å]": errors.force_rmse,
+        "force_mae [eV/Å]": errors.force_mae,
+        "stress_rmse [eV/Å³]": errors.stress_rmse,
+    }
+    return {key: None if math.isnan(value) else value for key, value in numbers.items()}
+
+
+def error_rows(errors: dict[str, ErrorReport]) -> Rows:
+    """Return a table of errors in the units of the field."""
+    header = (
+        "structures", "energy RMSE (meV/atom)", "energy MAE", "force RMSE (eV/Å)", "force MAE",
+        "stress RMSE (GPa)",
+    )  # fmt: skip
+    rows = tuple(
+        (
+            f"{name} ({len(found.reference_energies)})",
+            f"{1e3 * found.energy_rmse:.3g}",
+            f"{1e3 * found.energy_mae:.3g}",
+            f"{found.force_rmse:.3g}",
+            f"{found.force_mae:.3g}",
+            "" if math.isnan(found.stress_rmse) else f"{GIGAPASCAL * found.stress_rmse:.3g}",
+        )
+        for name, found in errors.items()
+    )
+    return Rows(header, rows, "Forces per Cartesian component.")
+
+
+def _committee(
+    frames: list[Atoms], potential: MomentTensorPotential, members: int, seed: int, progress: Progress
+) -> list[MomentTensorPotential]:
+    if members == 0:
+        return []
+    return list(fit_committee(frames, start=potential, members=members, seed=seed, progress=progress))
+
+
+def _save_all(out: Path, potentials: list[MomentTensorPotential]) -> list[Path]:
+    """Save the best estimate as ``out`` and member n beside it as ``NAME_member_n``."""
+    if out.suffix not in POTENTIAL_SUFFIXES:
+        raise InputError(f"--out {out}: a potential's file ends in .mtp or .almtp; name it so")
+    names = [out, *(out.with_stem(f"{out.stem}_member_{n}") for n in range(1, len(potentials)))]
+    for path, potential in zip(names, potentials, strict=True):
+        potential.save(path)
+    return names
+
+
+def _predicted(potential: MomentTensorPotential, frames: list[Atoms]) -> list[Atoms]:
+    predicted = []
+    for atoms in frames:
+        found = potential.compute(atoms)
+        copy = atoms.copy()
+        stress = found.stress if copy.pbc.all() else None
+        copy.calc = SinglePointCalculator(copy, energy=found.energy, forces=found.forces, stress=stress)
+        predicted.append(copy)
+    return predicted
+
+
+def _is_labelled(atoms: Atoms) -> bool:
+    results = getattr(atoms.calc, "results", None) or {}
+    return {"energy", "forces"} <= set(results)
+
+
+def _print_json(content: Any) -> None:
+    typer.echo(json.dumps(content, indent=1, ensure_ascii=False))

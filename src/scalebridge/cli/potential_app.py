@@ -1,0 +1,150 @@
+"""The commands of ``scalebridge potential`` and their help."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scalebridge.cli.options import Json
+
+potential_app = typer.Typer(
+    no_args_is_help=True,
+    help="Moment tensor potentials on structure files: extended XYZ, or MLIP's .cfg with --species.",
+)
+
+Potential = Annotated[Path, typer.Argument(help="A potential: .mtp or .almtp.", show_default=False)]
+Training = Annotated[Path, typer.Option(help="The structures the potential was fitted to.")]
+Species = Annotated[
+    str | None,
+    typer.Option(help="Elements by number, for MLIP's files: Na,Mn,Fe,C,N.", show_default=False),
+]
+
+
+def _symbols(species: str | None) -> tuple[str, ...] | None:
+    from scalebridge.cli.structure_files import parse_species  # noqa: PLC0415  # brings ASE
+
+    return parse_species(species)
+
+
+@potential_app.command()
+def fit(
+    training: Annotated[Path, typer.Argument(help="Labelled structures.", show_default=False)],
+    out: Annotated[Path, typer.Argument(help="The potential to write: .mtp or .almtp.", show_default=False)],
+    *,
+    level: Annotated[int, typer.Option(help="Level of the basis, even.")] = 12,
+    cutoff: Annotated[float, typer.Option(help="Range of the neighbourhood [Å].")] = 5.0,
+    species: Species = None,
+    held_out: Annotated[
+        Path | None, typer.Option(help="Structures kept out of the fit, to measure errors on.")
+    ] = None,
+    start: Annotated[Path | None, typer.Option(help="A potential to start from; it fixes the form.")] = None,
+    members: Annotated[int, typer.Option(min=0, help="Committee members to fit beside it.")] = 0,
+    iterations: Annotated[int, typer.Option(min=0, help="Largest number of iterations.")] = 200,
+    energy_weight: Annotated[float, typer.Option(min=0, help="Of energies in the loss.")] = 1.0,
+    force_weight: Annotated[float, typer.Option(min=0, help="Of forces in the loss.")] = 0.01,
+    stress_weight: Annotated[float, typer.Option(min=0, help="Of stresses in the loss.")] = 0.001,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first radial coefficients and the committee.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Fit a potential to labelled structures.
+
+    Example: scalebridge potential fit train.extxyz pot.mtp --level 12 --held-out test.extxyz --members 4
+    """
+    from scalebridge.cli.potential import fit_files  # noqa: PLC0415
+
+    fit_files(
+        training,
+        out,
+        level=level,
+        cutoff=cutoff,
+        species=_symbols(species),
+        held_out=held_out,
+        start=start,
+        members=members,
+        iterations=iterations,
+        weights=(energy_weight, force_weight, stress_weight),
+        seed=seed,
+        as_json=as_json,
+    )
+
+
+@potential_app.command()
+def evaluate(
+    potential: Potential,
+    frames: Annotated[Path, typer.Argument(help="Structures.", show_default=False)],
+    *,
+    species: Species = None,
+    out: Annotated[Path | None, typer.Option(help="Write structures with predicted labels.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare a potential with labels, or predict them.
+
+    Example: scalebridge potential evaluate pot.mtp test.extxyz --json
+    """
+    from scalebridge.cli.potential import evaluate_files  # noqa: PLC0415
+
+    evaluate_files(potential, frames, species=_symbols(species), out=out, as_json=as_json)
+
+
+@potential_app.command()
+def grade(
+    potential: Potential,
+    frames: Annotated[Path, typer.Argument(help="Structures to grade.", show_default=False)],
+    *,
+    training: Training,
+    species: Species = None,
+    as_json: Json = False,
+) -> None:
+    """Print how far each structure lies outside the training data: above 2 label it, above 10 distrust it.
+
+    Example: scalebridge potential grade pot.mtp trajectory.extxyz --training train.extxyz
+    """
+    from scalebridge.cli.potential import grade_files  # noqa: PLC0415
+
+    grade_files(potential, frames, training, species=_symbols(species), as_json=as_json)
+
+
+@potential_app.command()
+def select(
+    potential: Potential,
+    candidates: Annotated[Path, typer.Argument(help="Structures to choose from.", show_default=False)],
+    out: Annotated[Path, typer.Argument(help="Where to write the chosen ones.", show_default=False)],
+    *,
+    training: Training,
+    threshold: Annotated[float, typer.Option(min=1, help="Larger takes fewer.")] = 1.1,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most this many.")] = None,
+    species: Species = None,
+    as_json: Json = False,
+) -> None:
+    """Choose the structures that are worth a label.
+
+    Example: scalebridge potential select pot.mtp md.extxyz chosen.extxyz --training train.extxyz --limit 50
+    """
+    from scalebridge.cli.potential import select_files  # noqa: PLC0415
+
+    select_files(
+        potential,
+        candidates,
+        training,
+        out=out,
+        threshold=threshold,
+        limit=limit,
+        species=_symbols(species),
+        as_json=as_json,
+    )
+
+
+@potential_app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help=".mtp, .almtp, .cfg or extended XYZ.", show_default=False)],
+    target: Annotated[Path, typer.Argument(help="The same kind in another format.", show_default=False)],
+    *,
+    species: Species = None,
+) -> None:
+    """Convert a potential or a structure file.
+
+    Example: scalebridge potential convert train.extxyz train.cfg --species Na,Mn,Fe,C,N
+    """
+    from scalebridge.cli.potential import convert_file  # noqa: PLC0415
+
+    convert_file(source, target, species=_symbols(species))
