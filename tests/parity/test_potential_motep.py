@@ -24,13 +24,17 @@ def _potential(level: int, species: tuple[str, ...]) -> MomentTensorPotential:
     n = len(species)
     radial = random.uniform(-0.5, 0.5, (n, n, basis.n_radial, 8))
     xi, offsets = random.uniform(-1, 1, len(basis.scalars)), random.uniform(-3, 3, n)
-    return MomentTensorPotential(species, level, basis, 1.7, 5.2, 0.01, radial, xi, offsets, np.full((n, n), 0.5))
+    return MomentTensorPotential(
+        species, level, basis, 1.7, 5.2, 0.01, radial, xi, offsets, np.full((n, n), 0.5)
+    )
 
 
 def _structures(species: tuple[str, ...]) -> list[Atoms]:
     random = np.random.default_rng(len(species))
     triclinic = bulk("Si", cubic=True)
-    triclinic.set_cell(triclinic.cell.array @ (np.eye(3) + 0.1 * random.standard_normal((3, 3))), scale_atoms=True)
+    triclinic.set_cell(
+        triclinic.cell.array @ (np.eye(3) + 0.1 * random.standard_normal((3, 3))), scale_atoms=True
+    )
     primitive = bulk("Si") * (1, 1, 2)
     out = []
     for atoms in (triclinic, primitive):

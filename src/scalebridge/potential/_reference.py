@@ -27,7 +27,9 @@ def radial_basis(potential: MomentTensorPotential, lengths: FloatArray) -> tuple
     chebyshev = np.cos(order * angle).real
     sine = np.where(np.abs(np.sin(angle)) > 1e-12, np.sin(angle), 1.0)
     slope_t = np.where(
-        np.abs(np.sin(angle)) > 1e-12, (order * np.sin(order * angle) / sine).real, order**2 * np.sign(t) ** (order + 1)
+        np.abs(np.sin(angle)) > 1e-12,
+        (order * np.sin(order * angle) / sine).real,
+        order**2 * np.sign(t) ** (order + 1),
     )
     gap = high - lengths
     values = potential.scaling * chebyshev * gap**2
@@ -36,7 +38,10 @@ def radial_basis(potential: MomentTensorPotential, lengths: FloatArray) -> tuple
 
 
 def atomic_energy(
-    potential: MomentTensorPotential, kind: int, kinds: np.ndarray[tuple[int], np.dtype[np.int32]], vectors: FloatArray
+    potential: MomentTensorPotential,
+    kind: int,
+    kinds: np.ndarray[tuple[int], np.dtype[np.int32]],
+    vectors: FloatArray,
 ) -> tuple[float, FloatArray]:
     """Return V(n_i) and its gradients dV/dr_ij (n, 3) for a neighbourhood of species ``kinds`` at ``vectors``."""
     basis, n = potential.basis, len(kinds)
@@ -48,12 +53,17 @@ def atomic_energy(
     df = np.einsum("nmk,kn->mn", coefficients, slopes)
     moments = np.zeros(basis.n_moments)
     gradients = np.zeros((basis.n_moments, n, 3))
-    tangent = (np.eye(3) - units[:, :, None] * units[:, None, :]) / lengths[:, None, None]  # d unit / d vector
+    tangent = (np.eye(3) - units[:, :, None] * units[:, None, :]) / lengths[
+        :, None, None
+    ]  # d unit / d vector
     for row, (mu, *powers) in enumerate(basis.basic.tolist()):
         power = np.array(powers)
         monomial = np.prod(units**power, axis=1)
         by_unit = np.stack(
-            [power[d] * np.prod(units ** (power - (np.arange(3) == d) * (power[d] > 0)), axis=1) for d in range(3)],
+            [
+                power[d] * np.prod(units ** (power - (np.arange(3) == d) * (power[d] > 0)), axis=1)
+                for d in range(3)
+            ],
             axis=1,
         )
         moments[row] = f[mu] @ monomial

@@ -113,7 +113,9 @@ def _read_structure(reader: _Reader, species: tuple[str, ...]) -> Atoms:
             energy = float(reader.numbers(reader.require("the energy"), "Energy", 1)[0])
         elif keyword == "plusstress":
             keys = words[1:]
-            stress = dict(zip(keys, reader.numbers(reader.require("the stress"), "PlusStress", 6), strict=True))
+            stress = dict(
+                zip(keys, reader.numbers(reader.require("the stress"), "PlusStress", 6), strict=True)
+            )
         elif keyword == "feature" and len(words) > 1:
             info[words[1]] = " ".join(words[2:])
         else:
@@ -155,7 +157,12 @@ def _assemble(
     full, pbc = np.zeros((3, 3)), [n < len(cell) for n in range(3)]
     full[: len(cell)] = cell
     atoms = Atoms([species[int(kind)] for kind in types], cell=full, pbc=pbc, info=info)
-    names = [key for prefix in ("cartes_", "direct_") for key in (prefix + axis for axis in "xyz") if key in columns]
+    names = [
+        key
+        for prefix in ("cartes_", "direct_")
+        for key in (prefix + axis for axis in "xyz")
+        if key in columns
+    ]
     if len(names) != 3:
         raise reader.error("AtomData needs the columns cartes_x, _y, _z or direct_x, _y, _z")
     places = np.stack([columns[name] for name in names], axis=1)
@@ -193,7 +200,9 @@ def _format_structure(atoms: Atoms, index: dict[str, int]) -> str:
         raise InputError(f"species {', '.join(unknown)} have no type among {tuple(index)}; add them")
     n_vectors = int(atoms.pbc.sum())
     if not atoms.pbc[:n_vectors].all():
-        raise InputError(f"periodicity {tuple(atoms.pbc)} has an open direction first; permute the cell vectors")
+        raise InputError(
+            f"periodicity {tuple(atoms.pbc)} has an open direction first; permute the cell vectors"
+        )
     results = getattr(atoms.calc, "results", None) or {}
     forces = results.get("forces")
     out = ["BEGIN_CFG", " Size", f"    {len(atoms)}"]

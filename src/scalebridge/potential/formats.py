@@ -2,9 +2,11 @@
 
 Both are the same text. What other codes do not store (chemical symbols, hard cores) rides in the free-text line
 ``potential_tag``, which they copy or skip. An ``.almtp`` of scalebridge continues with its selection state
-(``selection``); MLIP's own binary tail is not read.
+(``append_tail``); MLIP's own binary tail is not read.
 """
 
+import base64
+import binascii
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from scalebridge.foundation import FormatError, InputError
+from scalebridge.foundation import FormatError, InputError, hash_bytes
 from scalebridge.potential._basis import Basis
 from scalebridge.potential._kernels import FloatArray
 
@@ -123,7 +125,7 @@ def parse_potential(path: Path) -> PotentialText:
         text = path.read_bytes().decode("utf-8", errors="replace")
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    lines = _Lines(path, text.split("#MVS", 1)[0])
+    lines = _Lines(path, text.split("\n#", 1)[0])
     if lines.next() != "MTP":
         raise lines.error("the first line is not 'MTP'")
     values: dict[str, str] = {}
@@ -230,7 +232,7 @@ def _parse_tag(lines: _Lines, tag: str, n: int) -> tuple[tuple[str, ...], FloatA
 
 
 def _list(values: FloatArray) -> str:
-    return "{" + ", ".join(f"{value:.15e}" for value in values) + "}"
+    return "{" + ", ".join(f"{value:.16e}" for value in values) + "}"
 
 
 def _table(rows: np.ndarray[tuple[int, ...], np.dtype[np.int32]]) -> str:
@@ -238,14 +240,14 @@ def _table(rows: np.ndarray[tuple[int, ...], np.dtype[np.int32]]) -> str:
 
 
 def format_potential(content: PotentialText) -> str:
-    """Return the text of a ``.mtp`` file; coefficients carry 16 digits."""
+    """Return the text of a ``.mtp`` file; coefficients survive exactly."""
     n, basis = content.n_species, content.basis
     tag = " ".join([_TAG, *content.species, *(f"{x:.6f}" for x in content.hard_core[np.tril_indices(n)])])
     out = [
         "MTP", "version = 1.1.0", f"potential_name = MTP level {content.level}",
-        f"scaling = {content.scaling:.15e}", f"species_count = {n}",
+        f"scaling = {content.scaling:.16e}", f"species_count = {n}",
         f"potential_tag = {tag if content.species else ''}", "radial_basis_type = RBChebyshev",
-        f"\tmin_dist = {content.min_distance:.15e}", f"\tmax_dist = {content.cutoff:.15e}",
+        f"\tmin_dist = {content.min_distance:.16e}", f"\tmax_dist = {content.cutoff:.16e}",
         f"\tradial_basis_size = {content.radial.shape[3]}", f"\tradial_funcs_count = {content.radial.shape[2]}",
         "\tradial_coeffs",
     ]  # fmt: skip
@@ -265,6 +267,45 @@ def format_potential(content: PotentialText) -> str:
         f"moment_coeffs = {_list(content.xi)}",
     ]
     return "\n".join(out) + "\n"
+
+
+_TAIL: Final = "#scalebridge-selection"
+
+
+def append_tail(text: str, data: bytes) -> str:
+    """Return the text of a potential followed by ``data``, in letters that other readers skip."""
+    letters = base64.urlsafe_b64encode(data).decode().rstrip("=")
+    rows = "\n".join(letters[n : n + 4096] for n in range(0, len(letters), 4096))
+    return f"{text}{_TAIL} {hash_bytes(data)}\n{rows}\n"
+
+
+def read_tail(path: Path) -> bytes:
+    """Return the data appended to a potential file.
+
+    Raises
+    ------
+    FormatError
+        If there is none or it is damaged.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8", errors="replace")
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    before, found, tail = text.partition("\n" + _TAIL)
+    line = before.count("\n") + 2
+    if not found:
+        raise FormatError(
+            f"{path}:{line}: no selection state follows the potential; build one with ActiveSet"
+        )
+    checksum, _, letters = tail.partition("\n")
+    letters = "".join(letters.split())
+    try:
+        data = base64.b64decode(letters + "=" * (-len(letters) % 4), altchars=b"-_", validate=True)
+    except binascii.Error:
+        data = b""
+    if hash_bytes(data) != checksum.strip():
+        raise FormatError(f"{path}:{line}: the selection state is damaged; build it anew with ActiveSet")
+    return data
 
 
 def write_atomically(path: Path, data: bytes) -> None:

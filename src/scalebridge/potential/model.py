@@ -196,12 +196,14 @@ class MomentTensorPotential:
         """Return the same potential with finite energies at any distance, as other codes evaluate it."""
         return replace(self, hard_core=np.zeros_like(self.hard_core))
 
-    def _text(self) -> PotentialText:
-        return PotentialText(
+    def to_text(self) -> str:
+        """Return the text of a ``.mtp`` file; coefficients survive a round trip exactly."""
+        content = PotentialText(
             n_species=len(self.species), species=self.species, level=self.level, basis=self.basis,
             min_distance=self.min_distance, cutoff=self.cutoff, scaling=self.scaling, radial=self.radial,
             xi=self.xi, offsets=self.offsets, hard_core=self.hard_core,
         )  # fmt: skip
+        return format_potential(content)
 
     def save(self, path: str | Path) -> None:
         """Write ``.mtp`` or ``.almtp`` text that MLIP and motep read.
@@ -211,7 +213,7 @@ class MomentTensorPotential:
         InputError
             If the file cannot be written.
         """
-        write_atomically(Path(path), format_potential(self._text()).encode())
+        write_atomically(Path(path), self.to_text().encode())
 
     @classmethod
     def load(cls, path: str | Path, *, species: tuple[str, ...] | None = None) -> "MomentTensorPotential":

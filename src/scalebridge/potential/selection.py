@@ -6,8 +6,10 @@ max |b_i A_z⁻¹|. Rows depend on the potential: after a refit build the active
 """
 
 import hashlib
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
@@ -24,6 +26,7 @@ from scalebridge.potential._maxvol import (
     maximise_volume,
     regularised_start,
 )
+from scalebridge.potential.formats import append_tail, read_tail, write_atomically
 from scalebridge.potential.model import MomentTensorPotential
 
 Kind = Literal["neighbourhood", "configuration"]
@@ -207,6 +210,46 @@ class ActiveSet:
             squares.append(maximise_volume(square, pool, labels, tolerance=tolerance))
         return ActiveSet(self.kind, tuple(squares), self.scales, self.fingerprint)
 
+    def save(self, path: str | Path, potential: MomentTensorPotential) -> None:
+        """Write ``.almtp``: the potential's text followed by this selection state.
+
+        Raises
+        ------
+        InputError
+            If the set belongs to another potential or the file cannot be written.
+        """
+        self._check(potential)
+        arrays: dict[str, npt.NDArray[np.generic]] = {"kind": np.array(self.kind)}
+        for n, (square, scale) in enumerate(zip(self.squares, self.scales, strict=True)):
+            arrays |= {f"matrix{n}": square.matrix, f"origin{n}": square.origin, f"scale{n}": scale}
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+        write_atomically(Path(path), append_tail(potential.to_text(), buffer.getvalue()).encode())
+
+    @classmethod
+    def load(
+        cls, path: str | Path, *, species: tuple[str, ...] | None = None
+    ) -> tuple["ActiveSet", MomentTensorPotential]:
+        """Read the selection state and the potential from ``.almtp``.
+
+        Raises
+        ------
+        FormatError
+            If either is missing or damaged.
+        """
+        potential = MomentTensorPotential.load(path, species=species)
+        with np.load(io.BytesIO(read_tail(Path(path))), allow_pickle=False) as arrays:
+            count = sum(name.startswith("matrix") for name in arrays)
+            matrices = [arrays[f"matrix{n}"] for n in range(count)]
+            origins = [arrays[f"origin{n}"] for n in range(count)]
+            scales = tuple(arrays[f"scale{n}"] for n in range(count))
+            kind: Kind = "configuration" if str(arrays["kind"]) == "configuration" else "neighbourhood"
+        squares = tuple(
+            Square(matrix, np.linalg.inv(matrix), origin)
+            for matrix, origin in zip(matrices, origins, strict=True)
+        )
+        return cls(kind, squares, scales, fingerprint(potential)), potential
+
 
 def _column_scales(rows: FloatArray) -> FloatArray:
     """Return root mean squares of the columns; empty columns get the largest of the others, or 1."""
@@ -286,10 +329,30 @@ def select(
         )
     if not candidates:
         return []
+    unique = _without_copies(potential, candidates, active.kind)
     first = 1 + max(active.members, default=-1)
-    after = active.updated(potential, candidates, first_index=first, tolerance=max(threshold, 1.0 + 1e-6))
-    chosen = [n - first for n in after.members if n >= first]
+    after = active.updated(
+        potential,
+        [candidates[n] for n in unique],
+        first_index=first,
+        tolerance=max(threshold, 1.0 + 1e-6),
+    )
+    chosen = [unique[n - first] for n in after.members if n >= first]
     if limit is not None and len(chosen) > limit:
         grades = extrapolation_grades(potential, active, [candidates[n] for n in chosen])
         chosen = sorted(chosen[n] for n in np.argsort(-grades, kind="stable")[:limit])
     return chosen
+
+
+def _without_copies(potential: MomentTensorPotential, frames: Sequence[Atoms], kind: Kind) -> list[int]:
+    """Return the indices of the frames whose rows equal those of no earlier frame."""
+    seen: set[str] = set()
+    out = []
+    for n, atoms in enumerate(frames):
+        digest = hashlib.sha256()
+        for rows, _ in _rows_of(potential, atoms, kind):
+            digest.update(np.ascontiguousarray(rows[np.lexsort(rows.T)]).tobytes())
+        if digest.hexdigest() not in seen:
+            seen.add(digest.hexdigest())
+            out.append(n)
+    return out

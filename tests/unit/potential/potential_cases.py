@@ -28,7 +28,9 @@ def random_potential(
     )
 
 
-def random_crystal(species: tuple[str, ...], *, seed: int = 0, repeat: tuple[int, int, int] = (2, 1, 1)) -> Atoms:
+def random_crystal(
+    species: tuple[str, ...], *, seed: int = 0, repeat: tuple[int, int, int] = (2, 1, 1)
+) -> Atoms:
     """A triclinic, rattled diamond cell of 16 atoms (by default) with the species in turn."""
     random = np.random.default_rng(seed)
     atoms = bulk("Si", cubic=True) * repeat

@@ -84,8 +84,21 @@ def test_explicit_contractions_of_level_12():
     pairs = [a0 * a0, a1 @ a1, np.sum(a2 * a2), np.sum(a3 * a3), np.sum(a4 * a4), a0 * b0, a1 @ b1]
     pairs += [np.sum(a2 * b2), a0 * c0, b0 * b0]
     triples = [a0**3, a0 * (a1 @ a1), a0 * np.sum(a2 * a2), a0 * np.sum(a3 * a3), a1 @ a2 @ a1]
-    triples += [np.einsum("i,jk,ijk", a1, a2, a3), np.trace(a2 @ a2 @ a2), a0 * a0 * b0, a0 * (a1 @ b1), b0 * (a1 @ a1)]
-    fours = [a0**4, a0**2 * (a1 @ a1), a0**2 * np.sum(a2 * a2), a0 * (a1 @ a2 @ a1), (a1 @ a1) ** 2, a0**3 * b0]
+    triples += [
+        np.einsum("i,jk,ijk", a1, a2, a3),
+        np.trace(a2 @ a2 @ a2),
+        a0 * a0 * b0,
+        a0 * (a1 @ b1),
+        b0 * (a1 @ a1),
+    ]
+    fours = [
+        a0**4,
+        a0**2 * (a1 @ a1),
+        a0**2 * np.sum(a2 * a2),
+        a0 * (a1 @ a2 @ a1),
+        (a1 @ a1) ** 2,
+        a0**3 * b0,
+    ]
     np.testing.assert_allclose(values, [a0, b0, c0, *pairs, *triples, *fours], rtol=1e-12)
 
 

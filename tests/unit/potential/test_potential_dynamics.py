@@ -84,8 +84,12 @@ def test_a_burst_that_ends_in_a_hard_core_or_blows_up_has_infinite_energy():
     positions = np.array([[0.0, 0.0, 0.0], [2.5, 0.0, 0.0]])
     velocities = np.array([[0.5, 0.0, 0.0], [-0.5, 0.0, 0.0]])
     kernel = potential.kernel()
-    out = kernel.velocity_verlet([0, 0], positions, velocities, [28.0, 28.0], np.eye(3), [False] * 3, 1.0, 200)
+    out = kernel.velocity_verlet(
+        [0, 0], positions, velocities, [28.0, 28.0], np.eye(3), [False] * 3, 1.0, 200
+    )
     assert out.energy == math.inf
     assert 0 < out.steps_done < 200
-    fast = kernel.velocity_verlet([0, 0], positions, 1e6 * velocities, [28.0, 28.0], np.eye(3), [False] * 3, 1.0, 5)
+    fast = kernel.velocity_verlet(
+        [0, 0], positions, 1e6 * velocities, [28.0, 28.0], np.eye(3), [False] * 3, 1.0, 5
+    )
     assert fast.energy == math.inf

@@ -91,7 +91,9 @@ def test_forces_and_stress_are_derivatives_of_the_energy(level, species):
     assert slope == pytest.approx(-np.sum(out.forces * direction), abs=1e-7 * scale * direction.size)
     strain = random.standard_normal((3, 3))
     strain += strain.T
-    slope = richardson(lambda a, h: a.set_cell(a.cell.array @ (np.eye(3) + h * strain), scale_atoms=True), 3e-4)
+    slope = richardson(
+        lambda a, h: a.set_cell(a.cell.array @ (np.eye(3) + h * strain), scale_atoms=True), 3e-4
+    )
     expected = atoms.get_volume() * np.sum(out.stress * strain)
     assert slope == pytest.approx(expected, rel=1e-6, abs=1e-6 * scale)
 
@@ -103,7 +105,9 @@ def test_symmetries_of_the_energy():
     out = potential.compute(atoms)
     random = np.random.default_rng(0)
     shifted = atoms.copy()
-    shifted.positions += random.standard_normal(3) + random.integers(-3, 4, (len(atoms), 3)) @ atoms.cell.array
+    shifted.positions += (
+        random.standard_normal(3) + random.integers(-3, 4, (len(atoms), 3)) @ atoms.cell.array
+    )
     np.testing.assert_allclose(potential.compute(shifted).energies, out.energies, rtol=1e-11)
     rotation = np.linalg.qr(random.standard_normal((3, 3)))[0]
     rotated = atoms.copy()
@@ -152,7 +156,9 @@ def test_rows_are_derivatives_with_respect_to_the_parameters():
     def energies(step):
         radial, rest = np.split(theta + step * direction, [potential.radial.size])
         offsets, xi = rest[: len(species)], rest[len(species) :]
-        moved = potential.with_parameters(radial=radial.reshape(potential.radial.shape), xi=xi, offsets=offsets)
+        moved = potential.with_parameters(
+            radial=radial.reshape(potential.radial.shape), xi=xi, offsets=offsets
+        )
         return moved.compute(atoms).energies
 
     def central(step):

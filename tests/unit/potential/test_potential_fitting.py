@@ -1,0 +1,209 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.neighborlist import neighbor_list
+from ase.stress import full_3x3_to_voigt_6_stress
+from potential_cases import random_crystal, random_potential
+
+from scalebridge.foundation import InputError
+from scalebridge.potential import (
+    FitSettings,
+    FitWeights,
+    MTPCalculator,
+    evaluate_errors,
+    fit,
+    fit_committee,
+    fit_member,
+    fit_report,
+    labels_of,
+)
+from scalebridge.potential._linear import fold, solve_linear
+from scalebridge.potential.committee import bootstrap
+from scalebridge.potential.fitting import Objective
+
+SPECIES = ("Na", "O")
+
+
+def labelled(potential, seeds, *, stress=True):
+    frames = []
+    for seed in seeds:
+        atoms = random_crystal(SPECIES, seed=seed)
+        out = potential.compute(atoms)
+        results = {"energy": out.energy, "forces": out.forces}
+        if stress:
+            results["stress"] = full_3x3_to_voigt_6_stress(out.stress)
+        atoms.calc = SinglePointCalculator(atoms, **results)
+        frames.append(atoms)
+    return frames
+
+
+def test_linear_solution_is_the_regularised_least_squares_solution():
+    random = np.random.default_rng(0)
+    rows, targets = random.standard_normal((900, 5)), random.standard_normal(900)
+    system = fold([(rows[:400], targets[:400]), (rows[400:], targets[400:])], 5)
+    scales = system.column_norms
+    np.testing.assert_allclose(scales, np.linalg.norm(rows, axis=0))
+    for ridge in (1e-12, 0.3):
+        solution = solve_linear(system, ridge, scales)
+        normal = rows.T @ rows + ridge * np.diag(scales**2)
+        np.testing.assert_allclose(
+            solution.coefficients, np.linalg.solve(normal, rows.T @ targets), rtol=1e-9
+        )
+        singular = np.sqrt(np.linalg.eigvalsh(normal / np.outer(scales, scales)))
+        assert solution.condition_number == pytest.approx(singular[-1] / singular[0], rel=1e-9)
+
+
+@pytest.mark.parametrize("stress", [True, False])
+def test_loss_gradient_equals_finite_differences(stress):
+    truth = random_potential(8, SPECIES, seed=1)
+    frames = labelled(truth, range(3), stress=stress)
+    start = random_potential(8, SPECIES, seed=2)
+    objective = Objective(
+        start, labels_of(frames, SPECIES), FitSettings(ridge=1e-6), np.array([1.0, 2.0, 0.0])
+    )
+    point = objective.point(start.radial)
+    direction = np.random.default_rng(3).standard_normal(start.radial.shape)
+
+    def central(step):
+        return (
+            objective.point(start.radial + step * direction).value
+            - objective.point(start.radial - step * direction).value
+        ) / (2 * step)
+
+    step = 1e-3
+    numeric = (4 * central(step / 2) - central(step)) / 3
+    assert np.sum(point.gradient * direction) == pytest.approx(numeric, rel=1e-5)
+    loss, gradient = objective.loss_gradient(point.potential)
+    assert loss == pytest.approx(point.loss, rel=1e-12)
+    np.testing.assert_array_equal(gradient, point.gradient)
+
+
+def test_loss_is_that_of_the_definition():
+    truth = random_potential(6, SPECIES, seed=1)
+    frames = labelled(truth, range(2))
+    other = random_potential(6, SPECIES, seed=2)
+    weights = FitWeights(energy=0.7, force=0.2, stress=0.05)
+    objective = Objective(other, labels_of(frames, SPECIES), FitSettings(weights=weights), np.ones(2))
+    expected = 0.0
+    for atoms in frames:
+        out, n = other.compute(atoms), len(atoms)
+        stress = out.stress - atoms.get_stress(voigt=False)
+        expected += 0.7 * (out.energy - atoms.get_potential_energy()) ** 2 / n / 2
+        expected += 0.2 * np.sum((out.forces - atoms.get_forces()) ** 2) / 2
+        expected += 0.05 * np.sum((atoms.get_volume() * stress) ** 2) / n / 2
+    assert objective.loss_gradient(other)[0] == pytest.approx(expected, rel=1e-10)
+
+
+def test_a_fit_recovers_a_potential_of_its_own_form():
+    truth = random_potential(6, SPECIES, seed=1)
+    train, held_out = labelled(truth, range(12)), labelled(truth, range(20, 24))
+    spread = np.std([atoms.get_potential_energy() / len(atoms) for atoms in held_out])
+    start = replace(
+        truth, radial=truth.radial + 0.05 * np.random.default_rng(0).standard_normal(truth.radial.shape)
+    )
+    report = fit_report(train, start=start, settings=FitSettings(max_iterations=400, tolerance=1e-9))
+    errors = evaluate_errors(report.potential, held_out)
+    assert errors.energy_rmse < 1e-3 * spread
+    assert errors.force_rmse < 1e-2 * np.std(errors.reference_forces)
+    assert report.losses[-1] < 1e-4 * report.losses[0]
+    assert 1.0 <= report.condition_number < 1e10
+
+
+def test_a_fit_from_nothing_lowers_the_loss_and_is_reproducible():
+    truth = random_potential(8, SPECIES, seed=1)
+    train = labelled(truth, range(8))
+    linear = fit_report(train, level=6, species=SPECIES, settings=FitSettings(max_iterations=0))
+    report = fit_report(train, level=6, species=SPECIES, settings=FitSettings(max_iterations=15))
+    assert report.loss < 0.7 * linear.loss
+    assert list(report.losses) == sorted(report.losses, reverse=True)
+    again = fit(train, level=6, species=SPECIES, max_iterations=15)
+    np.testing.assert_array_equal(again.radial, report.potential.radial)
+    other = fit(train, level=6, species=SPECIES, max_iterations=15, seed=1)
+    assert np.abs(other.radial - again.radial).max() > 1e-3
+
+
+def test_limits_and_warm_start():
+    truth = random_potential(6, SPECIES, seed=1)
+    train = labelled(truth, range(6))
+    stopped = fit_report(train, level=6, settings=FitSettings(max_seconds=0.0))
+    assert stopped.reason == "time limit"
+    assert len(stopped.losses) == 1
+    warm = fit_report(train, start=stopped.potential, settings=FitSettings(max_iterations=5))
+    assert warm.loss < stopped.loss
+    assert warm.potential.min_distance == stopped.potential.min_distance
+
+
+def test_support_follows_the_data():
+    truth = random_potential(6, SPECIES, seed=1)
+    train = labelled(truth, range(4))
+    potential = fit(train, level=4, max_iterations=1)
+    shortest = np.full((2, 2), np.inf)
+    for atoms in train:
+        i, j, d = neighbor_list("ijd", atoms, 5.0)
+        np.minimum.at(shortest, (potential.types(atoms)[i], potential.types(atoms)[j]), d)
+    assert 0.8 * shortest.min() < potential.min_distance < shortest.min()
+    assert (potential.hard_core < shortest).all()
+    assert (potential.hard_core > 0.5).all()
+    assert np.isfinite([potential.compute_energy(atoms) for atoms in train]).all()
+
+
+def test_committee_members_differ_and_do_not_depend_on_each_other():
+    truth = random_potential(8, SPECIES, seed=1)
+    train = labelled(truth, range(8))
+    start = fit(train, level=6, species=SPECIES, max_iterations=10)
+    settings = FitSettings(max_iterations=3)
+    members = fit_committee(train, start=start, members=2, seed=5, settings=settings)
+    alone = fit_member(labels_of(train, SPECIES), start, 2, seed=5, settings=settings).potential
+    np.testing.assert_array_equal(members[1].radial, alone.radial)
+    probe = random_crystal(SPECIES, seed=40)
+    energies = [potential.compute_energy(probe) for potential in (start, *members)]
+    assert len({round(energy, 6) for energy in energies}) == 3
+    counts = bootstrap(8, 5, 1)
+    assert counts.sum() == 8 and (counts != bootstrap(8, 5, 2)).any()
+
+
+def test_error_report_against_hand_computed_numbers():
+    truth = random_potential(6, SPECIES, seed=1)
+    frames = labelled(truth, range(3))
+    errors = evaluate_errors(truth, frames)
+    assert errors.energy_rmse < 1e-12 and errors.force_mae < 1e-12 and errors.stress_rmse < 1e-12
+    shifted = truth.with_parameters(offsets=truth.offsets + 0.25)
+    report = evaluate_errors(shifted, frames)
+    assert report.energy_rmse == pytest.approx(0.25) and report.energy_mae == pytest.approx(0.25)
+    assert report.reference_forces.shape == (sum(map(len, frames)), 3)
+    without = evaluate_errors(truth, labelled(truth, range(2), stress=False))
+    assert np.isnan(without.stress_rmse)
+
+
+def test_the_calculator_gives_ase_what_it_asks_for():
+    potential = random_potential(8, SPECIES)
+    atoms = random_crystal(SPECIES)
+    out = potential.compute(atoms)
+    atoms.calc = MTPCalculator(potential)
+    assert atoms.get_potential_energy() == atoms.get_potential_energy(force_consistent=True) == out.energy
+    np.testing.assert_array_equal(atoms.get_forces(), out.forces)
+    np.testing.assert_array_equal(atoms.get_potential_energies(), out.energies)
+    np.testing.assert_allclose(atoms.get_stress(voigt=False), out.stress)
+    atoms.positions[0, 0] += 0.1
+    assert atoms.get_potential_energy() == potential.compute_energy(atoms)
+
+
+def test_unusable_labels_are_refused():
+    truth = random_potential(4, SPECIES)
+    (good,) = labelled(truth, [0])
+    with pytest.raises(InputError, match="no training structures"):
+        fit([], level=4, species=SPECIES)
+    with pytest.raises(InputError, match="structure 1 has no stored energy and forces"):
+        fit([good, random_crystal(SPECIES)], level=4)
+    with pytest.raises(InputError, match="structure 0 contains O"):
+        fit([good], level=4, species=("Na",))
+    broken = labelled(truth, [0])[0]
+    broken.calc.results["forces"][0, 0] = np.nan
+    with pytest.raises(InputError, match="not finite"):
+        fit([broken], level=4)
+    with pytest.raises(InputError, match="weights"):
+        FitWeights(energy=-1.0)
+    with pytest.raises(InputError, match="member 0"):
+        fit_member(labels_of([good], SPECIES), truth, 0)

@@ -1,0 +1,111 @@
+from itertools import combinations
+
+import numpy as np
+import pytest
+from potential_cases import random_crystal, random_potential
+
+from scalebridge.foundation import InputError
+from scalebridge.potential import ActiveSet, extrapolation_grades, select
+from scalebridge.potential._maxvol import START, maximise_volume, regularised_start
+
+SPECIES = ("Na", "O")
+
+
+def test_small_cases_reach_a_locally_and_here_globally_largest_volume():
+    """With columns of one constant entry the best pair of rows is the pair of extremes: exact."""
+    rows = np.stack([np.ones(7), np.array([0.3, -2.0, 0.1, 5.0, 4.9, -1.9, 0.0])], axis=1)
+    square = maximise_volume(regularised_start(2, 1e-3), rows, np.arange(7), tolerance=1.0 + 1e-12)
+    best = max(combinations(range(7), 2), key=lambda pair: abs(np.linalg.det(rows[list(pair)])))
+    assert set(square.origin.tolist()) == set(best) == {1, 3}
+
+
+def test_volume_beats_random_subsets_and_grades_are_bounded():
+    random = np.random.default_rng(0)
+    rows = random.standard_normal((300, 12)) * np.geomspace(1.0, 1e-2, 12)
+    square = maximise_volume(regularised_start(12, 1e-6), rows, np.arange(300), tolerance=1.001)
+    assert (square.origin != START).all()
+    np.testing.assert_array_equal(square.matrix, rows[square.origin])
+    np.testing.assert_allclose(square.matrix @ square.inverse, np.eye(12), atol=1e-10)
+    assert square.grades(rows).max() <= 1.001 + 1e-10
+    others = [np.linalg.slogdet(rows[random.choice(300, 12, replace=False)])[1] for _ in range(500)]
+    assert square.log_volume() > max(others)
+
+
+def test_fewer_rows_than_columns_and_dependent_columns():
+    random = np.random.default_rng(1)
+    rows = random.standard_normal((3, 8))
+    square = maximise_volume(regularised_start(8, 1e-4), rows, np.arange(3))
+    assert square.n_selected == 3
+    assert square.grades(rows).max() <= 1.001 + 1e-9
+    assert square.grades(random.standard_normal((1, 8)))[0] > 100.0
+    dependent = random.standard_normal((50, 4)) @ random.standard_normal((4, 8))
+    square = maximise_volume(regularised_start(8, 1e-4), dependent, np.arange(50))
+    assert square.n_selected == 4
+    assert square.grades(dependent[:1] + dependent[1:2])[0] < 3.0
+
+
+@pytest.mark.parametrize("kind", ["neighbourhood", "configuration"])
+def test_training_structures_never_extrapolate(kind):
+    potential = random_potential(6, SPECIES)
+    frames = [random_crystal(SPECIES, seed=seed) for seed in range(5)]
+    active = ActiveSet.from_frames(potential, frames, kind=kind)
+    assert extrapolation_grades(potential, active, frames).max() <= 1.001 + 1e-6
+    strange = random_crystal(SPECIES, seed=77)
+    strange.set_cell(0.8 * strange.cell.array, scale_atoms=True)
+    assert active.grade(potential, strange) > 2.0
+    n_rows = len(strange) if kind == "neighbourhood" else 1
+    assert active.grades(potential, strange).shape == (n_rows,)
+
+
+def test_the_grader_of_plain_arrays_gives_the_same():
+    potential = random_potential(6, SPECIES)
+    active = ActiveSet.from_frames(potential, [random_crystal(SPECIES, seed=seed) for seed in range(3)])
+    atoms = random_crystal(SPECIES, seed=9)
+    grader = active.grader(potential)
+    arrays = (potential.types(atoms), atoms.positions, atoms.cell.array, atoms.pbc)
+    np.testing.assert_allclose(grader.grades(*arrays), active.grades(potential, atoms), rtol=1e-9)
+    assert grader.grade(*arrays) == pytest.approx(active.grade(potential, atoms), rel=1e-9)
+
+
+def test_selection_takes_what_is_new_and_nothing_twice():
+    potential = random_potential(4, SPECIES)
+    known = [random_crystal(SPECIES, seed=seed) for seed in range(3)]
+    active = ActiveSet.from_frames(potential, known)
+    strange = random_crystal(SPECIES, seed=50)
+    strange.set_cell(0.85 * strange.cell.array, scale_atoms=True)
+    candidates = [known[0], strange, known[1], strange.copy()]
+    chosen = select(potential, active, candidates)
+    assert chosen in ([1], [3])
+    after = ActiveSet.from_frames(potential, [*known, strange])
+    assert select(potential, after, candidates) == []
+    assert select(potential, active, []) == []
+    many = [random_crystal(SPECIES, seed=seed) for seed in range(60, 80)]
+    every = select(potential, active, many)
+    assert len(every) > 3
+    assert set(select(potential, active, many, limit=3)) <= set(every)
+    assert len(select(potential, active, many, limit=3)) == 3
+
+
+def test_updating_bounds_the_grades_of_what_was_offered():
+    potential = random_potential(4, SPECIES)
+    active = ActiveSet.from_frames(potential, [random_crystal(SPECIES, seed=seed) for seed in range(2)])
+    fresh = [random_crystal(SPECIES, seed=seed) for seed in range(30, 36)]
+    assert extrapolation_grades(potential, active, fresh).max() > 1.5
+    after = active.updated(potential, fresh, first_index=2)
+    assert extrapolation_grades(potential, after, fresh).max() <= 1.001 + 1e-6
+    assert max(after.members) < 8
+
+
+def test_misuse_is_refused():
+    potential = random_potential(4, SPECIES)
+    frames = [random_crystal(SPECIES)]
+    active = ActiveSet.from_frames(potential, frames)
+    other = potential.with_parameters(xi=2.0 * potential.xi)
+    with pytest.raises(InputError, match="belongs to another potential"):
+        active.grade(other, frames[0])
+    with pytest.raises(InputError, match="no structures"):
+        ActiveSet.from_frames(potential, [])
+    with pytest.raises(InputError, match="threshold 0.5 is below 1"):
+        select(potential, active, frames, threshold=0.5)
+    with pytest.raises(InputError, match="kind 'rows' is unknown"):
+        ActiveSet.from_frames(potential, frames, kind="rows")
