@@ -158,7 +158,7 @@ def test_assignment_follows_the_share_of_each_component():
 
 
 def test_occupied_sites_are_not_drawn_across_the_boundary():
-    density = SiteDensity(0.3, occupied_radius=0.25)
+    density = SiteDensity(0.3, vacant_only=True)
     ion = CENTRES[[2]] + np.array([1, 1, -2]) @ CELL + 0.1
     assert np.allclose(density.weights(ion, CENTRES, CELL), [0.5, 0.5, 0.0, 0.0])
     everywhere = density.weights(CENTRES, CENTRES, CELL)

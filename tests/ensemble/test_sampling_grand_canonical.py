@@ -59,7 +59,7 @@ def test_ideal_gas_has_poisson_content(one_body):
 DENSITIES = {
     "sites": SiteDensity(width=0.3),
     "sites and uniform": SiteDensity(width=0.5, uniform_fraction=0.3),
-    "vacant sites": SiteDensity(width=0.3, occupied_radius=1.0),
+    "vacant sites": SiteDensity(width=0.3, vacant_only=True),
     "wide, images overlap": SiteDensity(width=1.6, uniform_fraction=0.1),
 }
 
@@ -108,7 +108,7 @@ def test_switching_accepts_more_where_the_bath_must_follow():
     rates = []
     for switching in (SwitchSettings(0), SwitchSettings(40, 10.0)):
         walker = GrandCanonicalWalker(
-            ensemble(model, SiteDensity(width=0.15, occupied_radius=1.0)),
+            ensemble(model, SiteDensity(width=0.15, vacant_only=True)),
             -KT * model.log_weight(),
             GrandCanonicalSettings(burst=BurstSettings(5, 8.0), switching=switching),
         )

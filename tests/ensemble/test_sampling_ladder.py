@@ -38,20 +38,18 @@ def settings(switching, **changes):
         "equilibration": 40,
         "burst": BurstSettings(4, 40.0),
         "switching": switching,
-        "density": SiteDensity(width=0.3, occupied_radius=1.0),
+        "density": SiteDensity(width=0.3, vacant_only=True),
         "cell_moves": 0,
     }
     return LadderSettings(**{**values, **changes})
 
 
-@pytest.mark.parametrize(("bath", "occupied_radius"), [(False, 0.0), (True, 0.0), (True, 1.0)])
-def test_ladder_gives_exact_free_energies(bath, occupied_radius):
+@pytest.mark.parametrize(("bath", "vacant_only"), [(False, False), (True, False), (True, True)])
+def test_ladder_gives_exact_free_energies(bath, vacant_only):
     model = Wells(well_positions(3), bath=3 if bath else 0)
-    density = SiteDensity(width=0.3, occupied_radius=occupied_radius)
+    density = SiteDensity(width=0.3, vacant_only=vacant_only)
     cell = wells_cell(model)
-    options = settings(
-        SwitchSettings(5, 12.0 if bath else 0.1), density=density, relocations=occupied_radius > 0
-    )
+    options = settings(SwitchSettings(5, 12.0 if bath else 0.1), density=density, relocations=vacant_only)
     (task,) = ladder_tasks(model, [cell] * 4, TEMPERATURE, settings=options, seed=1)
     ladder = sample_ladder(pickle.loads(pickle.dumps(task)))
     for estimate, exact in zip(ladder.free_energy_differences(), exact_differences(model), strict=True):

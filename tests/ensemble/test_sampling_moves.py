@@ -130,7 +130,7 @@ def test_strain_moves_agree_with_numerical_integration_over_cells():
 def test_relocations_alone_visit_equal_wells_equally():
     """One ion on four equal wells by relocations only: each is visited a quarter of the time."""
     model = Wells(well_positions(4))
-    surroundings = ensemble(model, SiteDensity(width=0.3, occupied_radius=1.0))
+    surroundings = ensemble(model, SiteDensity(width=0.3, vacant_only=True))
     configuration = start(wells_cell(model), model, [0])
     rng = np.random.default_rng(6)
     wells = []

@@ -7,6 +7,7 @@ from scalebridge.sampling.active_learning import (
     PotentialTools,
     learn,
     learn_round,
+    spent,
 )
 from scalebridge.sampling.configuration import (
     Configuration,
@@ -111,6 +112,7 @@ __all__ = [
     "relocation_trial",
     "sample_ladder",
     "sampling_masses",
+    "spent",
     "starting_cells",
     "statistical_inefficiency",
     "strain_move",

@@ -183,7 +183,7 @@ def learn(
     began = time.monotonic()
     with progress.task("active learning", total=settings.rounds) as bar:
         while not state.reason:
-            state = _limited(state, settings, time.monotonic() - began)
+            state = spent(state, settings, time.monotonic() - began)
             if state.reason:
                 break
             state = learn_round(
@@ -204,7 +204,7 @@ def learn(
     return state
 
 
-def _limited(state: LearningState, settings: LearningSettings, seconds: float) -> LearningState:
+def spent(state: LearningState, settings: LearningSettings, seconds: float = 0.0) -> LearningState:
     """Return the state with the reason to end if a budget is used up."""
     if len(state.history) >= settings.rounds:
         return replace(state, reason=f"the budget of {settings.rounds} rounds ended")

@@ -63,7 +63,7 @@ class ExplorationSettings:
     queue_per_content: int = 3
     burst: BurstSettings = field(default_factory=lambda: BurstSettings(steps=20, timestep=2.0))
     switching: SwitchSettings = field(default_factory=lambda: SwitchSettings(steps=8, timestep=2.0))
-    density: SiteDensity = field(default_factory=lambda: SiteDensity(width=0.35, occupied_radius=1.2))
+    density: SiteDensity = field(default_factory=lambda: SiteDensity(width=0.5, vacant_only=True))
     strain_amplitude: float = 0.006
     masses: dict[str, float] = field(default_factory=dict)
 

@@ -20,6 +20,7 @@ from scalebridge.sampling.exchange import Trial, deletion_trial, insertion_trial
 from scalebridge.sampling.grand_canonical import MoveCount
 from scalebridge.sampling.ladder_data import Ladder, LadderRung, LadderTask
 from scalebridge.sampling.moves import Ensemble, accept, hybrid_burst, strain_move, volume_move
+from scalebridge.sampling.site_density import nearest_sites
 
 FloatArray = NDArray[np.float64]
 
@@ -27,6 +28,8 @@ BURST_ACCEPTANCE = 0.75
 """Acceptance of bursts at which the time step is tuned."""
 CELL_ACCEPTANCE = 0.4
 """Acceptance of cell moves at which their amplitude is tuned."""
+SMALLEST_WIDTH = 0.1
+"""The site density is not tuned to a width below this [Å]."""
 TUNING_RATE = 0.2
 """Change of ln(size) per move and unit of acceptance during equilibration."""
 
@@ -44,6 +47,7 @@ class _Replica:
     energy: list[float] = field(default_factory=list)
     cell: list[FloatArray] = field(default_factory=list)
     framework: list[tuple[Template, FloatArray]] = field(default_factory=list)
+    spread: list[FloatArray] = field(default_factory=list)
     counts: dict[str, MoveCount] = field(default_factory=dict)
 
     def count(self, move: str, accepted: bool) -> None:
@@ -77,7 +81,10 @@ def sample_ladder(task: LadderTask, progress: Progress = SILENT) -> Ladder:
     with progress.task("ladder", total=settings.equilibration + settings.sweeps) as bar:
         for _ in range(settings.equilibration):
             _sweep(task, ensemble, replicas, tune=True)
+            for replica in replicas:
+                replica.spread.append(_spread(replica.configuration))
             bar.advance()
+        ensemble = _tuned(task, ensemble, replicas)
         replicas = [_Replica(r.configuration, r.rng, r.timestep, r.strain_amplitude) for r in replicas]
         for _ in range(settings.sweeps):
             _sweep(task, ensemble, replicas, tune=False)
@@ -112,6 +119,25 @@ def _sweep(task: LadderTask, ensemble: Ensemble, replicas: list[_Replica], *, tu
     for parity in (0, 1):
         for k in range(parity, len(replicas) - 1, 2):
             _exchange(task, ensemble, replicas[k], replicas[k + 1])
+
+
+def _spread(configuration: Configuration) -> FloatArray:
+    """Squared distance of each ion to its nearest site [Å²]."""
+    if not (configuration.ions and len(configuration.template.sites)):
+        return np.zeros(0)
+    ions = configuration.ion_positions()
+    return nearest_sites(ions, configuration.centres(), configuration.cell)[1]
+
+
+def _tuned(task: LadderTask, ensemble: Ensemble, replicas: list[_Replica]) -> Ensemble:
+    """Return the ensemble with the width of the site density seen in the second half of the equilibration."""
+    half = task.settings.equilibration // 2
+    squares = [part for replica in replicas for part in replica.spread[half:]]
+    values = np.concatenate(squares) if squares else np.zeros(0)
+    if not task.settings.tune_width or not values.size:
+        return ensemble
+    width = max(float(np.sqrt(values.mean() / 3)), SMALLEST_WIDTH)
+    return replace(ensemble, density=replace(ensemble.density, width=width))
 
 
 def _burst(task: LadderTask, ensemble: Ensemble, replica: _Replica, tune: bool) -> None:

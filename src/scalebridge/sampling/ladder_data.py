@@ -34,7 +34,9 @@ class LadderSettings:
     burst, switching
         Trajectories; the burst's time step is the first guess of the tuning.
     density
-        Proposal density of trial ions.
+        Proposal density of trial ions; its width is the first guess of the tuning.
+    tune_width
+        Set the width in the equilibration to the ions' root mean square distance from their sites.
     cell_moves
         Cell moves per sweep; 0 samples at constant cell.
     strain_amplitude
@@ -53,7 +55,8 @@ class LadderSettings:
     equilibration: int = 30
     burst: BurstSettings = field(default_factory=lambda: BurstSettings(steps=15, timestep=2.0))
     switching: SwitchSettings = field(default_factory=lambda: SwitchSettings(steps=12, timestep=2.5))
-    density: SiteDensity = field(default_factory=lambda: SiteDensity(width=0.35, occupied_radius=1.2))
+    density: SiteDensity = field(default_factory=lambda: SiteDensity(width=0.5, vacant_only=True))
+    tune_width: bool = True
     cell_moves: int = 2
     strain_amplitude: float = 0.004
     isotropic: bool = False

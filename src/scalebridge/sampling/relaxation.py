@@ -26,7 +26,7 @@ class RelaxationSettings:
     Attributes
     ----------
     force_tolerance
-        Largest force left on any atom [eV/Å]; with a free cell also the largest virial per atom [eV].
+        Largest force left on any atom [eV/Å]; with a free cell also −∂E/∂strain over ``strain_scale``.
     maximum_steps
         Steps before giving up.
     maximum_step
@@ -51,13 +51,13 @@ class Relaxed:
 class ThirdVectorFilter(Filter):  # type: ignore[misc]  # ASE ships no types
     """Atoms and the third cell vector are free; the first two vectors stay: a slab on a fixed base.
 
-    At fixed scaled coordinates dE = V tr(σ A⁻¹ dA), so ∂E/∂a_3 = V (A⁻ᵀ σ)_3. The vector's coordinate is
-    divided by the number of atoms, which makes its force comparable to those on atoms.
+    At fixed scaled coordinates dE = V tr(σ A⁻¹ dA), so ∂E/∂a_3 = V (A⁻ᵀ σ)_3. The coordinate of the
+    vector is ``strain_scale`` over its length times as long, so that it is as stiff as atoms are.
     """
 
     def __init__(self, atoms: Atoms) -> None:
         super().__init__(atoms, mask=[True] * len(atoms))
-        self._scale = float(len(atoms))
+        self._scale = strain_scale(atoms) / float(np.linalg.norm(atoms.cell[2]))
 
     def __len__(self) -> int:
         return len(self.atoms) + 1
@@ -82,6 +82,15 @@ class ThirdVectorFilter(Filter):  # type: ignore[misc]  # ASE ships no types
         inverse = np.linalg.inv(np.array(self.atoms.cell))
         gradient = self.atoms.get_volume() * (inverse.T @ stress)[2]
         return np.vstack([self.atoms.get_forces(), -gradient / self._scale])
+
+
+def strain_scale(atoms: Atoms) -> float:
+    """Return d √N [Å], d³ the volume per atom: coordinates scale × strain are as stiff as atoms are.
+
+    The curvature of the energy in a strain is V C; atoms on springs k have V C/N ≈ k d².
+    """
+    n = len(atoms)
+    return float((atoms.get_volume() / n) ** (1 / 3) * np.sqrt(n))
 
 
 def relax(
@@ -114,8 +123,11 @@ def relax(
     atoms = atoms.copy()
     atoms.calc = make_calculator()
     volume = atoms.get_volume()
-    filters = {"none": lambda a: a, "all": UnitCellFilter, "third vector": ThirdVectorFilter}
-    target = filters[cell](atoms)
+    target: Atoms | Filter = atoms
+    if cell == "all":
+        target = UnitCellFilter(atoms, cell_factor=strain_scale(atoms))
+    elif cell == "third vector":
+        target = ThirdVectorFilter(atoms)
     optimizer = FIRE(target, logfile=None, maxstep=settings.maximum_step)
     for _ in optimizer.irun(fmax=settings.force_tolerance, steps=settings.maximum_steps):
         if not 0.5 < atoms.get_volume() / volume < 2:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scalebridge.foundation import InputError
 
 FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
 
 REACH = 8.5
 """Images beyond this many widths are left out of the sum: exp(−REACH²/2) is 2e-16."""
@@ -46,24 +47,19 @@ class SiteDensity:
         Standard deviation σ of the sites' Gaussians along each direction [Å].
     uniform_fraction
         Weight of the uniform density, 0 … 1.
-    occupied_radius
-        A site with an ion nearer than this is not drawn [Å]; 0 draws all sites alike. At most half the
-        cell's heights.
+    vacant_only
+        Draw only sites that are not the nearest site of an ion (all sites if there are none).
     """
 
     width: float = 0.4
     uniform_fraction: float = 0.0
-    occupied_radius: float = 0.0
+    vacant_only: bool = False
 
     def __post_init__(self) -> None:
         if self.width <= 0:
             raise InputError(f"site width {self.width:g} Å is not positive; use for example 0.4")
         if not 0 <= self.uniform_fraction <= 1:
             raise InputError(f"uniform fraction {self.uniform_fraction:g} is outside 0 … 1")
-        if self.occupied_radius < 0:
-            raise InputError(
-                f"occupied radius {self.occupied_radius:g} Å is negative; use 0 to switch it off"
-            )
 
     def weights(self, ions: FloatArray, centres: FloatArray, cell: FloatArray) -> FloatArray:
         """Return p_c for every site and, last, the uniform component, (n_sites + 1,).
@@ -78,13 +74,11 @@ class SiteDensity:
             Vectors as rows [Å].
         """
         free = np.ones(len(centres))
-        if self.occupied_radius > 0 and len(ions) and len(centres):
-            difference = centres[:, None, :] - ions[None, :, :]
-            scaled = difference @ np.linalg.inv(cell)
-            nearest = (scaled - np.rint(scaled)) @ cell
-            occupied = np.einsum("sij,sij->si", nearest, nearest) < self.occupied_radius**2
-            if not occupied.any(axis=1).all():
-                free = 1.0 - occupied.any(axis=1)
+        if self.vacant_only and len(ions) and len(centres):
+            nearest, _ = nearest_sites(ions, centres, cell)
+            free[nearest] = 0.0
+            if not free.any():
+                free[:] = 1.0
         return self._split(free)
 
     def _split(self, free: FloatArray) -> FloatArray:
@@ -168,6 +162,16 @@ class SiteDensity:
     def _log_site_volume(self) -> float:
         """Return ln z of a site's Gaussian, z in Å³."""
         return 3 * math.log(math.sqrt(2 * math.pi) * self.width)
+
+
+def nearest_sites(ions: FloatArray, centres: FloatArray, cell: FloatArray) -> tuple[IndexArray, FloatArray]:
+    """Return each ion's nearest site (N,) and the squared distance to it (N,) [Å²]."""
+    difference = ions[:, None, :] - centres[None, :, :]
+    scaled = difference @ np.linalg.inv(cell)
+    offsets = (scaled - np.rint(scaled)) @ cell
+    squares = (offsets * offsets).sum(axis=2)
+    nearest = squares.argmin(axis=1)
+    return nearest, squares[np.arange(len(ions)), nearest]
 
 
 @lru_cache(maxsize=64)

@@ -139,7 +139,6 @@ def test_counts():
     [
         (lambda: SiteDensity(width=0.0), "width 0 Å"),
         (lambda: SiteDensity(uniform_fraction=1.5), "uniform fraction 1.5"),
-        (lambda: SiteDensity(occupied_radius=-1.0), "radius -1"),
         (lambda: BurstSettings(steps=0), "burst of 0 steps"),
         (lambda: SwitchSettings(steps=-1), "switching of -1 steps"),
         (lambda: LadderSettings(sweeps=0), "0 sweeps"),
