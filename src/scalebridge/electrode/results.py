@@ -66,7 +66,8 @@ def solve_discharge(
     Fields: ``time``, ``voltage``, ``filling``, ``capacity`` along ``time``; ``map_time`` and, along it,
     ``theta`` (map_time, volume, radius), ``phase_boundary`` and ``reaction_rate`` (map_time, volume),
     ``concentration`` and ``electrolyte_potential`` (map_time, position), ``solid_potential``
-    (map_time, volume); and the axes ``radius``, ``position``, ``volume_position``.
+    (map_time, volume); and the axes ``radius``, ``position`` (from the metal)
+    and ``depth`` (from the separator).
 
     Parameters
     ----------
@@ -91,7 +92,7 @@ def solve_discharge(
         provenance=provenance,
         validity=Validity(temperature=(float(design.temperature),) * 2, remarks=card.validity.remarks),
         citations=CITATIONS,
-        fields=_fields(solution, card.host.theoretical_capacity),
+        fields=_fields(solution, cell, card.host.theoretical_capacity),
         status=solution.status,
         termination=solution.termination,
         c_rate=c_rate,
@@ -179,14 +180,14 @@ def _nothing_reached(cell: CellModel, c_rate: float, message: str) -> CellSoluti
     )
 
 
-def _fields(solution: CellSolution, theoretical_capacity: float) -> dict[str, Field]:
+def _fields(solution: CellSolution, cell: CellModel, theoretical_capacity: float) -> dict[str, Field]:
     """Return the stored fields; maps are thinned in time and radius and rounded to what a plot can show."""
     times = _thin(solution.filling, MAP_TIMES)
+    depth = cell.positions[cell.separator.volumes :] - cell.separator.thickness
     radii = np.unique(np.linspace(0, solution.radius.size - 1, MAP_RADII).round().astype(int))
     boundary = boundary_radius(solution.theta, solution.radius)[times]
     time, mapped = ("time",), ("map_time",)
     position, volume = ("map_time", "position"), ("map_time", "volume")
-    separator = solution.position.size - solution.theta.shape[1]
     return {
         "time": _field("s", time, solution.time),
         "voltage": _field("V", time, solution.voltage),
@@ -196,7 +197,7 @@ def _fields(solution: CellSolution, theoretical_capacity: float) -> dict[str, Fi
         "map_filling": _field("1", mapped, solution.filling[times]),
         "radius": _field("m", ("radius",), solution.radius[radii]),
         "position": _field("m", ("position",), solution.position),
-        "volume_position": _field("m", ("volume",), solution.position[separator:]),
+        "depth": _field("m", ("volume",), depth),
         "theta": _field("1", (*volume, "radius"), solution.theta[times][:, :, radii], 4),
         "phase_boundary": _field("m", volume, boundary, 4),
         "reaction_rate": _field("s-1", volume, solution.reaction[times], 4),

@@ -21,6 +21,9 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
+REFERENCE_TOLERANCE = 1e-5
+
+
 @dataclass(frozen=True, eq=False)
 class ImplicitSystem:
     """F(t, y, y′) = 0."""
@@ -34,7 +37,7 @@ class ImplicitSystem:
     differential: NDArray[np.bool_]
     """(size,) which unknowns have a time derivative."""
     absolute_tolerance: FloatArray
-    """(size,)"""
+    """(size,) at a relative tolerance of `REFERENCE_TOLERANCE`; scales with it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +125,7 @@ def solve_implicit(
     *,
     events: Callable[[FloatArray], FloatArray] | None = None,
     relative_tolerance: float = 1e-5,
-    max_steps: int = 20000,
+    max_steps: int = 5000,
 ) -> ImplicitSolution:
     """Integrate over ``times``, which are the output times; a falling zero of ``events(y)`` ends the run."""
     pattern = SparsePattern(system.rows, system.columns, start[0].size)
@@ -161,7 +164,7 @@ def solve_implicit(
             ),
             algebraic_idx=np.flatnonzero(~system.differential),
             rtol=relative_tolerance,
-            atol=system.absolute_tolerance,
+            atol=system.absolute_tolerance * relative_tolerance / REFERENCE_TOLERANCE,
             max_num_steps=max_steps,
             **options,
         )

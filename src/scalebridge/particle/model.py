@@ -97,7 +97,7 @@ class ParticleModel:
     @property
     def interface_length(self) -> float:
         """ℓ = √(κ/(ρ kT)) [m]."""
-        return float(np.sqrt(self.gradient_energy / (self.site_density * self.thermal_energy)))
+        return float(np.sqrt(self.gradient_energy / self._energy_density))
 
     @property
     def grid(self) -> ShellGrid:
@@ -109,13 +109,13 @@ class ParticleModel:
         """ρ z e: charge of a full particle per volume [C/m³]."""
         return self.site_density * self.ion_charge * constants.ELEMENTARY_CHARGE
 
+    @property
+    def _energy_density(self) -> float:
+        return self.site_density * self.thermal_energy
+
     def unstable_interval(self) -> tuple[float, float] | None:
-        """Return the outermost site fractions between which g″ + B/ρ < 0, or None without a gap."""
-        theta = np.linspace(0.0, 1.0, 4002)[1:-1]
-        slope = evaluate_many(self.excess, theta)[1]
-        coherency = self.coherency_modulus / (self.site_density * self.thermal_energy)
-        unstable = theta[1 / (theta * (1 - theta)) + slope + coherency < 0]
-        return (float(unstable[0]), float(unstable[-1])) if unstable.size else None
+        """Return the site fractions between which homogeneous states decompose, or None without a gap."""
+        return unstable_interval(self.excess, self.coherency_modulus / self._energy_density)
 
     def equilibrium_voltage(self, theta: FloatArray) -> FloatArray:
         """Return −μ_h(θ)/(z e) of the homogeneous particle [V]; 0 < θ < 1, one-dimensional."""
@@ -134,7 +134,7 @@ class ParticleModel:
         """
         grid = self.grid
         mixing = xlogy(theta, theta) + xlogy(1 - theta, 1 - theta)
-        scale = self.site_density * self.thermal_energy
+        scale = self._energy_density
         mean = theta @ grid.fractions
         spread = (theta - mean[..., None]) ** 2
         local = (mixing + integrate(self.excess, theta) + 0.5 * self.coherency_modulus / scale * spread) @ (
@@ -188,7 +188,7 @@ class ParticleModel:
         diffusivity
             D_J/(1−θ) [m²/s]: a number, or values at equally spaced θ from 0 to 1.
         shells
-            None: from the interface length, see `shells_for`.
+            None: from the interface length where there is a miscibility gap, see `shells_for`.
 
         Raises
         ------
@@ -198,14 +198,18 @@ class ParticleModel:
             See the class.
         """
         standard, excess = _excess_table(free_energy, temperature, member)
-        width = float(np.sqrt(gradient_energy / (site_density * constants.BOLTZMANN * temperature)))
+        energy_density = site_density * constants.BOLTZMANN * temperature
+        if shells is None:
+            gap = unstable_interval(excess, coherency_modulus / energy_density)
+            width = float(np.sqrt(max(gradient_energy, 0.0) / energy_density))
+            shells = shells_for(size, width if gap else 0.0)
         values = np.atleast_1d(np.asarray(diffusivity, dtype=np.float64))
         knots = np.linspace(0.0, 1.0, values.size)
         log_values = np.log(values)
         return cls(
             shape=shape,
             size=size,
-            shells=shells_for(size, width) if shells is None else shells,
+            shells=shells,
             temperature=temperature,
             ion_charge=free_energy.ion_charge,
             site_density=site_density,
@@ -261,8 +265,23 @@ class ParticleModel:
         )
 
 
+def unstable_interval(excess: FloatArray, coherency: float = 0.0) -> tuple[float, float] | None:
+    """Return the outermost site fractions between which g″ + B/ρ < 0, or None without a gap.
+
+    Parameters
+    ----------
+    excess
+        Table of `ParticleModel`.
+    coherency
+        B/(ρ kT).
+    """
+    theta = np.linspace(0.0, 1.0, 4002)[1:-1]
+    unstable = theta[1 / (theta * (1 - theta)) + evaluate_many(excess, theta)[1] + coherency < 0]
+    return (float(unstable[0]), float(unstable[-1])) if unstable.size else None
+
+
 def shells_for(size: float, interface_length: float, *, limit: int = SHELL_LIMIT) -> int:
-    """Return shells with h ≤ ℓ/2, at most ``limit``, and ``SOLID_SOLUTION_SHELLS`` at least."""
+    """Return shells with h ≤ ℓ/2, at most ``limit`` and at least ``SOLID_SOLUTION_SHELLS`` (for ℓ = 0)."""
     if interface_length == 0:
         return SOLID_SOLUTION_SHELLS
     return max(SOLID_SOLUTION_SHELLS, min(limit, ceil(2 * size / interface_length) + 1))

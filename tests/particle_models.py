@@ -1,0 +1,78 @@
+"""Regular-solution particles and cells that the tests of particle and electrode share."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from scalebridge.contracts import FreeEnergyBranch, HomogeneousFreeEnergy, Provenance, RateLaw
+from scalebridge.electrode import CellModel, Layer
+from scalebridge.foundation import constants
+from scalebridge.particle import ParticleModel
+
+TEMPERATURE = 298.0
+KT = constants.BOLTZMANN * TEMPERATURE
+SITE_DENSITY = 1.3793e28
+GRADIENT_ENERGY = 5.0148e-10
+LFP_OMEGA = 1.8560e-20 / KT
+LFP_VOLTAGE = 3.422
+LAW = RateLaw(rate_constant=0.16, source="MPET's LiFePO4")
+FAST = RateLaw(rate_constant=1e4, transition_state="none", source="so fast that it costs no voltage")
+
+
+def regular_solution(
+    omega: float | tuple[float, ...], voltage: float = LFP_VOLTAGE, charge: int = 1
+) -> HomogeneousFreeEnergy:
+    """g/kT = θ ln θ + (1−θ) ln(1−θ) + θ(1−θ) Σ Ω_k (1−2θ)^k at 298 K."""
+    interaction = np.atleast_1d(np.asarray(omega, dtype=float)) * KT
+    branch = FreeEnergyBranch(
+        name="regular solution",
+        temperature=np.array([TEMPERATURE]),
+        offset=np.zeros((1, 1)),
+        slope=np.array([[-voltage * constants.ELEMENTARY_CHARGE * charge]]),
+        interaction=interaction[None, None, :],
+        sampled_theta=np.array([0.0, 1.0]),
+        sampled_energy=np.zeros((1, 1, 2)),
+        sampled_error=np.zeros((1, 1, 2)),
+        fit_residual=np.zeros((1, 1)),
+    )
+    return HomogeneousFreeEnergy(
+        provenance=Provenance(code_version="test", recipe_hash="test"),
+        sites_per_formula_unit=1,
+        ion_charge=charge,
+        branches=(branch,),
+    )
+
+
+def particle(omega: float | tuple[float, ...] = LFP_OMEGA, **changes: Any) -> ParticleModel:
+    """LiFePO4 as in MPET's examples, with ``changes`` to `ParticleModel.from_free_energy`'s arguments."""
+    settings: dict[str, Any] = {
+        "temperature": TEMPERATURE,
+        "shape": "sphere",
+        "size": 100e-9,
+        "shells": 50,
+        "site_density": SITE_DENSITY,
+        "gradient_energy": GRADIENT_ENERGY,
+        "rate_law": LAW,
+    }
+    diffusivity = changes.pop("diffusivity", 1e-16)
+    return ParticleModel.from_free_energy(regular_solution(omega), diffusivity, **(settings | changes))
+
+
+def cell(model: ParticleModel | None = None, **changes: Any) -> CellModel:
+    """The half cell of MPET's example with ``changes`` to the fields; the foil costs no voltage."""
+    base = CellModel(
+        particle=particle() if model is None else model,
+        separator=Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=10),
+        cathode=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=20),
+        volume_fraction=0.69,
+        electronic_conductivity=1.0,
+        salt_concentration=1000.0,
+        cation_diffusivity=2.2e-10,
+        anion_diffusivity=2.94e-10,
+        counter_rate_law=FAST,
+        cutoff_voltage=3.0,
+        initial_theta=0.01,
+        final_theta=0.99,
+    )
+    return replace(base, **changes)
