@@ -1,13 +1,14 @@
 """Moment tensor potentials: basis, kernels, fitting, D-optimal selection, formats, ASE calculator."""
 
 from scalebridge.potential._kernels import Burst, Configuration, Kernel
+from scalebridge.potential.active_set import ActiveSet, Grader
 from scalebridge.potential.assessment import ErrorReport, evaluate_errors
 from scalebridge.potential.calculator import MTPCalculator
 from scalebridge.potential.cfg import read_cfg, write_cfg
 from scalebridge.potential.committee import fit_committee, fit_member
 from scalebridge.potential.fitting import FitReport, FitSettings, fit, fit_report
 from scalebridge.potential.model import Evaluation, MomentTensorPotential
-from scalebridge.potential.selection import ActiveSet, Grader, extrapolation_grades, select
+from scalebridge.potential.selection import extrapolation_grades, select
 from scalebridge.potential.training import FitWeights, Label, labels_of
 
 __all__ = [

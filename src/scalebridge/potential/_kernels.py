@@ -229,7 +229,7 @@ class Kernel:
         )
         return out
 
-    def velocity_verlet(
+    def velocity_verlet(  # noqa: PLR0917 - the arrays of a walker, in the order every caller has them
         self,
         types: npt.ArrayLike,
         positions: npt.ArrayLike,
@@ -280,7 +280,7 @@ def shortest_distances(
     cutoff: float,
     n_species: int,
 ) -> FloatArray:
-    """Return the shortest distance of each species pair (S, S) [Å]; infinite where none is within ``cutoff``."""
+    """Return the shortest distance of each species pair (S, S) [Å]; infinite beyond ``cutoff``."""
     try:
         out: FloatArray = _core.shortest_distances(
             _types(types), _doubles(positions), _doubles(cell), [bool(p) for p in pbc], cutoff, n_species

@@ -1,7 +1,7 @@
 """The linear half of a fit: weighted least squares for ξ and the offsets at fixed radial coefficients.
 
-Loss (science: MLIP's) = (1/K) Σ [w_E ΔE²/N + w_F Σ|ΔF|² + w_S Σ(VΔσ)²/N]. With the square roots of the weights
-in the rows it is ‖X x − y‖², x = (ξ, offsets). A Tikhonov term λ Σ d_a² x_a², d_a the column norms, keeps the
+Loss (MLIP's) = (1/K) Σ [w_E ΔE²/N + w_F Σ|ΔF|² + w_S Σ(VΔσ)²/N]. With the square roots of the weights in the
+rows it is ‖X x − y‖², x = (ξ, offsets). A Tikhonov term λ Σ d_a² x_a², d_a the column norms, keeps the
 solution bounded where columns are dependent. X is never stored: blocks of rows are folded into a triangular
 factor (Golub & Van Loan, Matrix Computations, section 5.2: sequential QR).
 """
@@ -94,9 +94,8 @@ def fold(blocks: Iterable[tuple[FloatArray, FloatArray]], n_columns: int) -> Lin
 
 def _triangle(blocks: Sequence[FloatArray]) -> FloatArray:
     stacked = np.vstack(blocks)
-    (factor,) = qr(stacked, mode="r", overwrite_a=True, check_finite=False)
-    out: FloatArray = factor[: stacked.shape[1]]
-    return out
+    (factor, *_) = qr(stacked, mode="r", overwrite_a=True, check_finite=False)
+    return np.asarray(factor[: stacked.shape[1]], dtype=np.float64)
 
 
 def solve_linear(system: LinearSystem, ridge: float, scales: FloatArray) -> LinearSolution:

@@ -58,12 +58,21 @@ def regularised_start(size: int, epsilon: float) -> Square:
     return Square(epsilon * identity, identity / epsilon, np.full(size, START, dtype=np.int64))
 
 
+def _inverse(matrix: FloatArray) -> FloatArray:
+    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+
+
 def maximise_volume(
-    start: Square, rows: FloatArray, origin: IndexArray, *, tolerance: float = 1.001, max_swaps: int = 100_000
+    start: Square,
+    rows: FloatArray,
+    origin: IndexArray,
+    *,
+    tolerance: float = 1.001,
+    max_swaps: int = 100_000,
 ) -> Square:
     """Swap ``rows`` (n, P) into A while one of them raises the volume by more than the factor ``tolerance``.
 
-    Afterwards max |b A⁻¹| ≤ tolerance for every row. Each swap multiplies |det A| by |b A⁻¹|, so the loop ends.
+    Afterwards max |b A⁻¹| ≤ tolerance for every row. A swap multiplies |det A| by |b A⁻¹|: the loop ends.
     """
     matrix, inverse, origins = start.matrix.copy(), start.inverse.copy(), start.origin.copy()
     if not len(rows):
@@ -76,7 +85,7 @@ def maximise_volume(
             break
         matrix[column], origins[column] = rows[row], origin[row]
         if swap % _REFRESH == 0:
-            inverse = np.linalg.inv(matrix)
+            inverse = _inverse(matrix)
             grades = rows @ inverse
             continue
         update = grades[row].copy()
@@ -84,4 +93,4 @@ def maximise_volume(
         update /= pivot
         inverse -= np.outer(inverse[:, column], update)
         grades -= np.outer(grades[:, column], update)
-    return Square(matrix, np.linalg.inv(matrix), origins)
+    return Square(matrix, _inverse(matrix), origins)

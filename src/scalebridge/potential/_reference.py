@@ -43,7 +43,7 @@ def atomic_energy(
     kinds: np.ndarray[tuple[int], np.dtype[np.int32]],
     vectors: FloatArray,
 ) -> tuple[float, FloatArray]:
-    """Return V(n_i) and its gradients dV/dr_ij (n, 3) for a neighbourhood of species ``kinds`` at ``vectors``."""
+    """Return V(n_i) and dV/dr_ij (n, 3) for neighbours of species ``kinds`` at ``vectors``."""
     basis, n = potential.basis, len(kinds)
     lengths = np.linalg.norm(vectors, axis=1)
     units = vectors / lengths[:, None]

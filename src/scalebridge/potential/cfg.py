@@ -14,7 +14,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from scalebridge.foundation import FormatError, InputError
 from scalebridge.potential._kernels import FloatArray
-from scalebridge.potential.formats import write_atomically
+from scalebridge.potential.storage import write_atomically
 
 _STRESS_KEYS: Final = ("xx", "yy", "zz", "yz", "xz", "xy")
 _FORCE_KEYS: Final = ("fx", "fy", "fz")
@@ -126,7 +126,7 @@ def _read_structure(reader: _Reader, species: tuple[str, ...]) -> Atoms:
 
 
 def _read_cell(reader: _Reader) -> tuple[FloatArray, list[str]]:
-    rows = []
+    rows: list[FloatArray] = []
     words = reader.require("a cell vector")
     while len(words) == 3 and len(rows) < 3 and not words[0][0].isalpha():
         rows.append(reader.numbers(words, "Supercell", 3))

@@ -1,7 +1,7 @@
 """Committees: potentials fitted to resampled data, whose spread estimates the error of what they predict.
 
-Each member sees a bootstrap sample of the frames and starts from perturbed radial coefficients, then re-optimises
-them [query by committee; Musil et al., J. Chem. Theory Comput. 15, 906 (2019)].
+Each member sees a bootstrap sample of the frames and starts from perturbed radial coefficients, then
+re-optimises them [query by committee; Musil et al., J. Chem. Theory Comput. 15, 906 (2019)].
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,9 @@
 """Fit of moment tensor potentials by variable projection.
 
-For fixed radial coefficients c the loss is a linear least-squares problem in ξ and the offsets, solved exactly
-(``_linear``). What is left, f(c) = min_x loss(c, x), is minimised by L-BFGS; its gradient is the partial
-derivative of the loss at the solution (Golub & Pereyra, Inverse Problems 19, R1 (2003), eq. 12), computed by
-tangent-over-reverse in the compiled kernel.
+For fixed radial coefficients c the loss is a linear least-squares problem in ξ and the offsets, solved
+exactly (``_linear``). What is left, f(c) = min_x loss(c, x), is minimised by L-BFGS; its gradient is the
+partial derivative of the loss at the solution (Golub & Pereyra, Inverse Problems 19, R1 (2003), eq. 12),
+computed by tangent-over-reverse in the compiled kernel.
 """
 
 import math
@@ -16,17 +16,11 @@ import numpy as np
 from ase import Atoms
 from scipy.optimize import minimize
 
-from scalebridge.foundation import SILENT, ConvergenceError, Progress, random_stream
+from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress, random_stream
 from scalebridge.foundation.progress import Task
 from scalebridge.potential._basis import generate_basis
-from scalebridge.potential._kernels import Configuration, FloatArray, Kernel
-from scalebridge.potential._linear import (
-    LinearSystem,
-    design_rows,
-    fold,
-    frame_weights,
-    solve_linear,
-)
+from scalebridge.potential._kernels import FloatArray
+from scalebridge.potential._objective import Objective, Point
 from scalebridge.potential.model import MomentTensorPotential
 from scalebridge.potential.training import Distances, FitWeights, Label, labels_of, measure_distances
 
@@ -62,6 +56,13 @@ class FitSettings:
     radial_size: int = 8
     weights: FitWeights = DEFAULT_WEIGHTS
 
+    def __post_init__(self) -> None:
+        if self.max_iterations < 0 or self.radial_size < 2 or self.ridge <= 0:
+            raise InputError(
+                f"max_iterations {self.max_iterations}, radial_size {self.radial_size}, ridge {self.ridge} "
+                "must be at least 0, at least 2 and positive; the defaults are sensible"
+            )
+
 
 @dataclass(frozen=True, eq=False)
 class FitReport:
@@ -90,95 +91,10 @@ class FitReport:
     reason: str
 
 
-@dataclass(frozen=True, eq=False)
-class _Point:
-    potential: MomentTensorPotential
-    value: float
-    loss: float
-    gradient: FloatArray
-    condition_number: float
-
-
-class Objective:
-    """f(c) = min_x ‖X(c) x − y‖² + ridge Σ d² x² and its gradient, for fixed scales d."""
-
-    def __init__(
-        self,
-        start: MomentTensorPotential,
-        labels: Sequence[Label],
-        settings: FitSettings,
-        multiplicities: FloatArray,
-    ) -> None:
-        self._start = start
-        self._settings = settings
-        total = float(multiplicities.sum())
-        kernel = start.kernel()
-        self._frames: list[tuple[Label, Configuration, tuple[float, float, float]]] = []
-        for label, count in zip(labels, multiplicities, strict=True):
-            if count > 0:
-                energy, force, stress = frame_weights(label, settings.weights, total)
-                factors = (count * energy, count * force, count * stress)
-                self._frames.append((label, label.configure(kernel), factors))
-        self._shift = reference_offsets([label for label, _, _ in self._frames], len(start.species))
-        self.scales = self._system(kernel).column_norms
-
-    def _system(self, kernel: Kernel) -> LinearSystem:
-        n_columns = len(kernel.parameters.xi) + len(kernel.parameters.offsets)
-        blocks = (
-            design_rows(kernel, configuration, self._shifted(label), factors)
-            for label, configuration, factors in self._frames
-        )
-        return fold(blocks, n_columns)
-
-    def _shifted(self, label: Label) -> Label:
-        return replace(label, energy=label.energy - float(self._shift[label.types].sum()))
-
-    def point(self, radial: FloatArray) -> _Point:
-        """Solve for ξ and the offsets at ``radial``; return value, gradient and the potential."""
-        n_scalars = len(self._start.xi)
-        kernel = self._start.with_parameters(radial=radial).kernel()
-        solution = solve_linear(self._system(kernel), self._settings.ridge, self.scales)
-        x = solution.coefficients
-        potential = self._start.with_parameters(
-            radial=radial, xi=x[:n_scalars], offsets=x[n_scalars:] + self._shift
-        )
-        loss, gradient = self.loss_gradient(potential)
-        value = loss + self._settings.ridge * float(np.sum((self.scales * x) ** 2))
-        return _Point(potential, value, loss, gradient, solution.condition_number)
-
-    def loss_gradient(self, potential: MomentTensorPotential) -> tuple[float, FloatArray]:
-        """Return the loss and its derivative with respect to the radial coefficients at fixed ξ, offsets."""
-        kernel = potential.kernel()
-        loss, gradient = 0.0, np.zeros_like(potential.radial)
-        for label, configuration, (energy, force, stress) in self._frames:
-            # hard cores hold for sampling; during a fit energies are the smooth ones
-            energies, forces, virial = kernel.evaluate(configuration)
-            error_energy = float(energies.sum()) - label.energy
-            error_forces = forces - label.forces
-            loss += energy * error_energy**2 + force * float(np.sum(error_forces**2))
-            strain_rate = np.zeros((3, 3))
-            if label.strain_derivative is not None:
-                error_stress = -0.5 * (virial + virial.T) - label.strain_derivative
-                loss += stress * float(np.sum(error_stress**2))
-                strain_rate = 2.0 * stress * error_stress
-            gradient += kernel.radial_gradient(
-                configuration, 2.0 * energy * error_energy, -2.0 * force * error_forces, strain_rate
-            )
-        return loss, gradient
-
-
-def reference_offsets(labels: Sequence[Label], n_species: int) -> FloatArray:
-    """Return per-species energies that best explain the total energies (minimum norm where undetermined)."""
-    counts = np.array([np.bincount(label.types, minlength=n_species) for label in labels], dtype=float)
-    per_atom = counts / counts.sum(axis=1, keepdims=True)
-    energies = np.array([label.energy / label.n_atoms for label in labels])
-    return np.asarray(np.linalg.lstsq(per_atom, energies, rcond=1e-10)[0])
-
-
 def initial_potential(
     distances: Distances, level: int, cutoff: float, *, radial_size: int = 8, seed: int = 0
 ) -> MomentTensorPotential:
-    """Return a starting point: f_mu close to the mu-th Chebyshev polynomial, varied a little per species pair.
+    """Return a starting point: f_mu near the mu-th Chebyshev polynomial, varied a little per species pair.
 
     The scaling makes Q_0 of order one at half the cutoff, so that moments keep a healthy size.
     """
@@ -192,8 +108,8 @@ def initial_potential(
     hard_core = np.minimum(distances.hard_core(), 0.95 * cutoff)
     return MomentTensorPotential(
         species=distances.species, level=level, basis=basis, min_distance=low, cutoff=cutoff,
-        scaling=0.5 / (cutoff - low) ** 2, radial=radial, xi=np.zeros(len(basis.scalars)), offsets=np.zeros(n),
-        hard_core=hard_core,
+        scaling=0.5 / (cutoff - low) ** 2, radial=radial, xi=np.zeros(len(basis.scalars)),
+        offsets=np.zeros(n), hard_core=hard_core,
     )  # fmt: skip
 
 
@@ -204,11 +120,11 @@ class _Monitor:
         self.objective = objective
         self.settings = settings
         self.task = task
-        self.best: _Point | None = None
+        self.best: Point | None = None
         self.losses: list[float] = []
         self.reason = ""
         self._end = time.monotonic() + settings.max_seconds
-        self._shape = objective._start.radial.shape
+        self._shape = objective.start.radial.shape
 
     def __call__(self, flat: FloatArray) -> tuple[float, FloatArray]:
         point = self.objective.point(flat.reshape(self._shape))
@@ -245,7 +161,7 @@ def fit_labels(
     """Fit from ``start`` to plain labels, each counted ``multiplicities`` (F,) times."""
     began = time.monotonic()
     smooth = start.without_hard_core()
-    objective = Objective(smooth, labels, settings, multiplicities)
+    objective = Objective(smooth, labels, multiplicities, weights=settings.weights, ridge=settings.ridge)
     with progress.task("fit", settings.max_iterations) as task:
         monitor = _Monitor(objective, settings, task)
         if settings.max_iterations == 0:
@@ -253,7 +169,7 @@ def fit_labels(
             monitor.reason = "linear coefficients only"
         else:
             options = {"maxiter": settings.max_iterations, "maxcor": 30, "gtol": 0.0, "ftol": 1e-13}
-            outcome = minimize(
+            outcome = minimize(  # type: ignore[call-overload]  # stubs know no callable object that returns a pair
                 monitor,
                 start.radial.ravel(),
                 jac=True,

@@ -1,12 +1,10 @@
-"""Files of moment tensor potentials: ``.mtp`` and ``.almtp`` as MLIP-2, MLIP-3 and motep write and read them.
+"""Files of moment tensor potentials: ``.mtp`` and ``.almtp`` as MLIP-2, MLIP-3 and motep use them.
 
-Both are the same text. What other codes do not store (chemical symbols, hard cores) rides in the free-text line
-``potential_tag``, which they copy or skip. An ``.almtp`` of scalebridge continues with its selection state
-(``append_tail``); MLIP's own binary tail is not read.
+Both are the same text. What other codes do not store (chemical symbols, hard cores) rides in the free-text
+line ``potential_tag``, which they copy or skip. An ``.almtp`` of scalebridge goes on with its selection state
+(``storage.append_tail``); MLIP's own binary tail is not read.
 """
 
-import base64
-import binascii
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from scalebridge.foundation import FormatError, InputError, hash_bytes
+from scalebridge.foundation import FormatError
 from scalebridge.potential._basis import Basis
 from scalebridge.potential._kernels import FloatArray
 
@@ -248,7 +246,8 @@ def format_potential(content: PotentialText) -> str:
         f"scaling = {content.scaling:.16e}", f"species_count = {n}",
         f"potential_tag = {tag if content.species else ''}", "radial_basis_type = RBChebyshev",
         f"\tmin_dist = {content.min_distance:.16e}", f"\tmax_dist = {content.cutoff:.16e}",
-        f"\tradial_basis_size = {content.radial.shape[3]}", f"\tradial_funcs_count = {content.radial.shape[2]}",
+        f"\tradial_basis_size = {content.radial.shape[3]}",
+        f"\tradial_funcs_count = {content.radial.shape[2]}",
         "\tradial_coeffs",
     ]  # fmt: skip
     for i in range(n):
@@ -267,58 +266,3 @@ def format_potential(content: PotentialText) -> str:
         f"moment_coeffs = {_list(content.xi)}",
     ]
     return "\n".join(out) + "\n"
-
-
-_TAIL: Final = "#scalebridge-selection"
-
-
-def append_tail(text: str, data: bytes) -> str:
-    """Return the text of a potential followed by ``data``, in letters that other readers skip."""
-    letters = base64.urlsafe_b64encode(data).decode().rstrip("=")
-    rows = "\n".join(letters[n : n + 4096] for n in range(0, len(letters), 4096))
-    return f"{text}{_TAIL} {hash_bytes(data)}\n{rows}\n"
-
-
-def read_tail(path: Path) -> bytes:
-    """Return the data appended to a potential file.
-
-    Raises
-    ------
-    FormatError
-        If there is none or it is damaged.
-    """
-    try:
-        text = path.read_bytes().decode("utf-8", errors="replace")
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    before, found, tail = text.partition("\n" + _TAIL)
-    line = before.count("\n") + 2
-    if not found:
-        raise FormatError(
-            f"{path}:{line}: no selection state follows the potential; build one with ActiveSet"
-        )
-    checksum, _, letters = tail.partition("\n")
-    letters = "".join(letters.split())
-    try:
-        data = base64.b64decode(letters + "=" * (-len(letters) % 4), altchars=b"-_", validate=True)
-    except binascii.Error:
-        data = b""
-    if hash_bytes(data) != checksum.strip():
-        raise FormatError(f"{path}:{line}: the selection state is damaged; build it anew with ActiveSet")
-    return data
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that a reader never sees half of it.
-
-    Raises
-    ------
-    InputError
-        If the folder cannot be written.
-    """
-    partial = path.with_name(path.name + ".part")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}); choose a writable folder") from error

@@ -10,7 +10,8 @@ from ase import Atoms
 from scalebridge.foundation import InputError
 from scalebridge.potential._basis import Basis, IntArray
 from scalebridge.potential._kernels import Configuration, FloatArray, Kernel, KernelParameters
-from scalebridge.potential.formats import PotentialText, format_potential, parse_potential, write_atomically
+from scalebridge.potential.formats import PotentialText, format_potential, parse_potential
+from scalebridge.potential.storage import write_atomically
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ class MomentTensorPotential:
                 )
         if not 0 <= self.min_distance < self.cutoff:
             raise InputError(
-                f"min_distance {self.min_distance} Å must lie between 0 and the cutoff {self.cutoff} Å; change one"
+                f"min_distance {self.min_distance} Å must lie between 0 and the cutoff {self.cutoff} Å; "
+                "change one of them"
             )
         if len(set(self.species)) != n:
             raise InputError(f"species {self.species} repeat a symbol; list each element once")

@@ -1,4 +1,4 @@
-"""Training data: what a fit needs of a labelled structure, and the weights of the loss."""
+"""Training data: what a fit needs of a labelled structure."""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ MIN_DISTANCE_FRACTION: Final = 0.95
 
 @dataclass(frozen=True)
 class FitWeights:
-    """Weights of the loss (1/K) Σ [w_E ΔE²/N + w_F Σ|ΔF|² + w_S Σ(VΔσ)²/N] in eV and Å, MLIP's defaults."""
+    """Weights of the loss (1/K) Σ [w_E ΔE²/N + w_F Σ|ΔF|² + w_S Σ(VΔσ)²/N] in eV and Å; MLIP's defaults."""
 
     energy: float = 1.0
     force: float = 0.01
@@ -32,9 +32,9 @@ class FitWeights:
 
     def __post_init__(self) -> None:
         values = (self.energy, self.force, self.stress)
-        if min(values) < 0 or max(values) == 0 or not all(map(math.isfinite, values)):
+        if not all(math.isfinite(value) and value >= 0 for value in values) or sum(values) == 0:
             raise InputError(
-                f"weights {values} must be finite, not negative and not all zero; default 1, 0.01, 0.001"
+                f"weights {values} must be finite, not negative, not all zero; use 1, 0.01, 0.001"
             )
 
 
@@ -139,10 +139,11 @@ class Distances:
         return MIN_DISTANCE_FRACTION * smallest if math.isfinite(smallest) else 1.0
 
     def hard_core(self) -> FloatArray:
-        """Return per pair the lesser of 0.9 × the shortest distance met and 0.7 × the covalent radii's sum."""
+        """Return per pair the lesser of 0.9 × the shortest distance and 0.7 × the covalent radii's sum."""
         radii = np.array([covalent_radii[atomic_numbers[symbol]] for symbol in self.species])
         covalent = COVALENT_FRACTION * (radii[:, None] + radii[None, :])
-        return np.minimum(covalent, OBSERVED_FRACTION * self.shortest)
+        core: FloatArray = np.minimum(covalent, OBSERVED_FRACTION * self.shortest)
+        return core
 
 
 def measure_distances(labels: Sequence[Label], species: tuple[str, ...], cutoff: float) -> Distances:

@@ -20,8 +20,8 @@ from scalebridge.potential import (
     labels_of,
 )
 from scalebridge.potential._linear import fold, solve_linear
+from scalebridge.potential._objective import Objective
 from scalebridge.potential.committee import bootstrap
-from scalebridge.potential.fitting import Objective
 
 SPECIES = ("Na", "O")
 
@@ -60,9 +60,8 @@ def test_loss_gradient_equals_finite_differences(stress):
     truth = random_potential(8, SPECIES, seed=1)
     frames = labelled(truth, range(3), stress=stress)
     start = random_potential(8, SPECIES, seed=2)
-    objective = Objective(
-        start, labels_of(frames, SPECIES), FitSettings(ridge=1e-6), np.array([1.0, 2.0, 0.0])
-    )
+    counts = np.array([1.0, 2.0, 0.0])
+    objective = Objective(start, labels_of(frames, SPECIES), counts, weights=FitWeights(), ridge=1e-6)
     point = objective.point(start.radial)
     direction = np.random.default_rng(3).standard_normal(start.radial.shape)
 
@@ -85,7 +84,7 @@ def test_loss_is_that_of_the_definition():
     frames = labelled(truth, range(2))
     other = random_potential(6, SPECIES, seed=2)
     weights = FitWeights(energy=0.7, force=0.2, stress=0.05)
-    objective = Objective(other, labels_of(frames, SPECIES), FitSettings(weights=weights), np.ones(2))
+    objective = Objective(other, labels_of(frames, SPECIES), np.ones(2), weights=weights, ridge=1e-10)
     expected = 0.0
     for atoms in frames:
         out, n = other.compute(atoms), len(atoms)
@@ -203,7 +202,11 @@ def test_unusable_labels_are_refused():
     broken.calc.results["forces"][0, 0] = np.nan
     with pytest.raises(InputError, match="not finite"):
         fit([broken], level=4)
-    with pytest.raises(InputError, match="weights"):
+    with pytest.raises(InputError, match="not all zero"):
+        FitWeights(energy=0.0, force=0.0, stress=0.0)
+    with pytest.raises(InputError, match="not negative"):
         FitWeights(energy=-1.0)
+    with pytest.raises(InputError, match="max_iterations -1"):
+        FitSettings(max_iterations=-1)
     with pytest.raises(InputError, match="member 0"):
         fit_member(labels_of([good], SPECIES), truth, 0)

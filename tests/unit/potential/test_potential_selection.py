@@ -105,7 +105,7 @@ def test_misuse_is_refused():
         active.grade(other, frames[0])
     with pytest.raises(InputError, match="no structures"):
         ActiveSet.from_frames(potential, [])
-    with pytest.raises(InputError, match="threshold 0.5 is below 1"):
+    with pytest.raises(InputError, match=r"threshold 0\.5 is below 1"):
         select(potential, active, frames, threshold=0.5)
     with pytest.raises(InputError, match="kind 'rows' is unknown"):
         ActiveSet.from_frames(potential, frames, kind="rows")
