@@ -83,11 +83,11 @@ validate: $(VENV)/.stamp-dev
 	if ls validation/test_*.py >/dev/null 2>&1; then $(BIN)/python -m pytest -m "slow or not slow" validation; fi
 
 bench: $(VENV)/.stamp-bench
-	cd benchmarks && ../$(BIN)/asv machine --yes && ../$(BIN)/asv run --environment existing:../$(BIN)/python \
-		--set-commit-hash $$(git rev-parse HEAD) --show-stderr
+	cd benchmarks && $(abspath $(BIN))/asv machine --yes >/dev/null && $(abspath $(BIN))/asv run --show-stderr \
+		--environment existing:$(abspath $(BIN))/python --set-commit-hash $$(git rev-parse HEAD)
 
 clean:
-	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/.asv
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests benchmarks validation -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean
