@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from scalebridge.foundation import InputError
-from scalebridge.interfaces import coherency_modulus, eigenstrain, solve_transformation, voigt_to_tensor
+from scalebridge.interfaces import (
+    coherency_modulus,
+    eigenstrain,
+    rotate_stiffness,
+    solve_transformation,
+    voigt_to_tensor,
+)
 
 
 def isotropic(young, poisson):
@@ -29,6 +35,7 @@ def test_stretch_is_recovered_through_a_rotation():
     u = rotation(2) @ np.diag([0.95, 1.0, 1.08]) @ rotation(2).T
     found = solve_transformation(cell, cell @ u @ rotation(3))
     np.testing.assert_allclose(found.stretch, u, atol=1e-12)
+    np.testing.assert_allclose(found.rotation, rotation(3), atol=1e-12)
     np.testing.assert_allclose(found.stretches, [0.95, 1.0, 1.08], atol=1e-12)
     assert found.volume_change == pytest.approx(0.95 * 1.08 - 1, rel=1e-12)
     assert found.cofactor_residual == pytest.approx(0, abs=1e-12)
@@ -50,6 +57,19 @@ def test_voigt_expansion_has_the_right_energy():
     e = e + e.T
     voigt = np.array([e[0, 0], e[1, 1], e[2, 2], 2 * e[1, 2], 2 * e[0, 2], 2 * e[0, 1]])
     assert np.einsum("ijkl,ij,kl->", voigt_to_tensor(c), e, e) == pytest.approx(voigt @ c @ voigt)
+
+
+def test_stiffness_follows_the_crystal_s_rotation():
+    # A crystal turned by R (rows v become v·R) has the same energy for the strain turned with it.
+    rng = np.random.default_rng(5)
+    root = rng.normal(size=(6, 6))
+    c, r = root @ root.T, rotation(6)
+    e = rng.normal(size=(3, 3))
+    e = e + e.T
+    turned = r.T @ e @ r
+    seen = voigt_to_tensor(rotate_stiffness(c, r))
+    energy = np.einsum("ijkl,ij,kl", voigt_to_tensor(c), turned, turned)
+    assert np.einsum("ijkl,ij,kl", seen, e, e) == pytest.approx(energy, rel=1e-12)
 
 
 @pytest.mark.parametrize("normal", [(1, 0, 0), (1, 1, 0), (1, 2, 3)])

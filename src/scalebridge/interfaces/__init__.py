@@ -1,5 +1,8 @@
 """Interface and strain energies, gradient energy, eigenstrain, elastic constants."""
 
+from scalebridge.interfaces.combine import (
+    combine,
+)
 from scalebridge.interfaces.elastic import (
     solve_stiffness,
 )
@@ -21,23 +24,40 @@ from scalebridge.interfaces.strain import (
     Transformation,
     coherency_modulus,
     eigenstrain,
+    rotate_stiffness,
     solve_transformation,
     voigt_to_tensor,
+)
+from scalebridge.interfaces.work import (
+    ElasticResult,
+    ElasticTask,
+    SlabResult,
+    SlabTask,
+    run_elastic,
+    run_slabs,
 )
 
 __all__ = [
     "VOIGT",
+    "ElasticResult",
+    "ElasticTask",
     "RelaxedPhase",
     "SlabEnergies",
+    "SlabResult",
     "SlabSettings",
+    "SlabTask",
     "Transformation",
     "build_slab",
     "coherency_modulus",
+    "combine",
     "eigenstrain",
     "gradient_energy",
     "interface_energy_from_gradient",
     "interface_width",
     "relax_phase",
+    "rotate_stiffness",
+    "run_elastic",
+    "run_slabs",
     "solve_slabs",
     "solve_stiffness",
     "solve_transformation",

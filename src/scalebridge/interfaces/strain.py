@@ -22,6 +22,8 @@ class Transformation:
     ----------
     stretch
         U (3, 3), symmetric, without rotation.
+    rotation
+        R (3, 3): rows of the transformed cell are those of reference · U · R.
     stretches
         λ_i, its eigenvalues, ascending.
     volume_change
@@ -31,6 +33,7 @@ class Transformation:
     """
 
     stretch: FloatArray
+    rotation: FloatArray
     stretches: FloatArray
     volume_change: float
     cofactor_residual: float
@@ -62,9 +65,15 @@ def solve_transformation(reference: FloatArray, transformed: FloatArray) -> Tran
             "give corresponding vectors in the same order"
         )
     gradient = np.linalg.solve(reference, transformed)
-    _, stretch = polar(gradient, side="left")
+    rotation, stretch = polar(gradient, side="left")
     values = np.linalg.eigvalsh(stretch)
-    return Transformation(np.asarray(stretch), values, float(np.prod(values) - 1), float(abs(values[1] - 1)))
+    return Transformation(
+        np.asarray(stretch),
+        np.asarray(rotation),
+        values,
+        float(np.prod(values) - 1),
+        float(abs(values[1] - 1)),
+    )
 
 
 def eigenstrain(reference: FloatArray, cells: FloatArray) -> FloatArray:
@@ -80,6 +89,19 @@ def voigt_to_tensor(stiffness: FloatArray) -> FloatArray:
     for voigt, (i, j) in enumerate(VOIGT):
         index[i, j] = index[j, i] = voigt
     return np.asarray(stiffness[index[:, :, None, None], index[None, None]])
+
+
+def tensor_to_voigt(tensor: FloatArray) -> FloatArray:
+    """Return C (6, 6) of C_ijkl."""
+    rows = np.array([tensor[i, j] for i, j in VOIGT])
+    return np.array([[row[k, m] for k, m in VOIGT] for row in rows])
+
+
+def rotate_stiffness(stiffness: FloatArray, rotation: FloatArray) -> FloatArray:
+    """Return C (6, 6) seen from a frame whose rows v become v·R in the frame of ``stiffness``."""
+    tensor = voigt_to_tensor(np.asarray(stiffness, dtype=float))
+    turned = np.einsum("ia,jb,kc,ld,abcd->ijkl", rotation, rotation, rotation, rotation, tensor)
+    return tensor_to_voigt(turned)
 
 
 def coherency_modulus(stiffness: FloatArray, strain: FloatArray, normal: FloatArray) -> float:

@@ -1,0 +1,142 @@
+"""Units of work that run in any process: one slab direction, one end's lattice and stiffness."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scalebridge.contracts import HostPhase
+from scalebridge.foundation import ConvergenceError
+from scalebridge.interfaces.elastic import solve_stiffness
+from scalebridge.interfaces.slab import SlabEnergies, SlabSettings, relax_phase, solve_slabs
+from scalebridge.sampling import HostCell, MakeCalculator, RelaxationSettings
+
+FloatArray = NDArray[np.float64]
+End = Literal["empty", "full"]
+
+
+@dataclass(frozen=True)
+class SlabTask:
+    """Coherent slabs of one member along one cell vector.
+
+    Attributes
+    ----------
+    member
+        Committee member of ``make_calculator``.
+    make_calculator
+        Makes the member's ASE calculator; picklable.
+    empty, full
+        The host's phases at both ends, cells with corresponding vectors.
+    ion
+        The mobile ion.
+    axis
+        Cell vector along which units are stacked: 0, 1 or 2.
+    repeat
+        Repeats of the phases' cells that make one unit.
+    """
+
+    member: int
+    make_calculator: MakeCalculator
+    empty: HostPhase
+    full: HostPhase
+    ion: str
+    axis: int
+    repeat: tuple[int, int, int] = (1, 1, 1)
+    settings: SlabSettings = field(default_factory=SlabSettings)
+    cell_relaxation: RelaxationSettings = field(default_factory=RelaxationSettings)
+
+
+@dataclass(frozen=True)
+class SlabResult:
+    """Slab energies of one direction, or the reason why there are none."""
+
+    member: int
+    axis: int
+    slabs: SlabEnergies | None
+    problem: str = ""
+
+
+def run_slabs(task: SlabTask) -> SlabResult:
+    """Relax both phases, then slabs of them; a relaxation that fails is reported in ``problem``.
+
+    Raises
+    ------
+    InputError
+        If the settings or the phases' cells do not fit together.
+    """
+    what = f"member {task.member}, cell vector {task.axis}"
+    try:
+        empty = relax_phase(
+            HostCell.from_phase(task.empty, task.ion, task.repeat),
+            task.make_calculator,
+            full=False,
+            settings=task.cell_relaxation,
+            what=f"{what}, empty host",
+        )
+        full = relax_phase(
+            HostCell.from_phase(task.full, task.ion, task.repeat),
+            task.make_calculator,
+            full=True,
+            settings=task.cell_relaxation,
+            what=f"{what}, full host",
+        )
+        slabs = solve_slabs(
+            empty, full, task.axis, task.make_calculator, settings=task.settings, what=f"{what}, slab"
+        )
+    except ConvergenceError as error:
+        return SlabResult(task.member, task.axis, None, str(error))
+    return SlabResult(task.member, task.axis, slabs)
+
+
+@dataclass(frozen=True)
+class ElasticTask:
+    """Lattice and stiffness of one end of one member; fields as in ``SlabTask``."""
+
+    member: int
+    make_calculator: MakeCalculator
+    phase: HostPhase
+    ion: str
+    end: End
+    repeat: tuple[int, int, int] = (1, 1, 1)
+    strain_step: float = 0.005
+    relaxation: RelaxationSettings = field(default_factory=RelaxationSettings)
+
+
+@dataclass(frozen=True)
+class ElasticResult:
+    """Relaxed cell (3, 3) [Å] and C (6, 6) [eV/Å³] of one end, or the reason why there are none."""
+
+    member: int
+    end: End
+    cell: FloatArray | None
+    stiffness: FloatArray | None
+    problem: str = ""
+
+
+def run_elastic(task: ElasticTask) -> ElasticResult:
+    """Relax one end, then strain it; a relaxation that fails is reported in ``problem``.
+
+    The cell that is returned is that of the phase's unit, not of its repetition.
+    """
+    what = f"member {task.member}, {task.end} host"
+    cell: FloatArray | None = None
+    try:
+        relaxed = relax_phase(
+            HostCell.from_phase(task.phase, task.ion, task.repeat),
+            task.make_calculator,
+            full=task.end == "full",
+            settings=task.relaxation,
+            what=what,
+        )
+        cell = relaxed.cell / np.array(task.repeat)[:, None]
+        stiffness = solve_stiffness(
+            relaxed.atoms(),
+            task.make_calculator,
+            step=task.strain_step,
+            settings=task.relaxation,
+            what=what,
+        )
+    except ConvergenceError as error:
+        return ElasticResult(task.member, task.end, cell, None, str(error))
+    return ElasticResult(task.member, task.end, cell, stiffness)

@@ -1,0 +1,128 @@
+"""From tasks to the contract, with caged ions in a Lennard-Jones framework."""
+
+import pickle
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+from interfaces_models import ION, LATTICE, CagedIons, phase
+
+from scalebridge.contracts import InterfaceEnergies, Provenance, StructureTable
+from scalebridge.foundation import ConvergenceError, InputError, constants
+from scalebridge.interfaces import (
+    ElasticTask,
+    SlabSettings,
+    SlabTask,
+    coherency_modulus,
+    combine,
+    run_elastic,
+    run_slabs,
+)
+from scalebridge.sampling import RelaxationSettings
+
+PROVENANCE = Provenance(code_version="test", recipe_hash="0")
+RELAXATION = RelaxationSettings(force_tolerance=2e-3, maximum_steps=1000)
+MAKE = partial(CagedIons, 0.04)
+
+
+@pytest.fixture(scope="module")
+def results():
+    slab = SlabTask(
+        0,
+        MAKE,
+        phase(),
+        phase(),
+        ION,
+        2,
+        settings=SlabSettings(counts=(1, 2), relaxation=RELAXATION),
+        cell_relaxation=RELAXATION,
+    )
+    ends = [ElasticTask(0, MAKE, phase(), ION, end, relaxation=RELAXATION) for end in ("empty", "full")]
+    return run_slabs(pickle.loads(pickle.dumps(slab))), [run_elastic(task) for task in ends]
+
+
+def _combine(slabs, elastic, **more):
+    settings = {"members": 1, "provenance": PROVENANCE, "sites_per_formula_unit": 1} | more
+    return combine(slabs, elastic, **settings)
+
+
+def test_contract_is_in_si_and_survives_a_file(results):
+    slab, elastic = results
+    contract = _combine([slab], elastic)
+    again = InterfaceEnergies.from_json(contract.model_dump_json())
+    assert again.content_hash == contract.content_hash
+    assert contract.interface_energy[0, 0] == pytest.approx(
+        slab.slabs.interface_energy * 1.602176634e-19 / 1e-20
+    )
+    assert contract.gradient_energy[0, 0] == pytest.approx(
+        max(2 * contract.interface_energy[0, 0] * slab.slabs.spacing * 1e-10, 0.0)
+    )
+    assert 1e9 < contract.stiffness[0, 0, 0, 0] < 1e12
+    stretch = np.diag(contract.eigenstrain[0, 1])
+    np.testing.assert_allclose(contract.stretches[0], 1 + stretch, atol=1e-9)
+    np.testing.assert_allclose(contract.eigenstrain[0, 0], 0, atol=1e-12)
+    modulus = coherency_modulus(
+        contract.stiffness[0].mean(axis=0), contract.eigenstrain[0, 1], np.array([0, 0, 1.0])
+    )
+    assert contract.coherency_modulus[0, 0] == pytest.approx(modulus, rel=1e-9)
+    assert contract.coherency_modulus[0, 0] > 0
+    np.testing.assert_allclose(contract.normals, [[0, 0, 1]], atol=1e-6)
+
+
+def test_an_interface_without_energy_has_no_gradient_energy(results):
+    slab, elastic = results
+    negative = replace(slab, slabs=replace(slab.slabs, interface_energy=-0.01, gradient_energy=0.0))
+    contract = _combine([negative], elastic)
+    assert contract.gradient_energy[0, 0] == 0
+    assert any("no stable interface" in remark for remark in contract.validity.remarks)
+
+
+def test_failed_parts_are_named_and_member_zero_must_not_fail(results):
+    slab, elastic = results
+    failed = replace(slab, member=1, slabs=None, problem="the slab fell apart")
+    soft = [replace(elastic[0], member=1, stiffness=None, problem="soft"), replace(elastic[1], member=1)]
+    contract = _combine([slab, failed], [*elastic, *soft], members=2)
+    remarks = " ".join(contract.validity.remarks)
+    assert "the slab fell apart" in remarks and "carries member 0's stiffness (soft)" in remarks
+    with pytest.raises(ConvergenceError, match="fell apart"):
+        _combine([replace(failed, member=0)], elastic)
+    with pytest.raises(ConvergenceError, match="no cell of the full host"):
+        _combine([slab], elastic[:1])
+    with pytest.raises(InputError, match="at least one direction"):
+        _combine([], elastic)
+
+
+def _table(x, scales):
+    cells = np.array([[np.eye(3) * LATTICE * 1e-10 * scale for scale in scales]])
+    return StructureTable(
+        provenance=PROVENANCE,
+        temperature=300.0,
+        x=np.array(x),
+        phases=("cubic",) * len(x),
+        space_groups=("Fm-3m",) * len(x),
+        symmetry_tolerance=1e-11,
+        cell=cells,
+        volume=np.linalg.det(cells) / 4,
+        volume_error=np.zeros((1, len(x))),
+    )
+
+
+def test_eigenstrain_follows_the_sampled_lattice(results):
+    slab, elastic = results
+    contract = _combine([slab], elastic, structures=_table([0.0, 0.5, 1.0], [1.0, 1.01, 1.03]))
+    np.testing.assert_allclose(contract.eigenstrain[0, :, 0, 0], [0, 0.01, 0.03], atol=1e-12)
+    np.testing.assert_allclose(contract.stretches[0], 1.03)
+    assert contract.cofactor_residual[0] == pytest.approx(0.03)
+    partial_table = _combine([slab], elastic, structures=_table([0.2, 0.5], [1.0, 1.01]))
+    assert any("cover x = 0.2" in remark for remark in partial_table.validity.remarks)
+
+
+def test_a_phase_that_does_not_relax_is_reported():
+    task = ElasticTask(
+        3, MAKE, phase(), ION, "full", relaxation=RelaxationSettings(force_tolerance=1e-6, maximum_steps=3)
+    )
+    result = run_elastic(task)
+    assert result.stiffness is None
+    assert "member 3, full host" in result.problem and "raise maximum_steps" in result.problem
+    assert constants.EV_PER_ANGSTROM3 > 0
