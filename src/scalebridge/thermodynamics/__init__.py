@@ -21,26 +21,40 @@ from scalebridge.thermodynamics.metal import (
     solve_metal,
 )
 from scalebridge.thermodynamics.redlich_kister import Increments, SeriesFit, choose_orders, fit_series
+from scalebridge.thermodynamics.structures import (
+    GroundStates,
+    block_error,
+    relax_structures,
+    space_group,
+    tabulate_ground_states,
+    tabulate_structures,
+)
 
 __all__ = [
     "CommonTangent",
     "ForceConstants",
     "FreeEnergySettings",
+    "GroundStates",
     "Increments",
     "MetalReference",
     "MetalSettings",
     "SampledFreeEnergy",
     "SeriesFit",
+    "block_error",
     "choose_orders",
     "fit_free_energy",
     "fit_series",
     "force_constants",
     "harmonic_free_energy",
     "lower_hull",
+    "relax_structures",
     "sampled_free_energy",
     "shifted_mesh",
     "solve_common_tangents",
     "solve_isotherm",
     "solve_metal",
     "solve_spinodals",
+    "space_group",
+    "tabulate_ground_states",
+    "tabulate_structures",
 ]

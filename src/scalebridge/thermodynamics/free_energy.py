@@ -39,7 +39,7 @@ class FreeEnergySettings:
     error_floor
         Lower bound of the standard error of an increment [eV]; Bennett's estimate of a few works can be zero.
     confidence
-        Standard errors by which neighbouring increments must rise to forbid a concave fit between them.
+        Standard errors by which increments must fall to admit a concave fit, a miscibility gap.
     """
 
     maximum_order: int = 7

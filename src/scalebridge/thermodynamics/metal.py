@@ -129,7 +129,7 @@ def solve_metal(
     kelvin = np.asarray(temperatures, dtype=np.float64)
     if kelvin.size == 0 or kelvin.min() <= 0:
         raise InputError(f"temperatures {list(temperatures)} K must be positive; give at least one")
-    relaxed = relax(atoms, make_calculator, cell=True, settings=settings.relaxation, what="the metal")
+    relaxed = relax(atoms, make_calculator, cell="all", settings=settings.relaxation, what="the metal")
     strains = np.array(sorted(settings.strains)) if settings.strains else np.zeros(1)
     curves = np.empty((len(strains), len(kelvin)))
     with progress.task("metal", total=len(strains)) as task:

@@ -8,10 +8,11 @@ All energies here are in units of kT. Per ion site,
 They are chords, [g_ex(θ'') − g_ex(θ')]/(θ'' − θ') = e1 + Σ_k L_k [φ_k(θ'') − φ_k(θ')]/(θ'' − θ'), linear in
 e1 and L and, unlike g itself, with independent errors.
 
-A polynomial may oscillate where the data do not and invent a miscibility gap. Wherever the increments of g,
-mixing included, rise by more than ``confidence`` standard errors from one chord to the next, the fit must not
-be concave: ∂²g/∂θ² ≥ 0 there is linear in L, and the constrained least squares is solved exactly as a
-least-distance problem [Lawson and Hanson 1974, Solving Least Squares Problems, chapter 23].
+A polynomial may oscillate where the data do not and invent a miscibility gap. Chord slopes of g, mixing
+included, fall across an unstable region. Where no pair of chords falls by more than ``confidence`` standard
+errors, nor in the next interval on either side (a spinodal may hide there), the fit must not be concave:
+∂²g/∂θ² ≥ 0 is linear in L, and the constrained least squares is solved exactly as a least-distance problem
+[Lawson and Hanson 1974, Solving Least Squares Problems, chapter 23].
 """
 
 from collections.abc import Sequence
@@ -27,8 +28,12 @@ from scalebridge.foundation import ConvergenceError, InputError
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-POINTS_PER_INTERVAL = 8
+POINTS_PER_INTERVAL = 24
 """Points at which convexity is imposed between two neighbouring chords."""
+LARGEST_DISPERSION = 4.0
+"""Square of the factor by which standard errors of the increments may be too small."""
+CONVEXITY_MARGIN = 0.02
+"""Least curvature there over the ideal mixture's 1/(θ(1−θ)), so that none dips between points."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +65,16 @@ class Increments:
         mixing = xlogy(self.theta, self.theta) + xlogy(1 - self.theta, 1 - self.theta)
         return np.asarray(np.diff(mixing) / np.diff(self.theta))
 
-    def stable(self, confidence: float) -> BoolArray:
-        """Return where g's chords rise by more than ``confidence`` standard errors, (m − 1,)."""
-        rise = np.diff(self.value + self.chord_of_mixing)
-        return np.asarray(rise > confidence * np.hypot(self.error[1:], self.error[:-1]))
+    def convex(self, confidence: float) -> BoolArray:
+        """Return between which neighbouring chords the data show no instability, (m − 1,)."""
+        slope = self.value + self.chord_of_mixing
+        unstable = np.zeros(len(slope) - 1, dtype=bool)
+        for i in range(len(slope) - 1):
+            falls = slope[i] - slope[i + 1 :] > confidence * np.hypot(self.error[i], self.error[i + 1 :])
+            if falls.any():
+                unstable[i : i + 1 + int(np.flatnonzero(falls)[-1])] = True
+        around = np.concatenate([[False], unstable, [False]])
+        return np.asarray(~(around[:-2] | unstable | around[2:]))
 
 
 @dataclass(frozen=True)
@@ -124,17 +135,17 @@ def fit_series(increments: Increments, orders: int, *, confidence: float = 2.0) 
     free = np.asarray(np.linalg.lstsq(design, target, rcond=None)[0], dtype=np.float64)
     points = _convex_points(increments, confidence)
     curvature = np.column_stack([np.zeros(len(points)), series_curvature(points, orders)])
-    bound = -1 / (points * (1 - points))
-    scale = -bound
-    violated = bool(np.any((curvature @ free - bound) / scale < -1e-9))
-    found = _least_distance(design, target, curvature / scale[:, None], bound / scale) if violated else free
+    curvature *= (points * (1 - points))[:, None]
+    bound = np.full(len(points), CONVEXITY_MARGIN - 1)
+    violated = bool(np.any(curvature @ free < bound - 1e-9))
+    found = _least_distance(design, target, curvature, bound) if violated else free
     residual = design @ found - target
     return SeriesFit(float(found[0]), found[1:], float(residual @ residual), violated)
 
 
 def _convex_points(increments: Increments, confidence: float) -> FloatArray:
     """Return the θ at which the fit must be convex; the outermost intervals reach to the ends of [0, 1]."""
-    stable = increments.stable(confidence)
+    convex = increments.convex(confidence)
     middles = (increments.theta[1:] + increments.theta[:-1]) / 2
     edges = middles.copy()
     if len(edges) > 1:
@@ -142,7 +153,7 @@ def _convex_points(increments: Increments, confidence: float) -> FloatArray:
         edges[-1] = 1.0 if increments.theta[-1] >= 1 else edges[-1]
     fractions = (np.arange(POINTS_PER_INTERVAL) + 0.5) / POINTS_PER_INTERVAL
     points = edges[:-1, None] + np.diff(edges)[:, None] * fractions
-    return np.asarray(points[stable].ravel())
+    return np.asarray(points[convex].ravel())
 
 
 def _least_distance(
@@ -167,9 +178,9 @@ def _least_distance(
 def choose_orders(data: Sequence[Increments], maximum: int, *, confidence: float = 2.0) -> int:
     """Return the number of coefficients with the lowest corrected Akaike criterion, common to all ``data``.
 
-    Σ [χ²/ĉ + 2p + 2p(p+1)/(m − p − 1)] over the data sets, p = coefficients + 1 [Hurvich and Tsai 1989];
-    the dispersion ĉ = max(1, Σχ²/Σ(m − p)) of the richest series keeps structure that no series can follow,
-    or errors that are too small, from buying ever more coefficients.
+    Σ [χ²/ĉ + 2p + 2p(p+1)/(m − p − 1)] over the data sets, p = coefficients + 1 [Hurvich and Tsai 1989]. The
+    dispersion ĉ, Σχ²/Σ(m − p) of the richest series within 1 … ``LARGEST_DISPERSION``, allows for standard
+    errors that are too small; beyond, the misfit is structure that more coefficients follow better.
 
     Raises
     ------
@@ -188,7 +199,7 @@ def choose_orders(data: Sequence[Increments], maximum: int, *, confidence: float
     }
     richest = candidates[-1]
     freedom = sum(len(item.value) - richest - 1 for item in data)
-    dispersion = max(1.0, sum(chi_square[richest]) / freedom)
+    dispersion = float(np.clip(sum(chi_square[richest]) / freedom, 1.0, LARGEST_DISPERSION))
 
     def criterion(orders: int) -> float:
         p = orders + 1
