@@ -92,13 +92,14 @@ def _core() -> Finding:
     if importlib.util.find_spec("scalebridge._core") is None:
         return Finding("compiled core", "missing", rebuild, sound=False)
     try:
-        instructions = _try_core()
+        instructions = try_core()
     except (ScalebridgeError, ImportError, AttributeError, ArithmeticError) as error:
         return Finding("compiled core", "broken", f"{error}; {rebuild}", sound=False)
     return Finding("compiled core", instructions, "potential and dynamics in C++ (instruction set in use)")
 
 
-def _try_core() -> str:
+def try_core() -> str:
+    """Return the instruction set in use, after a fit and an evaluation."""
     from ase import Atoms  # noqa: PLC0415  # slow to import
     from ase.calculators.lj import LennardJones  # noqa: PLC0415
     from ase.calculators.singlepoint import SinglePointCalculator  # noqa: PLC0415
@@ -120,20 +121,21 @@ def _try_core() -> str:
 
 
 def _required(name: str) -> Finding:
-    version = _version(name)
+    version = installed_version(name)
     if version is None:
         return Finding(name, "missing", f"{REQUIRED[name]}; pip install {name}", sound=False)
     return Finding(name, version, REQUIRED[name])
 
 
 def _optional(part: OptionalPart) -> Finding:
-    version = _version(part.distribution)
+    version = installed_version(part.distribution)
     if version is None:
         return Finding(part.distribution, "missing (optional)", f"would add {part.adds}: {part.install}")
     return Finding(part.distribution, version, part.adds)
 
 
-def _version(name: str) -> str | None:
+def installed_version(name: str) -> str | None:
+    """Return a distribution's version, None where it is not installed."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

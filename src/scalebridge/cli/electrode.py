@@ -1,5 +1,7 @@
 """``scalebridge electrode``: an electrode from a material card alone."""
 
+import contextlib
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,8 @@ def discharge(
     )
     workers = parse_executor(executor)
     try:
-        with TaskBars(Console(stderr=True)) as bars:
+        # the solver's library talks on stdout, which is the table's or the JSON's
+        with TaskBars(Console(stderr=True)) as bars, contextlib.redirect_stdout(sys.stderr):
             summary, _ = rate_capability(
                 card,
                 loaded,

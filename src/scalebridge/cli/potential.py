@@ -9,6 +9,7 @@ from typing import Any, Final
 import typer
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.stress import full_3x3_to_voigt_6_stress
 from rich.console import Console
 
 from scalebridge.cli.bars import TaskBars
@@ -56,6 +57,8 @@ def fit_files(
     InputError
         If a file cannot be read or a setting breaks a rule.
     """
+    if out.suffix not in POTENTIAL_SUFFIXES:
+        raise InputError(f"{out}: a potential's file ends in .mtp or .almtp; name it so")
     frames = read_frames(training, species)
     others = read_frames(held_out, species) if held_out else None
     warm = load_potential(start, species) if start else None
@@ -181,8 +184,10 @@ def convert_file(source: Path, target: Path, *, species: Species) -> None:
         typer.echo(f"wrote {target}")
         return
     frames = read_frames(source, species)
-    write_frames(target, frames, species or sorted({symbol for atoms in frames for symbol in atoms.symbols}))
-    typer.echo(f"wrote {len(frames)} structures to {target}")
+    known = species or sorted({symbol for atoms in frames for symbol in atoms.symbols})
+    write_frames(target, frames, known)
+    numbers = f", elements by number: {','.join(known)}" if target.suffix == ".cfg" else ""
+    typer.echo(f"wrote {len(frames)} structures to {target}{numbers}")
 
 
 def load_potential(path: Path, species: Species) -> MomentTensorPotential:
@@ -234,8 +239,6 @@ def _committee(
 
 def _save_all(out: Path, potentials: list[MomentTensorPotential]) -> list[Path]:
     """Save the best estimate as ``out`` and member n beside it as ``NAME_member_n``."""
-    if out.suffix not in POTENTIAL_SUFFIXES:
-        raise InputError(f"--out {out}: a potential's file ends in .mtp or .almtp; name it so")
     names = [out, *(out.with_stem(f"{out.stem}_member_{n}") for n in range(1, len(potentials)))]
     for path, potential in zip(names, potentials, strict=True):
         potential.save(path)
@@ -247,7 +250,7 @@ def _predicted(potential: MomentTensorPotential, frames: list[Atoms]) -> list[At
     for atoms in frames:
         found = potential.compute(atoms)
         copy = atoms.copy()
-        stress = found.stress if copy.pbc.all() else None
+        stress = full_3x3_to_voigt_6_stress(found.stress) if copy.pbc.all() else None
         copy.calc = SinglePointCalculator(copy, energy=found.energy, forces=found.forces, stress=stress)
         predicted.append(copy)
     return predicted

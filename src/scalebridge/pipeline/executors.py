@@ -173,6 +173,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _prepare_worker() -> None:
+    os.dup2(2, 1)  # what libraries print must not mix with this process's results on stdout
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -25,7 +25,6 @@ compositions = [0.0, 1.0]
 
 [learning]
 temperatures = [300.0]
-compositions = [0.0, 1.0]
 
 [potential]
 members = 4

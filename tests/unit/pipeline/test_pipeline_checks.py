@@ -1,13 +1,17 @@
 """Checks of the recipe against the host."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from pipeline_toys import RECIPE, toy_recipe
 
 from scalebridge.contracts import Host, HostPhase, Provenance, Structure
 from scalebridge.foundation import InputError
-from scalebridge.pipeline import check_compositions, check_cutoff
+from scalebridge.materials import load_design
+from scalebridge.pipeline import check_compositions, check_cutoff, check_recipe
 from scalebridge.pipeline.recipe_checks import cell_heights
-from scalebridge.pipeline.sections import LearningSection
+from scalebridge.pipeline.sections import LabelsSection
 
 ANGSTROM = 1e-10
 
@@ -40,11 +44,9 @@ def host() -> Host:
 
 
 def test_compositions_outside_the_sites_are_refused() -> None:
-    inside = LearningSection(temperatures=(300.0,), compositions=(0.0, 1.0))
-    check_compositions(host(), learning=inside)
-    outside = LearningSection(temperatures=(300.0,), compositions=(0.0, 1.5))
-    with pytest.raises(InputError, match=r"learning.compositions: x = 1.5 is outside 0 … 1"):
-        check_compositions(host(), learning=outside)
+    check_compositions(host(), labels=LabelsSection(compositions=(0.0, 1.0)))
+    with pytest.raises(InputError, match=r"labels.compositions: x = 1.5 is outside 0 … 1"):
+        check_compositions(host(), labels=LabelsSection(compositions=(0.0, 1.5)))
 
 
 def test_heights_of_an_oblique_cell() -> None:
@@ -60,3 +62,13 @@ def test_cutoff_beyond_the_image_limit_is_refused_with_a_way_out() -> None:
     shown = str(caught.value)
     assert "potential.cutoff 5.0 Å exceeds half the shortest cell height 1.5 Å" in shown
     assert "learning.repeat of at least 2×2×1 or a cutoff below 3.0 Å" in shown
+
+
+def test_electrode_temperature_outside_the_free_energy_is_refused(tmp_path: Path) -> None:
+    recipe = toy_recipe(tmp_path, RECIPE.replace("members = 4", "members = 4\ncutoff = 2.5"))
+    design = load_design("lfp", Provenance(code_version="", recipe_hash=""))
+    assert float(design.temperature) == 298.0
+    with pytest.raises(InputError, match="300 K do not reach the electrode's temperature of 298 K"):
+        check_recipe(recipe, host(), design)
+    warm = {"temperature": design.temperature.model_copy(update={"value": 300.0})}
+    check_recipe(recipe, host(), design.model_copy(update=warm))

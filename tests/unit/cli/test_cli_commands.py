@@ -1,0 +1,204 @@
+"""init, doctor, status, report, electrode: what they print and when they refuse."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from scalebridge.cli import app
+from scalebridge.cli.durations import about, duration
+from scalebridge.foundation import InputError
+from scalebridge.pipeline import RunFolder, design_path, load_recipe
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def error_of(*arguments: object) -> str:
+    result = call(*arguments)
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert result.stderr.startswith("error: ")
+    return result.stderr
+
+
+@pytest.mark.parametrize("host", ["mnhcf", "lfp"])
+def test_init_writes_a_recipe_that_loads_and_uses_its_own_design(tmp_path: Path, host: str) -> None:
+    folder = tmp_path / "study"
+    assert call("init", folder, "--host", host).exit_code == 0
+    recipe = load_recipe(folder / "recipe.toml")
+    assert recipe.host.name == host
+    assert design_path(recipe.electrode.design, host) == (folder / "design.toml").resolve()
+    assert "#" in (folder / "recipe.toml").read_text()
+
+
+def test_init_refuses_to_overwrite_and_names_bundled_hosts(tmp_path: Path) -> None:
+    (tmp_path / "design.toml").write_text("mine")
+    assert "design.toml is already there" in error_of("init", tmp_path)
+    assert (tmp_path / "design.toml").read_text() == "mine"
+    assert not (tmp_path / "recipe.toml").exists()
+    assert "choose one of lfp, mnhcf" in error_of("init", tmp_path / "new", "--host", "nacl")
+    (tmp_path / "file").touch()
+    assert "cannot be written" in error_of("init", tmp_path / "file" / "study")
+
+
+def test_doctor_reports_what_is_installed() -> None:
+    result = call("doctor")
+    assert result.exit_code == 0, result.output
+    for part in ("python", "compiled core", "numpy", "scikit-sundae", "chgnet", "Ready."):
+        assert part in result.stdout
+
+
+def test_doctor_says_what_is_missing_and_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from scalebridge.cli import doctor
+
+    real = doctor.installed_version
+    monkeypatch.setenv("COLUMNS", "200")
+    hidden = {"chgnet"}
+    monkeypatch.setattr(doctor, "installed_version", lambda name: None if name in hidden else real(name))
+    result = call("doctor")
+    assert result.exit_code == 0
+    assert "missing (optional)" in result.stdout
+    assert "would add the reference calculator of the bundled recipes: pip install" in result.stdout
+    hidden.add("spglib")
+    result = call("doctor")
+    assert result.exit_code == 1
+    assert "Not ready: spglib." in result.stdout
+
+
+def test_doctor_notices_a_core_that_does_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    from scalebridge.cli import doctor
+
+    def broken() -> str:
+        raise ImportError("undefined symbol")
+
+    monkeypatch.setattr(doctor, "try_core", broken)
+    result = call("doctor")
+    assert result.exit_code == 1
+    assert "Not ready: compiled core." in result.stdout
+
+
+def test_status_of_no_run_folder(tmp_path: Path) -> None:
+    assert "no run folder" in error_of("status", tmp_path)
+    assert "no run folder" in error_of("report", tmp_path)
+
+
+def test_unknown_recipe_and_misspelt_key_are_one_line(tmp_path: Path) -> None:
+    assert "no such file and no bundled recipe (lfp, mnhcf)" in error_of("run", "nacl")
+    call("init", tmp_path)
+    path = tmp_path / "recipe.toml"
+    path.write_text(path.read_text().replace("\nlevel = ", "\nlevle = "))
+    shown = error_of("run", path, "--out", tmp_path / "run")
+    assert f"{path}: potential.levle = " in shown
+    assert "did you mean 'level'?" in shown
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("\ncompositions = [0.0, ", "\ncompositions = [3.0, ", "compositions: x = 3 is outside 0 … 2"),
+        ("\ncutoff = ", "\ncutoff = 1", "exceeds half the shortest cell height"),
+        ("temperatures = [298.0]", "temperatures = [500.0]", "do not reach the electrode's temperature"),
+    ],
+)
+def test_recipe_that_does_not_fit_its_host_stops_before_anything_is_computed(
+    tmp_path: Path, old: str, new: str, expected: str
+) -> None:
+    call("init", tmp_path, "--host", "mnhcf")
+    path = tmp_path / "recipe.toml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+    assert expected in error_of("run", path, "--out", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_bad_options_of_run(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert "no such stage; choose one of host, labels" in error_of("run", "lfp", "--out", out, "--until", "x")
+    assert "use serial, processes" in error_of("run", "lfp", "--out", out, "--executor", "cloud")
+    assert "no such profile" in error_of("run", "lfp", "--out", out, "--profile", "slow")
+    (tmp_path / "file").touch()
+    assert "cannot be written" in error_of(
+        "run", "lfp", "--out", tmp_path / "file" / "run", "--until", "host"
+    )
+    folder = RunFolder(out)
+    folder.create()
+    with folder.lock():
+        assert "is in use by process" in error_of("run", "lfp", "--out", out)
+    assert call("run", "lfp", "--seed", "-1").exit_code == 2  # typer's own usage error
+
+
+def test_electrode_from_a_card_alone(tmp_path: Path, synthetic_run_folder: Path) -> None:
+    card = synthetic_run_folder / "card" / "material_card.json"
+    design = synthetic_run_folder / "electrode" / "electrode_design.json"
+    result = call("electrode", card, design, "--rates", "20", "--executor", "serial", "--json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["c_rate [1]"] == [20.0]
+    assert set(found["provenance"]["parents"]) == {"material_card", "electrode_design"}
+    members = len(json.loads(card.read_text())["potential"]["members"])
+    capacity = [row[0] for row in found["capacity [C.kg-1]"]]
+    assert len(capacity) == members
+    assert all(0 < value < 3600 * 200 for value in capacity)
+
+
+@pytest.mark.parametrize("rates", ["", "1,two", "0,1", "-1", "inf"])
+def test_bad_rates(synthetic_run_folder: Path, rates: str) -> None:
+    card = synthetic_run_folder / "card" / "material_card.json"
+    assert "write them like 0.1,1,5" in error_of("electrode", card, "lfp", f"--rates={rates}")
+
+
+def test_electrode_of_missing_files(tmp_path: Path, synthetic_run_folder: Path) -> None:
+    assert "no such file" in error_of("electrode", tmp_path / "card.json", "lfp")
+    card = synthetic_run_folder / "card" / "material_card.json"
+    assert "no such file" in error_of("electrode", card, tmp_path / "design.toml")
+
+
+def test_defects_are_one_line_and_debug_shows_where(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from scalebridge.cli import init
+
+    def defect(folder: Path, host: str) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(init, "write_study", defect)
+    assert "unexpected ZeroDivisionError: division by zero" in error_of("init", tmp_path)
+    result = call("--debug", "init", tmp_path)
+    assert result.exit_code == 1
+    assert "Traceback" in result.stderr
+    monkeypatch.setattr(init, "write_study", _refuse)
+    assert error_of("init", tmp_path) == "error: value 1, rule, way out\n"
+
+
+def _refuse(folder: Path, host: str) -> None:
+    raise InputError("value 1,\nrule, way out")
+
+
+def test_start_is_quick_and_light() -> None:
+    code = (
+        "import sys; from scalebridge.cli import app; from typer.testing import CliRunner\n"
+        "assert CliRunner().invoke(app, ['--help']).exit_code == 0\n"
+        "heavy = {'torch', 'chgnet', 'pymatgen', 'matplotlib', 'ase', 'scipy', 'numba'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert time.perf_counter() - start < 5  # 0.3 s on a quiet machine; a busy one must not fail the test
+
+
+@pytest.mark.parametrize(
+    ("seconds", "exact", "rough"),
+    [
+        (0.04, "0.0 s", "about 10 s"),
+        (41.6, "42 s", "about 40 s"),
+        (185, "3 min 05 s", "about 3 min"),
+        (7800, "2 h 10 min", "about 2.2 h"),
+    ],
+)
+def test_durations_read_well(seconds: float, exact: str, rough: str) -> None:
+    assert (duration(seconds), about(seconds)) == (exact, rough)
