@@ -35,7 +35,7 @@ def plot_arrhenius(diffusivity: ArrheniusDiffusivity) -> Figure:
         axes.plot(1000 / temperature, lines[0], style, color=colour)
         axes.plot([], [], marker + style, color=colour, label=f"x = {x:.3g}, {diffusivity.methods[number]}")
         for sample in diffusivity.samples:
-            if np.isclose(sample.x, x):
+            if number == int(np.argmin(np.abs(diffusivity.x - sample.x))):
                 _draw_sample(axes, sample, colour, marker)
     _finish(axes, diffusivity)
     return figure

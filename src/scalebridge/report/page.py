@@ -46,7 +46,7 @@ from scalebridge.report.tables import (
     structure_rows,
     tensor_table,
 )
-from scalebridge.report.warnings import Warned, collect_warnings
+from scalebridge.report.warnings import Warned, collect_remarks, collect_warnings
 
 FILE: Final = "report.html"
 _CONTENTS: Final = (
@@ -102,6 +102,7 @@ def render(run: RunContents) -> str:
         "css": Markup(_template("report.css")),
         "contents": _CONTENTS,
         "warnings": warned,
+        "remarks": collect_remarks(run),
         "images": build_images(run, temperature),
         "tables": tables,
         "texts": texts,

@@ -1,23 +1,20 @@
 """Everything a reader must know before using the numbers, in plain words."""
 
+import re
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
-from scalebridge.contracts import (
-    Contract,
-    ElectrodeDesign,
-    InterfaceEnergies,
-    PotentialCard,
-    TracerDiffusivity,
-)
+from scalebridge.contracts import Contract, ElectrodeDesign, PotentialCard, TracerDiffusivity
 from scalebridge.pipeline import Manifest
-from scalebridge.plotting import normal_name
 from scalebridge.report.run_folder import RunContents
 
 NOMINAL_COVERAGE = 0.9
 """Coverage of the committee's 90 % band if its spread were the error."""
 COVERAGE_TOLERANCE = 0.1
+TEMPERATURE_TOLERANCE = 5.0
+"""The electrode's temperature may miss a range by this much without a word [K]."""
+_MEMBER = re.compile(r"\bmember (\d+)\b")
 
 
 @dataclass(frozen=True)
@@ -31,17 +28,50 @@ class Warned:
 
 
 def collect_warnings(run: RunContents) -> list[Warned]:
-    """Return missing parts, the stages' own warnings, remarks on validity and what the numbers say."""
+    """Return missing parts, the stages' own warnings and what the numbers say, grave ones first."""
     found = [Warned("run folder", problem) for problem in run.problems]
     for stage, manifest in run.manifests.items():
         found.extend(_judge_manifest(stage, manifest))
     for name, contract in run.contracts.items():
-        found.extend(Warned(name.split("/")[0], remark) for remark in contract.validity.remarks)
-        found.extend(_judge(name.split("/")[0], contract))
-    found.extend(_outside_validity(run))
-    first = {warning.text: warning for warning in reversed(found)}
-    unique = [warning for warning in found if first[warning.text] is warning]
-    return sorted(unique, key=lambda warning: not warning.grave)
+        found.extend(Warned(_stage(name), text) for text in _judge(contract))
+    found.extend(Warned("electrode", text) for text in _outside_validity(run))
+    return sorted(_merged(found), key=lambda warning: not warning.grave)
+
+
+def collect_remarks(run: RunContents) -> list[Warned]:
+    """Return the remarks on validity of all contracts, without what the stages warn of anyway."""
+    known = {text for manifest in run.manifests.values() for text in manifest.warnings}
+    remarks = (
+        Warned(_stage(name), remark)
+        for name, contract in run.contracts.items()
+        for remark in contract.validity.remarks
+        if remark not in known
+    )
+    return _merged(remarks)
+
+
+def _stage(name: str) -> str:
+    return name.split("/", maxsplit=1)[0]
+
+
+def _merged(warnings: Iterable[Warned]) -> list[Warned]:
+    """Return each text once; texts that differ only in the member become one."""
+    members: dict[str, list[str]] = defaultdict(list)
+    first: dict[str, Warned] = {}
+    for warning in warnings:
+        key = _MEMBER.sub("member ·", warning.text, count=1)
+        first.setdefault(key, warning)
+        match = _MEMBER.search(warning.text)
+        if match and match[1] not in members[key]:
+            members[key].append(match[1])
+    return [
+        Warned(warning.place, _name_members(warning.text, members[key]), warning.grave)
+        for key, warning in first.items()
+    ]
+
+
+def _name_members(text: str, members: list[str]) -> str:
+    return text if len(members) < 2 else _MEMBER.sub(f"members {', '.join(members)}", text, count=1)
 
 
 def _judge_manifest(stage: str, manifest: Manifest) -> list[Warned]:
@@ -52,15 +82,12 @@ def _judge_manifest(stage: str, manifest: Manifest) -> list[Warned]:
     return found + [Warned(stage, text) for text in manifest.warnings]
 
 
-def _judge(stage: str, contract: Contract) -> list[Warned]:
-    texts: list[str] = []
+def _judge(contract: Contract) -> list[str]:
     if isinstance(contract, PotentialCard):
-        texts = _judge_potential(contract)
-    elif isinstance(contract, TracerDiffusivity):
-        texts = _judge_transport(contract)
-    elif isinstance(contract, InterfaceEnergies):
-        texts = _judge_interfaces(contract)
-    return [Warned(stage, text) for text in texts]
+        return _judge_potential(contract)
+    if isinstance(contract, TracerDiffusivity):
+        return _judge_transport(contract)
+    return []
 
 
 def _judge_potential(card: PotentialCard) -> list[str]:
@@ -80,29 +107,25 @@ def _judge_transport(diffusivity: TracerDiffusivity) -> list[str]:
     return [f"no hop was seen at {', '.join(places)}: these diffusivities are upper bounds"]
 
 
-def _judge_interfaces(interfaces: InterfaceEnergies) -> list[str]:
-    texts = []
-    absent = np.flatnonzero(interfaces.gradient_energy[0] <= 0)
-    if absent.size:
-        normals = ", ".join(normal_name(interfaces.normals[index]) for index in absent)
-        texts.append(f"no stable interface for the normals {normals}: no gradient energy follows from them")
-    return texts
-
-
-def _outside_validity(run: RunContents) -> list[Warned]:
+def _outside_validity(run: RunContents) -> list[str]:
+    """Say what was determined at other temperatures than the electrode's, and how far away."""
     design = run.get("electrode/electrode_design.json", ElectrodeDesign)
     if design is None:
         return []
     kelvin = design.temperature.value
-    found = []
+    outside: dict[tuple[float, float], list[str]] = defaultdict(list)
     for name, contract in run.contracts.items():
         limits = contract.validity.temperature
-        if limits is not None and not limits[0] - 1 <= kelvin <= limits[1] + 1:
-            found.append(
-                Warned(
-                    "electrode",
-                    f"the electrode runs at {kelvin:g} K, outside {limits[0]:g} … {limits[1]:g} K in which "
-                    f"{name} was determined: its numbers are extrapolated",
-                )
-            )
-    return found
+        if limits is not None and not (
+            limits[0] - TEMPERATURE_TOLERANCE <= kelvin <= limits[1] + TEMPERATURE_TOLERANCE
+        ):
+            outside[limits].append(name.split("/")[-1].removesuffix(".json").replace("_", " "))
+    return [
+        f"the electrode runs at {kelvin:g} K; {', '.join(names)}: determined {_range(limits)}, used beyond"
+        for limits, names in outside.items()
+    ]
+
+
+def _range(limits: tuple[float, float]) -> str:
+    low, high = limits
+    return f"at {low:g} K" if low == high else f"between {low:g} and {high:g} K"

@@ -12,7 +12,7 @@ from scalebridge.report.electrode_tables import design_table, limits_table
 from scalebridge.report.numbers import duration, member_value, scientific, with_error
 from scalebridge.report.run_folder import RunContents
 from scalebridge.report.tables import diffusivity_table
-from scalebridge.report.warnings import collect_warnings
+from scalebridge.report.warnings import collect_remarks, collect_warnings
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,6 @@ def test_the_numbers_themselves_warn(synthetic_contracts: dict[str, Any]) -> Non
     card = synthetic_contracts["potential/potential_card.json"]
     changed = {
         "potential/potential_card.json": card.model_copy(update={"committee_coverage": 0.4}),
-        "interfaces/interface_energies.json": synthetic_contracts["interfaces/interface_energies.json"],
         "transport/tracer_diffusivity.json": synthetic_contracts["transport/tracer_diffusivity.json"],
         "electrode/electrode_design.json": synthetic_contracts["electrode/electrode_design.json"],
         "thermodynamics/isotherm.json": synthetic_contracts["thermodynamics/isotherm.json"].model_copy(
@@ -104,10 +103,19 @@ def test_the_numbers_themselves_warn(synthetic_contracts: dict[str, Any]) -> Non
     }
     texts = [warning.text for warning in collect_warnings(contents(changed))]
     assert any("only 40 % of held-out energy errors" in text for text in texts)
-    assert any("no stable interface for the normals [0 1 1]" in text for text in texts)
     assert any("no hop was seen at x = 0.5 at 600 K" in text for text in texts)
-    assert any("300 K, outside 400 … 500 K" in text for text in texts)
-    assert texts.count("twice") == 1
+    assert any("300 K; isotherm: determined between 400 and 500 K" in text for text in texts)
+    assert "twice" not in texts
+    assert [remark.text for remark in collect_remarks(contents(changed))].count("twice") == 1
+
+
+def test_remarks_that_differ_only_in_the_member_become_one(synthetic_contracts: dict[str, Any]) -> None:
+    remarks = ("member 0, empty host: soft mode", "member 3, empty host: soft mode", "member 1: other")
+    jump = synthetic_contracts["transport/jump_diffusivity.json"].model_copy(
+        update={"validity": Validity(remarks=remarks)}
+    )
+    texts = [remark.text for remark in collect_remarks(contents({"transport/jump_diffusivity.json": jump}))]
+    assert texts == ["members 0, 3, empty host: soft mode", "member 1: other"]
 
 
 def test_a_sound_run_has_no_warnings(synthetic_contracts: dict[str, Any]) -> None:
