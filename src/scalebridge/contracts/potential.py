@@ -15,14 +15,6 @@ class FileReference(Record):
     sha256: str
 
 
-class FitWeights(Record):
-    """Weights of the loss (science: w_E ΔE²/N + w_F Σ|ΔF|² + w_S Σ(VΔσ)²/N, in eV and Å)."""
-
-    energy: Annotated[float, Unit("1"), Field(ge=0)] = 1.0
-    force: Annotated[float, Unit("1"), Field(ge=0)] = 0.01
-    stress: Annotated[float, Unit("1"), Field(ge=0)] = 0.001
-
-
 class Dataset(Contract):
     """Labelled structures."""
 
@@ -64,6 +56,18 @@ class LearningStep(Record):
     broken_walkers: int
     errors: ErrorSummary
     """On the held-out structures."""
+
+
+class LearningHistory(Contract):
+    """What active learning did, and the potential it ended with."""
+
+    steps: tuple[LearningStep, ...]
+    converged: bool
+    """True if no walker passed the break grade for one full round."""
+    reason: str
+    """Why it ended, in plain words."""
+    potential: FileReference
+    """The last potential, the start of the final fits."""
 
 
 class PotentialCard(Contract):

@@ -44,7 +44,7 @@ LADDER: Final[tuple[Stage, ...]] = (
     Stage(
         "potential",
         _compute("potential"),
-        parents=("host", "learning"),
+        parents=("learning",),
         sections=("potential", "seed"),
         title="fit the committee",
         weight=120,
@@ -53,7 +53,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         "thermodynamics",
         _compute("thermodynamics"),
         parents=("host", "potential"),
-        sections=("thermodynamics", "seed"),
+        sections=("oracle", "thermodynamics", "seed"),
         title="free energies, voltage and volumes against x",
         weight=150,
     ),

@@ -7,7 +7,7 @@ import numpy as np
 from scalebridge.contracts import ElectrodeDesign, Host, HostPhase, Structure
 from scalebridge.foundation import InputError, constants
 from scalebridge.pipeline.recipe import Recipe
-from scalebridge.pipeline.sections import LabelsSection, LearningSection, Repeat, TransportSection
+from scalebridge.pipeline.sections import LabelsSection, Repeat, TransportSection
 
 IMAGE_LIMIT: Final = 2
 """The cutoff may reach this many half cells: one whole cell, its nearest images and no others."""
@@ -28,7 +28,7 @@ def check_recipe(recipe: Recipe, host: Host, design: ElectrodeDesign) -> None:
             f"thermodynamics.temperatures {', '.join(f'{value:g}' for value in sampled)} K do not reach the "
             f"electrode's temperature of {temperature:g} K; add it, or change the design's temperature"
         )
-    check_compositions(host, labels=recipe.labels, learning=recipe.learning, transport=recipe.transport)
+    check_compositions(host, labels=recipe.labels, transport=recipe.transport)
     check_cutoff(
         host,
         recipe.potential.cutoff,
@@ -38,7 +38,7 @@ def check_recipe(recipe: Recipe, host: Host, design: ElectrodeDesign) -> None:
     )
 
 
-def check_compositions(host: Host, **sections: LabelsSection | LearningSection | TransportSection) -> None:
+def check_compositions(host: Host, **sections: LabelsSection | TransportSection) -> None:
     """Check that every x of the named sections lies within the host's sites.
 
     Raises

@@ -94,28 +94,30 @@ class LabelsSection(Section):
 
 
 class LearningSection(Section):
-    """Active learning: sampling proposes structures, the calculator labels them, the fit is repeated."""
+    """Active learning: walkers over all ion contents propose structures; the calculator labels them."""
 
     temperatures: Temperatures
-    """Temperatures of the walkers [K]."""
-    compositions: Compositions
-    """x at which walkers start; together they cover the range to be used."""
+    """Temperatures of the walkers [K]; each runs through all x from both ends, in every phase."""
     repeat: Repeat = (1, 1, 1)
     """Repeats of the host's cell that walkers move in; what they find is labelled at this size."""
+    strains: tuple[float, ...] = (0.0,)
+    """Linear strains of the walkers' first cells; all are combined with all temperatures."""
     save_grade: Annotated[float, Field(alias="save", gt=1)] = 2.1
     """Extrapolation grade above which a configuration is queued for labelling."""
     break_grade: Annotated[float, Field(alias="break", gt=1)] = 10.0
     """Extrapolation grade above which a walker stops."""
     rounds: Count = 6
     """Largest number of rounds."""
-    walkers: Count = 4
-    """Walkers per round."""
-    steps: Count = 200
-    """Monte Carlo steps (each a burst of dynamics or an exchange of an ion) per walker and round."""
-    timestep_fs: Positive = 1.0
-    """Time step of the bursts [fs]."""
+    sweeps: Count = 8
+    """Bursts of dynamics, each with a cell move, at every ion content."""
+    trials: Count = 3
+    """Trial insertions or deletions at every ion content."""
+    labels_per_round: Count = 30
+    """Labels bought in a round, at most; the best are chosen by D-optimality."""
     label_budget: Count = 200
-    """Labels bought by active learning, at most."""
+    """Labels bought in all rounds, at most."""
+    site_width: Positive = 0.35
+    """Standard deviation of trial ions about their site, per coordinate [Å]."""
 
 
 class PotentialSection(Section):
@@ -147,13 +149,15 @@ class ThermodynamicsSection(Section):
     repeat: Repeat = (1, 1, 1)
     """Repeats of the host's cell; small enough not to separate into phases inside."""
     equilibration: Count = 50
-    """Steps dropped at the start of each rung."""
-    steps: Count = 200
-    """Steps sampled on each rung."""
-    timestep_fs: Positive = 1.0
-    """Time step of the dynamics between trial exchanges [fs]."""
+    """Sweeps dropped at the start of each rung."""
+    sweeps: Count = 200
+    """Sweeps sampled on each rung; each gives one work of insertion and of deletion."""
+    site_width: Positive = 0.35
+    """Standard deviation of trial ions about their site, per coordinate [Å]."""
+    switching_steps: Annotated[int, Field(ge=0)] = 12
+    """Steps over which a trial ion is switched on or off; 0 is the bare move."""
     fit_order: Annotated[int, Field(ge=1, le=12)] = 4
-    """Terms of the Redlich–Kister series."""
+    """Most terms of the Redlich–Kister series."""
 
 
 class TransportSection(Section):

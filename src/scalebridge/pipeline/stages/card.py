@@ -1,0 +1,45 @@
+"""Stage ``card``: gather what was computed of the host."""
+
+import numpy as np
+
+from scalebridge.contracts import (
+    HomogeneousFreeEnergy,
+    Host,
+    InterfaceEnergies,
+    Isotherm,
+    JumpDiffusivity,
+    MaterialCard,
+    PotentialCard,
+    StructureTable,
+    TracerDiffusivity,
+    Validity,
+)
+from scalebridge.foundation import constants
+from scalebridge.pipeline.stage import StageContext
+
+
+def compute(context: StageContext) -> None:
+    """Save the ``MaterialCard``; site density and molar volume are those of the mean volume over x."""
+    host = context.load("host", Host)
+    structures = context.load("thermodynamics", StructureTable)
+    free_energy = context.load("thermodynamics", HomogeneousFreeEnergy)
+    mean_volume = np.asarray(np.trapezoid(structures.volume, structures.x, axis=1) / np.ptp(structures.x))
+    context.save(
+        MaterialCard(
+            provenance=context.provenance(),
+            validity=Validity(
+                temperature=free_energy.validity.temperature,
+                composition=(0.0, float(host.sites_per_formula_unit)),
+            ),
+            host=host,
+            potential=context.load("potential", PotentialCard),
+            structures=structures,
+            isotherm=context.load("thermodynamics", Isotherm),
+            free_energy=free_energy,
+            tracer_diffusivity=context.load("transport", TracerDiffusivity),
+            jump_diffusivity=context.load("transport", JumpDiffusivity),
+            interfaces=context.load("interfaces", InterfaceEnergies),
+            site_density=host.sites_per_formula_unit / mean_volume,
+            molar_volume=constants.AVOGADRO * mean_volume,
+        )
+    )

@@ -1,0 +1,94 @@
+"""Stage ``labels``: the first training set and the structures that no fit will see."""
+
+from ase import Atoms
+
+from scalebridge.contracts import Dataset, Host
+from scalebridge.foundation import random_stream
+from scalebridge.oracle import CalculatorSpec, Labeller, LabelStore, relax
+from scalebridge.pipeline.recipe import Recipe
+from scalebridge.pipeline.stage import StageContext
+from scalebridge.pipeline.stages.frames import write_frames
+from scalebridge.sampling import HostCell, Perturbation, ideal_structures
+
+THINNING = 4
+"""Every fourth step of a relaxation becomes a training structure."""
+
+
+def compute(context: StageContext) -> None:
+    """Relax the phases, perturb random arrangements, label all, split off the held-out structures."""
+    recipe = context.recipe
+    host = context.load("host", Host)
+    labeller = make_labeller(context, recipe)
+    batch = labeller.label(
+        [*_relaxation_steps(context, host, labeller), *_perturbed(recipe, host)], progress=context.progress
+    )
+    order = random_stream(recipe.seed, "held out").permutation(len(batch.frames))
+    n_held_out = max(2, round(recipe.labels.held_out_fraction * len(order)))
+    held_out = [batch.frames[index] for index in sorted(order[:n_held_out])]
+    training = [batch.frames[index] for index in sorted(order[n_held_out:])]
+    save_dataset(context, host, training, held_out, failed=len(batch.failures))
+
+
+def make_labeller(context: StageContext, recipe: Recipe) -> Labeller:
+    """Return the recipe's calculator with its store; a relative store lies in the run folder."""
+    section = recipe.oracle
+    local = "://" not in section.store
+    store = LabelStore(str(context.run_folder / section.store) if local else section.store)
+    return Labeller(
+        spec=CalculatorSpec(section.calculator, section.arguments),
+        store=store,
+        workers=section.workers,
+        max_failed_fraction=section.max_failed_fraction,
+    )
+
+
+def save_dataset(
+    context: StageContext, host: Host, training: list[Atoms], held_out: list[Atoms], *, failed: int
+) -> None:
+    """Write the frames and their ``Dataset``."""
+    spec = make_labeller(context, context.recipe).spec
+    if failed:
+        context.warn(f"{failed} reference calculations failed twice and were set aside")
+    context.save(
+        Dataset(
+            provenance=context.provenance(),
+            training=write_frames(context.folder / "training.extxyz", training),
+            training_size=len(training),
+            held_out=write_frames(context.folder / "held_out.extxyz", held_out),
+            held_out_size=len(held_out),
+            species=tuple(sorted({host.ion, *host.phases[0].framework.symbols})),
+            level_of_theory=f"{spec.target} {spec.arguments or ''}".strip(),
+            calculator_hash=spec.content_hash,
+            failed=failed,
+        )
+    )
+
+
+def _relaxation_steps(context: StageContext, host: Host, labeller: Labeller) -> list[Atoms]:
+    """Relax every phase at its own composition; return a part of the steps."""
+    steps: list[Atoms] = []
+    for phase in host.phases:
+        cell = HostCell.from_phase(phase, host.ion)
+        ions = round(phase.composition / host.sites_per_formula_unit * cell.n_sites)
+        rng = random_stream(context.seed, "relaxation", phase.name)
+        start = Perturbation(displacement=0.01, strain=0.0).apply(cell.random_atoms(ions, rng), host.ion, rng)
+        relaxation = relax(
+            start, labeller.spec, store=labeller.store, max_steps=context.recipe.labels.relaxation_steps,
+            progress=context.progress,
+        )  # fmt: skip
+        steps += [*relaxation.frames[:-1:THINNING], relaxation.relaxed]
+    return steps
+
+
+def _perturbed(recipe: Recipe, host: Host) -> list[Atoms]:
+    section = recipe.labels
+    perturbation = Perturbation(section.displacement, section.ion_displacement, section.strain)
+    rng = random_stream(recipe.seed, "perturbation")
+    ideal = ideal_structures(
+        host,
+        section.compositions,
+        section.structures_per_composition,
+        repeat=section.repeat,
+        seed=recipe.seed,
+    )
+    return [perturbation.apply(atoms, host.ion, rng) for _, atoms in ideal]

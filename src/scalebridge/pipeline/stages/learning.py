@@ -1,0 +1,145 @@
+"""Stage ``learning``: fit, explore all ion contents, label what is new, refit, until nothing is new."""
+
+from collections.abc import Iterable, Sequence
+
+from ase import Atoms
+
+from scalebridge.contracts import Dataset, FileReference, Host, LearningHistory, LearningStep, Validity
+from scalebridge.foundation import hash_file
+from scalebridge.pipeline.recipe import Recipe
+from scalebridge.pipeline.stage import StageContext
+from scalebridge.pipeline.stages.frames import read_frames
+from scalebridge.pipeline.stages.labels import make_labeller, save_dataset
+from scalebridge.pipeline.stages.potential import error_summary, fit_settings
+from scalebridge.potential import FitReport, MomentTensorPotential, fit_report
+from scalebridge.sampling import (
+    Exploration,
+    ExplorationSettings,
+    ExplorationTask,
+    LearningRound,
+    LearningSettings,
+    LearningState,
+    SiteDensity,
+    explore,
+    learn_round,
+    spent,
+    starting_cells,
+    walker_plans,
+)
+
+POTENTIAL = "potential.mtp"
+
+
+def compute(context: StageContext) -> None:
+    """Run the loop round by round; every round is kept, so that a killed run repeats at most one."""
+    recipe = context.recipe
+    host = context.load("host", Host)
+    dataset = context.load("labels", Dataset)
+    folder = context.parent_folder("labels")
+    training, held_out = read_frames(folder, dataset.training), read_frames(folder, dataset.held_out)
+
+    first: FitReport = context.checkpoint("first fit", lambda: _first_fit(context, training, dataset.species))
+    state = LearningState(first.potential, tuple(training))
+    settings = learning_settings(recipe)
+    with context.progress.task("rounds of active learning", settings.rounds) as task:
+        while not (state := spent(state, settings)).reason:
+            state = context.checkpoint(
+                "round",
+                lambda now=state: _round(context, host, now, held_out, settings),
+                key=len(state.history),
+            )
+            last = state.history[-1]
+            task.advance(1, f"grade {last.largest_grade:.3g}, {last.labelled} new labels")
+
+    failed = dataset.failed + sum(entry.failed for entry in state.history)
+    save_dataset(context, host, list(state.training), held_out, failed=failed)
+    state.potential.save(context.folder / POTENTIAL)
+    context.save(
+        LearningHistory(
+            provenance=context.provenance(),
+            validity=Validity(
+                temperature=(min(recipe.learning.temperatures), max(recipe.learning.temperatures)),
+                composition=(0.0, float(host.sites_per_formula_unit)),
+            ),
+            steps=tuple(_step(entry) for entry in state.history),
+            converged=state.converged,
+            reason=state.reason,
+            potential=FileReference(name=POTENTIAL, sha256=hash_file(context.folder / POTENTIAL)),
+        )
+    )
+
+
+def learning_settings(recipe: Recipe) -> LearningSettings:
+    """Return the loop's settings from the recipe."""
+    section = recipe.learning
+    return LearningSettings(
+        rounds=section.rounds,
+        labels_per_round=section.labels_per_round,
+        labels=section.label_budget,
+        exploration=ExplorationSettings(
+            sweeps=section.sweeps,
+            trials=section.trials,
+            save=section.save_grade,
+            stop=section.break_grade,
+            density=SiteDensity(width=section.site_width, vacant_only=True),
+        ),
+    )
+
+
+def _first_fit(context: StageContext, training: list[Atoms], species: tuple[str, ...]) -> FitReport:
+    section = context.recipe.potential
+    return fit_report(
+        training,
+        level=section.level,
+        cutoff=section.cutoff,
+        species=species,
+        seed=context.seed,
+        settings=fit_settings(section, section.iterations),
+        progress=context.progress,
+    )
+
+
+def _round(
+    context: StageContext, host: Host, state: LearningState, held_out: list[Atoms], settings: LearningSettings
+) -> LearningState:
+    recipe = context.recipe
+    labeller = make_labeller(context, recipe)
+
+    def label(frames: Sequence[Atoms]) -> Sequence[Atoms]:
+        return labeller.label(frames, progress=context.progress).frames
+
+    def refit(frames: Sequence[Atoms], start: MomentTensorPotential) -> MomentTensorPotential:
+        settings = fit_settings(recipe.potential, recipe.potential.refit_iterations)
+        return fit_report(frames, start=start, settings=settings, progress=context.progress).potential
+
+    def map_walkers(function: object, tasks: Iterable[ExplorationTask]) -> list[Exploration]:
+        return context.units(
+            explore, list(tasks), description="walkers", key=lambda task: (task.round, task.walker)
+        )
+
+    plans = walker_plans(
+        starting_cells(host, recipe.learning.repeat),
+        recipe.learning.temperatures,
+        strains=recipe.learning.strains,
+    )
+    return learn_round(
+        state,
+        plans,
+        label=label,
+        refit=refit,
+        held_out=held_out,
+        settings=settings,
+        seed=context.seed,
+        map_walkers=map_walkers,
+    )
+
+
+def _step(entry: LearningRound) -> LearningStep:
+    assert entry.errors is not None  # there are always held-out structures
+    return LearningStep(
+        round=entry.round,
+        training_size=entry.training_size,
+        largest_grade=entry.largest_grade,
+        broken_walkers=entry.broken_walkers,
+        errors=error_summary(entry.errors),
+    )

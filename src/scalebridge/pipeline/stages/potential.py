@@ -1,0 +1,172 @@
+"""Stage ``potential``: the best estimate, its committee, and their errors on structures no fit saw."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student_t
+
+from scalebridge.contracts import (
+    Dataset,
+    ErrorSummary,
+    FileReference,
+    LearningHistory,
+    PotentialCard,
+)
+from scalebridge.foundation import constants, hash_file, random_stream
+from scalebridge.pipeline.sections import PotentialSection
+from scalebridge.pipeline.stage import StageContext
+from scalebridge.pipeline.stages.frames import read_frames
+from scalebridge.potential import (
+    ActiveSet,
+    ErrorReport,
+    FitReport,
+    FitSettings,
+    FitWeights,
+    Label,
+    MomentTensorPotential,
+    evaluate_errors,
+    fit_member,
+    fit_report,
+    labels_of,
+)
+
+PARITY_FORCES = 2000
+"""Force components kept for the parity plot."""
+BAND = 0.90
+"""Confidence of the committee's band."""
+MINIMUM_COVERAGE = 0.5
+"""Below, the committee's spread is called too narrow."""
+
+
+@dataclass(frozen=True)
+class _MemberTask:
+    labels: tuple[Label, ...]
+    start: MomentTensorPotential
+    member: int
+    seed: int
+    settings: FitSettings
+
+
+def compute(context: StageContext) -> None:
+    """Fit, save the members and describe them in a ``PotentialCard``."""
+    section = context.recipe.potential
+    dataset = context.load("learning", Dataset)
+    history = context.load("learning", LearningHistory)
+    folder = context.parent_folder("learning")
+    training, held_out = read_frames(folder, dataset.training), read_frames(folder, dataset.held_out)
+    start = MomentTensorPotential.load(folder / history.potential.name)
+
+    best: FitReport = context.checkpoint(
+        "best",
+        lambda: fit_report(
+            training,
+            start=start,
+            settings=fit_settings(section, section.iterations),
+            progress=context.progress,
+        ),
+    )
+    labels = tuple(labels_of(training, best.potential.species))
+    settings = fit_settings(section, section.refit_iterations)
+    tasks = [
+        _MemberTask(labels, best.potential, member, context.seed, settings)
+        for member in range(1, section.members + 1)
+    ]
+    committee = context.units(_fit_member, tasks, description="committee", key=lambda task: task.member)
+    members = [best.potential, *(report.potential for report in committee)]
+
+    files = [_save(context.folder / f"member_{number}.mtp", member) for number, member in enumerate(members)]
+    active = ActiveSet.from_frames(best.potential, training)
+    active.save(context.folder / "selection.almtp", best.potential)
+    reports = [evaluate_errors(member, held_out) for member in members]
+    _warn(context, reports[0], history)
+    chosen = _sample(reports[0], context.seed)
+    context.save(
+        PotentialCard(
+            provenance=context.provenance(),
+            validity=history.validity,
+            citations=("shapeev2016", "novikov2021", "podryabinkin2023", "golub1973"),
+            members=tuple(files),
+            species=best.potential.species,
+            level=best.potential.level,
+            cutoff=best.potential.cutoff * constants.ANGSTROM,
+            min_distance=best.potential.min_distance * constants.ANGSTROM,
+            condition_number=best.condition_number,
+            selection=FileReference(
+                name="selection.almtp", sha256=hash_file(context.folder / "selection.almtp")
+            ),
+            errors=tuple(error_summary(report) for report in reports),
+            learning=history.steps,
+            converged=history.converged,
+            committee_coverage=committee_coverage(reports),
+            parity_reference_energy=reports[0].reference_energies * constants.EV,
+            parity_predicted_energy=np.array([report.predicted_energies for report in reports])
+            * constants.EV,
+            parity_reference_force=reports[0].reference_forces.ravel()[chosen] * _FORCE,
+            parity_predicted_force=reports[0].predicted_forces.ravel()[chosen] * _FORCE,
+        )
+    )
+
+
+_FORCE = constants.EV / constants.ANGSTROM
+
+
+def fit_settings(section: PotentialSection, iterations: int) -> FitSettings:
+    """Return the settings of a fit with the recipe's weights."""
+    weights = FitWeights(
+        energy=section.energy_weight, force=section.force_weight, stress=section.stress_weight
+    )
+    return FitSettings(max_iterations=iterations, weights=weights)
+
+
+def error_summary(report: ErrorReport) -> ErrorSummary:
+    """Convert errors to a contract's record."""
+    return ErrorSummary(
+        energy_rmse=report.energy_rmse * constants.EV,
+        energy_mae=report.energy_mae * constants.EV,
+        force_rmse=report.force_rmse * _FORCE,
+        force_mae=report.force_mae * _FORCE,
+        stress_rmse=report.stress_rmse * constants.EV_PER_ANGSTROM3,
+        structures=len(report.reference_energies),
+    )
+
+
+def committee_coverage(reports: list[ErrorReport]) -> float:
+    """Return the fraction of held-out energies within Student's 90 % band of the committee about member 0."""
+    predicted: NDArray[np.float64] = np.array([report.predicted_energies for report in reports[1:]])
+    width = float(student_t.ppf(0.5 + BAND / 2, len(predicted) - 1)) * predicted.std(axis=0, ddof=1)
+    error = np.abs(reports[0].predicted_energies - reports[0].reference_energies)
+    return float(np.mean(error <= width))
+
+
+def load_members(context: StageContext, card: PotentialCard) -> list[MomentTensorPotential]:
+    """Load the committee, member 0 first."""
+    folder = context.parent_folder("potential")
+    return [MomentTensorPotential.load(folder / reference.name) for reference in card.members]
+
+
+def _fit_member(task: _MemberTask) -> FitReport:
+    return fit_member(task.labels, task.start, task.member, seed=task.seed, settings=task.settings)
+
+
+def _save(path: Path, member: MomentTensorPotential) -> FileReference:
+    member.save(path)
+    return FileReference(name=path.name, sha256=hash_file(path))
+
+
+def _sample(report: ErrorReport, seed: int) -> NDArray[np.int64]:
+    total = report.reference_forces.size
+    return random_stream(seed, "parity").choice(total, size=min(PARITY_FORCES, total), replace=False)
+
+
+def _warn(context: StageContext, errors: ErrorReport, history: LearningHistory) -> None:
+    if not history.converged:
+        context.warn(
+            f"active learning is not converged: {history.reason}; results rest on extrapolation in places"
+        )
+    if errors.energy_rmse > 0.01:
+        context.warn(
+            f"held-out energy error {1e3 * errors.energy_rmse:.0f} meV/atom is above 10 meV/atom; voltages "
+            "and free energies inherit it (raise potential.level or the labels)"
+        )
