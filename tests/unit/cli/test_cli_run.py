@@ -42,6 +42,18 @@ def made_up_ladder(monkeypatch: pytest.MonkeyPatch, synthetic_contracts: dict[st
     return install
 
 
+@pytest.fixture
+def quick_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the report, which takes seconds, where only its being written counts."""
+
+    def write(folder: Path) -> Path:
+        path = folder / "report.html"
+        path.touch()
+        return path
+
+    monkeypatch.setattr("scalebridge.report.write_report", write)
+
+
 def stages_of(run: Path) -> dict[str, dict[str, object]]:
     result = call("status", run, "--json")
     assert result.exit_code == 0, result.stderr
@@ -58,13 +70,20 @@ def test_run_ends_with_report_and_rates(tmp_path: Path, made_up_ladder: Ladder) 
     assert "capacity" in result.stdout
     assert "±" in result.stdout
     assert {str(entry["state"]) for entry in stages_of(run).values()} == {"up to date"}
+    assert (run / "report.html").stat().st_size > 1e5
+    assert str(run / "report.html") in call("status", run).stdout
+
+
+@pytest.mark.usefixtures("quick_report")
+def test_report_and_second_run(tmp_path: Path, made_up_ladder: Ladder) -> None:
+    run = tmp_path / "run"
+    assert call("run", "mnhcf", "--out", run, "--executor", "serial").exit_code == 0
     (run / "report.html").unlink()
     assert call("report", run).exit_code == 0
     assert (run / "report.html").is_file()
     again = call("run", run, "--executor", "serial")  # a run folder is a recipe, too: go on there
     assert again.exit_code == 0
     assert again.stdout.count("up to date") == len(NAMES)
-    assert str(run / "report.html") in call("status", run).stdout
 
 
 def test_default_folder_and_until(
@@ -81,6 +100,7 @@ def test_default_folder_and_until(
     assert states["learning"] == "missing"
 
 
+@pytest.mark.usefixtures("quick_report")
 def test_unsound_stage_gives_exit_code_2_and_a_report(tmp_path: Path, made_up_ladder: Ladder) -> None:
     def doubtful(context: StageContext) -> None:
         context.warn("few samples")
@@ -104,6 +124,7 @@ def test_unsound_stage_gives_exit_code_2_and_a_report(tmp_path: Path, made_up_la
     assert "not sound" in shown
 
 
+@pytest.mark.usefixtures("quick_report")
 def test_failing_stage_gives_exit_code_1_and_one_line(tmp_path: Path, made_up_ladder: Ladder) -> None:
     def fail(context: StageContext) -> None:
         raise ConvergenceError("3 steps were not enough; allow more")
