@@ -34,7 +34,7 @@ def results():
         phase(),
         phase(),
         ION,
-        2,
+        (0, 0, 1),
         settings=SlabSettings(counts=(1, 2), relaxation=RELAXATION),
         cell_relaxation=RELAXATION,
     )

@@ -72,7 +72,7 @@ def test_matched_slab_gives_the_surface_energy_of_the_ion_crystal(cell):
     empty = relax_phase(cell, TwoCrystals, full=False, settings=TIGHT)
     full = relax_phase(cell, TwoCrystals, full=True, settings=TIGHT)
     np.testing.assert_allclose(full.cell, np.eye(3) * LATTICE, atol=2e-4)
-    slabs = solve_slabs(empty, full, 2, TwoCrystals, settings=settings)
+    slabs = solve_slabs(empty, full, TwoCrystals, settings=settings)
     expected = _surface_energy(3)
     assert slabs.interface_energy == pytest.approx(expected, rel=5e-3)
     assert abs(slabs.slope) < 1e-2 * expected
@@ -88,9 +88,7 @@ def test_mismatched_slab_costs_the_coherency_energy_of_khachaturyan(cell):
     full = relax_phase(cell, make_calculator, full=True, settings=TIGHT)
     change = solve_transformation(empty.cell, full.cell)
     assert 0.005 < change.stretches[0] - 1 < 0.03
-    slabs = solve_slabs(
-        empty, full, 2, make_calculator, settings=SlabSettings(counts=(2, 4), relaxation=TIGHT)
-    )
+    slabs = solve_slabs(empty, full, make_calculator, settings=SlabSettings(counts=(2, 4), relaxation=TIGHT))
     stiffness = 0.5 * sum(
         solve_stiffness(phase.atoms(), make_calculator, settings=TIGHT) for phase in (empty, full)
     )
@@ -102,4 +100,4 @@ def test_mismatched_slab_costs_the_coherency_energy_of_khachaturyan(cell):
 def test_slab_counts_must_differ(cell):
     empty = relax_phase(cell, TwoCrystals, full=False)
     with pytest.raises(InputError, match="two different"):
-        solve_slabs(empty, empty, 2, TwoCrystals, settings=SlabSettings(counts=(2, 2)))
+        solve_slabs(empty, empty, TwoCrystals, settings=SlabSettings(counts=(2, 2)))

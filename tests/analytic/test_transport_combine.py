@@ -143,7 +143,7 @@ def test_dynamics_sees_hops_and_an_activated_diffusivity(trajectories):
 
 
 def test_barrier_and_dynamics_agree_where_they_overlap(trajectories, barriers):
-    # Transition state theory bounds the rate from above; friction and recrossing cost at most a factor 3 here.
+    # Transition state theory bounds the rate from above; recrossing costs at most a factor 3 here.
     dynamics = trajectories[0].tracer
     walker = barriers[0].barrier.rate(700.0) * PERIOD**2
     assert dynamics.mean - 3 * dynamics.error < 1.5 * walker

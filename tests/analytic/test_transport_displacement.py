@@ -8,11 +8,10 @@ from scalebridge.foundation import ConvergenceError, InputError, constants, rand
 from scalebridge.sampling import EnergyModel, Evaluation, kinetic_energy, maxwell_velocities
 from scalebridge.transport import (
     DynamicsSettings,
-    assign_sites,
     collective_walker,
-    count_hops,
     fit_arrhenius,
     fit_diffusivity,
+    follow_sites,
     one_hop_bound,
     relative_to_framework,
     rescale_velocities,
@@ -69,9 +68,9 @@ def test_hops_are_counted_without_recrossings():
     x = np.array([0.0, 0.3, 0.98, 1.02, 0.97, 1.05, 0.2, 1.1, 1.9, 2.0, 3.1, 3.9, 4.1])
     path = np.zeros((len(x), 1, 3))
     path[:, 0, 0] = x
-    labels = assign_sites(path, sites, cell)
-    assert labels[:, 0].tolist() == [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0]
-    assert count_hops(labels) == 2
+    walk = follow_sites(path, sites, cell)
+    assert walk.positions[:, 0, 0].tolist() == [0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 4, 4]
+    assert walk.hops == 2
     assert one_hop_bound(sites, cell, 2, 100.0) == pytest.approx(4.0 / 1200)
 
 
@@ -87,7 +86,11 @@ def test_lattice_walker_diffusivity_and_hops():
     expected = rate * a * a / 6
     assert abs(found.mean - expected) < 5 * found.error and found.error < 0.2 * expected
     sites = np.array([[x, y, z] for x in (0, 0.5) for y in (0, 0.5) for z in (0, 0.5)])
-    assert count_hops(assign_sites(walk, sites, np.eye(3) * 4.0)) == int(jumps[1:].sum())
+    followed = follow_sites(walk, sites, np.eye(3) * 4.0)
+    assert followed.hops == int(jumps[1:].sum())
+    np.testing.assert_allclose(followed.positions, walk, atol=1e-9)
+    # One site per cell: every hop leads to an image of the same site and still counts.
+    assert follow_sites(walk, sites[:1], np.eye(3) * 2.0).hops == followed.hops
 
 
 def test_arrhenius_recovers_parameters_and_covers_them():
@@ -153,8 +156,8 @@ def test_trajectory_holds_its_temperature_and_sees_hops():
     run = sample_trajectory(atoms, Wells(), 900.0, rng, settings=settings)
     assert run.positions.shape == (2000, 8, 3)
     assert run.temperature == pytest.approx(900.0, rel=0.05)
-    labels = assign_sites(run.positions, atoms.get_scaled_positions(), np.eye(3) * 6.0)
-    assert count_hops(labels) > 20
+    walk = follow_sites(run.positions, atoms.get_scaled_positions(), np.eye(3) * 6.0)
+    assert walk.hops > 20
 
 
 def test_a_runaway_is_stopped():

@@ -11,6 +11,10 @@ from scalebridge.interfaces.gradient import (
     interface_energy_from_gradient,
     interface_width,
 )
+from scalebridge.interfaces.orientation import (
+    orientation_matrix,
+    oriented_cell,
+)
 from scalebridge.interfaces.slab import (
     RelaxedPhase,
     SlabEnergies,
@@ -54,6 +58,8 @@ __all__ = [
     "gradient_energy",
     "interface_energy_from_gradient",
     "interface_width",
+    "orientation_matrix",
+    "oriented_cell",
     "relax_phase",
     "rotate_stiffness",
     "run_elastic",

@@ -19,6 +19,7 @@ from scalebridge.interfaces.strain import (
 from scalebridge.interfaces.work import ElasticResult, End, SlabResult
 
 FloatArray = NDArray[np.float64]
+Miller = tuple[int, int, int]
 EV_PER_ANGSTROM = constants.EV / constants.ANGSTROM
 """1 eV/Å [J/m]."""
 
@@ -56,26 +57,26 @@ def combine(
         If no slab was given, or ``structures`` has another number of members.
     """
     remarks: list[str] = []
-    axes = sorted({result.axis for result in slabs})
-    if not axes or (structures is not None and structures.cell.shape[0] != members):
+    planes = list(dict.fromkeys(result.miller for result in slabs))
+    if not planes or (structures is not None and structures.cell.shape[0] != members):
         given = members if structures is None else structures.cell.shape[0]
         raise InputError(
-            f"{len(axes)} slab directions and {given} members' structures for {members} members; "
+            f"{len(planes)} slab directions and {given} members' structures for {members} members; "
             "give at least one direction and structures of the same committee"
         )
     parts = [
         _Member(
-            [_slab_of(slabs, member, axis, remarks) for axis in axes],
+            [_slab_of(slabs, member, plane, remarks) for plane in planes],
             *_strains(elastic, member, structures, sites_per_formula_unit, remarks),
         )
         for member in range(members)
     ]
     for member, part in enumerate(parts):
-        for axis, slab in zip(axes, part.slabs, strict=True):
+        for plane, slab in zip(planes, part.slabs, strict=True):
             gamma = slab.interface_energy * constants.EV_PER_ANGSTROM2
             if gamma <= 0:
                 remarks.append(
-                    f"member {member}, cell vector {axis}: γ = {gamma:.3g} J/m²; no stable interface, κ = 0"
+                    f"member {member}, plane {plane}: γ = {gamma:.3g} J/m²; no stable interface, κ = 0"
                 )
     remarks.append(
         "slabs share the mean of both relaxed phases' base vectors; κ = 2γd is that of bonds between "
@@ -85,8 +86,8 @@ def combine(
     return _contract(parts, np.asarray(x), provenance, tuple(dict.fromkeys(remarks)))
 
 
-def _slab_of(slabs: Sequence[SlabResult], member: int, axis: int, remarks: list[str]) -> SlabEnergies:
-    found = {result.member: result for result in slabs if result.axis == axis}
+def _slab_of(slabs: Sequence[SlabResult], member: int, plane: Miller, remarks: list[str]) -> SlabEnergies:
+    found = {result.member: result for result in slabs if result.miller == plane}
     own = found.get(member)
     if own is not None and own.slabs is not None:
         return own.slabs
@@ -94,11 +95,11 @@ def _slab_of(slabs: Sequence[SlabResult], member: int, axis: int, remarks: list[
     first = found.get(0)
     if first is None or first.slabs is None:
         raise ConvergenceError(
-            f"no slab of member 0 along cell vector {axis} "
+            f"no slab of member 0 along plane {plane} "
             f"({'was not computed' if first is None else first.problem}); choose other directions, or train "
             "the potential on such slabs"
         )
-    remarks.append(f"member {member}, cell vector {axis}: carries member 0's slabs ({reason})")
+    remarks.append(f"member {member}, plane {plane}: carries member 0's slabs ({reason})")
     return first.slabs
 
 

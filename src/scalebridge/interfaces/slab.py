@@ -134,13 +134,12 @@ class SlabEnergies:
 def solve_slabs(
     empty: RelaxedPhase,
     full: RelaxedPhase,
-    axis: int,
     make_calculator: MakeCalculator,
     *,
     settings: SlabSettings | None = None,
     what: str = "slab",
 ) -> SlabEnergies:
-    """Build, relax and fit coherent slabs stacked along cell vector ``axis``.
+    """Build, relax and fit coherent slabs stacked along the third cell vector.
 
     N units of each phase share the mean of both phases' base vectors (the full host's cell taken without
     its rotation against the empty one). All atoms and the stacking vector relax.
@@ -149,22 +148,19 @@ def solve_slabs(
     Raises
     ------
     InputError
-        If fewer than two different numbers of units are given, or ``axis`` is not 0, 1 or 2.
+        If fewer than two different numbers of units are given.
     ConvergenceError
         If a slab does not relax.
     """
     settings = settings or SlabSettings()
     counts = np.array(sorted(set(settings.counts)), dtype=np.int64)
-    if len(counts) < 2 or counts[0] < 1 or axis not in (0, 1, 2):
-        raise InputError(
-            f"slab counts {settings.counts} along cell vector {axis}: at least two different numbers of "
-            "units and a vector 0, 1 or 2 are needed"
-        )
-    base, stacks = _common_base(empty, full, axis)
+    if len(counts) < 2 or counts[0] < 1:
+        raise InputError(f"slab counts {settings.counts}: at least two different numbers of units are needed")
+    base, stacks = _common_base(empty, full)
     area = float(np.linalg.norm(np.cross(base[0], base[1])))
     energies = np.empty(len(counts))
     for k, count in enumerate(counts.tolist()):
-        slab = build_slab(empty, full, axis, count)
+        slab = build_slab(empty, full, count)
         relaxed: Relaxed = relax(
             slab,
             make_calculator,
@@ -178,7 +174,7 @@ def solve_slabs(
     normal = np.cross(base[0], base[1]) / area
     normal *= np.sign(normal @ stacks[0])
     heights = [float(stack @ normal) for stack in stacks]
-    spacing = 0.5 * sum(heights) / _site_planes(empty, axis, heights[0], settings.plane_tolerance)
+    spacing = 0.5 * sum(heights) / _site_planes(empty, heights[0], settings.plane_tolerance)
     gamma = float(intercept) / 2
     return SlabEnergies(
         normal=normal,
@@ -193,39 +189,34 @@ def solve_slabs(
     )
 
 
-def build_slab(empty: RelaxedPhase, full: RelaxedPhase, axis: int, count: int) -> Atoms:
+def build_slab(empty: RelaxedPhase, full: RelaxedPhase, count: int) -> Atoms:
     """Return ``count`` units of the empty and then of the full host, stacked along the third vector."""
-    base, stacks = _common_base(empty, full, axis)
-    order = [*(k for k in range(3) if k != axis), axis]
+    base, stacks = _common_base(empty, full)
     slab = Atoms(cell=np.vstack([base, count * (stacks[0] + stacks[1])]), pbc=True)
     origin = np.zeros(3)
     for phase, stack in zip((empty, full), stacks, strict=True):
         cell = np.vstack([base, stack])
-        positions = phase.scaled[:, order] @ cell
+        positions = phase.scaled @ cell
         for _ in range(count):
             slab += Atoms(phase.symbols, positions=positions + origin)
             origin = origin + stack
     return slab
 
 
-def _common_base(
-    empty: RelaxedPhase, full: RelaxedPhase, axis: int
-) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
+def _common_base(empty: RelaxedPhase, full: RelaxedPhase) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
     """Return the mean base vectors (2, 3) and each phase's stacking vector, in the empty host's frame."""
     stretched = empty.cell @ solve_transformation(empty.cell, full.cell).stretch
-    others = [k for k in range(3) if k != axis]
-    base = 0.5 * (empty.cell + stretched)[others]
-    return base, (empty.cell[axis], stretched[axis])
+    return 0.5 * (empty.cell + stretched)[:2], (empty.cell[2], stretched[2])
 
 
-def _site_planes(phase: RelaxedPhase, axis: int, height: float, tolerance: float) -> int:
+def _site_planes(phase: RelaxedPhase, height: float, tolerance: float) -> int:
     """Return the number of distinct site planes in one unit along its stacking direction."""
-    place = np.sort(np.mod(phase.host.sites[:, axis] + 1e-6, 1.0)) * height
+    place = np.sort(np.mod(phase.host.sites[:, 2] + 1e-6, 1.0)) * height
     gaps = np.diff(np.append(place, place[0] + height))
     planes = int(np.sum(gaps > tolerance))
     if planes == 0:
         raise ConvergenceError(
-            f"the sites form no separate planes along cell vector {axis} (tolerance {tolerance:g} Å, "
+            f"the sites form no separate planes along the stack (tolerance {tolerance:g} Å, "
             f"height {height:.2f} Å); lower plane_tolerance"
         )
     return planes

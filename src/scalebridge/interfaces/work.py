@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scalebridge.contracts import HostPhase
 from scalebridge.foundation import ConvergenceError
 from scalebridge.interfaces.elastic import solve_stiffness
+from scalebridge.interfaces.orientation import orientation_matrix, oriented_cell
 from scalebridge.interfaces.slab import SlabEnergies, SlabSettings, relax_phase, solve_slabs
 from scalebridge.sampling import HostCell, MakeCalculator, RelaxationSettings
 
@@ -18,7 +19,7 @@ End = Literal["empty", "full"]
 
 @dataclass(frozen=True)
 class SlabTask:
-    """Coherent slabs of one member along one cell vector.
+    """Coherent slabs of one member with one interface plane.
 
     Attributes
     ----------
@@ -30,10 +31,10 @@ class SlabTask:
         The host's phases at both ends, cells with corresponding vectors.
     ion
         The mobile ion.
-    axis
-        Cell vector along which units are stacked: 0, 1 or 2.
+    miller
+        Interface plane (hkl) in the cell of the phases.
     repeat
-        Repeats of the phases' cells that make one unit.
+        Repeats of the phases' cells that make one unit; (hkl) then counts in the repeated cell.
     """
 
     member: int
@@ -41,7 +42,7 @@ class SlabTask:
     empty: HostPhase
     full: HostPhase
     ion: str
-    axis: int
+    miller: tuple[int, int, int]
     repeat: tuple[int, int, int] = (1, 1, 1)
     settings: SlabSettings = field(default_factory=SlabSettings)
     cell_relaxation: RelaxationSettings = field(default_factory=RelaxationSettings)
@@ -52,7 +53,7 @@ class SlabResult:
     """Slab energies of one direction, or the reason why there are none."""
 
     member: int
-    axis: int
+    miller: tuple[int, int, int]
     slabs: SlabEnergies | None
     problem: str = ""
 
@@ -65,28 +66,28 @@ def run_slabs(task: SlabTask) -> SlabResult:
     InputError
         If the settings or the phases' cells do not fit together.
     """
-    what = f"member {task.member}, cell vector {task.axis}"
+    what = f"member {task.member}, plane {task.miller}"
+    hosts = [HostCell.from_phase(phase, task.ion, task.repeat) for phase in (task.empty, task.full)]
+    matrix = orientation_matrix(np.asarray(hosts[0].framework.cell), task.miller)
     try:
         empty = relax_phase(
-            HostCell.from_phase(task.empty, task.ion, task.repeat),
+            oriented_cell(hosts[0], matrix),
             task.make_calculator,
             full=False,
             settings=task.cell_relaxation,
             what=f"{what}, empty host",
         )
         full = relax_phase(
-            HostCell.from_phase(task.full, task.ion, task.repeat),
+            oriented_cell(hosts[1], matrix),
             task.make_calculator,
             full=True,
             settings=task.cell_relaxation,
             what=f"{what}, full host",
         )
-        slabs = solve_slabs(
-            empty, full, task.axis, task.make_calculator, settings=task.settings, what=f"{what}, slab"
-        )
+        slabs = solve_slabs(empty, full, task.make_calculator, settings=task.settings, what=f"{what}, slab")
     except ConvergenceError as error:
-        return SlabResult(task.member, task.axis, None, str(error))
-    return SlabResult(task.member, task.axis, slabs)
+        return SlabResult(task.member, task.miller, None, str(error))
+    return SlabResult(task.member, task.miller, slabs)
 
 
 @dataclass(frozen=True)

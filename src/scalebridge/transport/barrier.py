@@ -7,6 +7,7 @@ from ase import Atoms
 from ase.mep import NEB
 from ase.optimize import FIRE
 from numpy.typing import NDArray
+from scipy.interpolate import CubicHermiteSpline
 
 from scalebridge.foundation import ConvergenceError, InputError, constants, random_stream
 from scalebridge.sampling import MakeCalculator, RelaxationSettings, Relaxed, relax
@@ -209,11 +210,11 @@ def _refine(
     make_calculator: MakeCalculator,
     settings: BarrierSettings,
 ) -> Barrier:
-    top = int(np.argmax(energies[1:-1])) + 1
+    profile, highest = _profile(images, energies)
     relative = energies - energies[0]
-    metastable = dip_depth(relative) > settings.metastable_depth
+    metastable = dip_depth(profile) > settings.metastable_depth
     minimum = solve_stationary_point(ends[0].atoms, make_calculator, order=0)
-    saddle: StationaryPoint = solve_stationary_point(images[top], make_calculator, order=1)
+    saddle: StationaryPoint = solve_stationary_point(highest, make_calculator, order=1)
     return Barrier(
         start_energy=minimum.energy,
         end_energy=ends[1].energy,
@@ -223,6 +224,28 @@ def _refine(
         metastable=metastable,
         saddle=saddle.atoms,
     )
+
+
+def _profile(images: list[Atoms], energies: FloatArray) -> tuple[FloatArray, Atoms]:
+    """Return the energy along the band between images as well, and the atoms at its highest point.
+
+    Energies and the forces along the band fix a cubic in every segment (Henkelman and Jónsson 2000):
+    a saddle between two images, next to a metastable site, is found too.
+    """
+    positions = np.array([image.positions for image in images])
+    steps = np.linalg.norm(np.diff(positions, axis=0).reshape(len(images) - 1, -1), axis=1)
+    place = np.concatenate([[0.0], np.cumsum(steps)])
+    tangent = np.gradient(positions, place, axis=0)
+    tangent /= np.linalg.norm(tangent.reshape(len(images), -1), axis=1)[:, None, None]
+    slopes = [-float(np.sum(image.get_forces() * t)) for image, t in zip(images, tangent, strict=True)]
+    fine = np.unique(np.concatenate([place, np.linspace(0.0, place[-1], 20 * len(images))]))
+    profile = np.asarray(CubicHermiteSpline(place, energies, slopes)(fine))
+    at = float(fine[int(np.argmax(profile))])
+    atoms = images[0].copy()
+    k = min(int(np.searchsorted(place, at, side="right")) - 1, len(images) - 2)
+    share = (at - place[k]) / steps[k]
+    atoms.set_positions((1 - share) * positions[k] + share * positions[k + 1])
+    return profile, atoms
 
 
 def dip_depth(energies: FloatArray) -> float:

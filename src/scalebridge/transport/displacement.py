@@ -106,13 +106,22 @@ def collective_walker(positions: FloatArray) -> FloatArray:
     return np.asarray(positions.sum(axis=1, keepdims=True) / np.sqrt(positions.shape[1]))
 
 
-def assign_sites(
-    positions: FloatArray, sites: FloatArray, cell: FloatArray, *, core: float = 0.4
-) -> IntArray:
-    """Return the site (frames, particles) each ion belongs to, with memory.
+@dataclass(frozen=True)
+class SiteWalk:
+    """Where each ion's site is: unwrapped site positions (frames, particles, 3) [Å] and hops in all."""
 
-    An ion belongs to a site from when it enters the site's core until it enters the core of another, so
-    recrossings near a boundary are no hops (C. H. Bennett, 1977; core-set milestoning).
+    positions: FloatArray
+    hops: int
+
+
+def follow_sites(
+    positions: FloatArray, sites: FloatArray, cell: FloatArray, *, core: float = 0.4
+) -> SiteWalk:
+    """Replace every ion's position by that of the site it belongs to, with memory.
+
+    An ion belongs to a site (of one periodic image) from when it enters the site's core until it enters
+    another core, so recrossings near a boundary are no hops, and rattling in a cage is no diffusion
+    (C. H. Bennett, in Diffusion in Solids (1975); core-set milestoning).
 
     Parameters
     ----------
@@ -127,21 +136,22 @@ def assign_sites(
     """
     radius = core * _nearest_distance(sites, cell)
     inverse = np.linalg.inv(cell)
-    labels = np.full(positions.shape[:2], -1, dtype=np.int64)
+    anchors = np.empty_like(positions)
+    hops = 0
+    particles = np.arange(positions.shape[1])
     for frame in range(len(positions)):
         difference = (positions[frame] @ inverse)[:, None] - sites[None]
-        difference -= np.round(difference)
-        distance = np.linalg.norm(difference @ cell, axis=-1)
+        image = np.round(difference)
+        distance = np.linalg.norm((difference - image) @ cell, axis=-1)
         nearest = distance.argmin(axis=1)
-        inside = distance[np.arange(len(nearest)), nearest] < radius
-        previous = nearest if frame == 0 else labels[frame - 1]
-        labels[frame] = np.where(inside, nearest, previous)
-    return labels
-
-
-def count_hops(labels: IntArray) -> int:
-    """Return how often an ion changed its site."""
-    return int(np.sum(labels[1:] != labels[:-1]))
+        place = (sites[nearest] + image[particles, nearest]) @ cell
+        if frame == 0:
+            anchors[0] = place
+            continue
+        inside = distance[particles, nearest] < radius
+        anchors[frame] = np.where(inside[:, None], place, anchors[frame - 1])
+        hops += int(np.sum(np.abs(anchors[frame] - anchors[frame - 1]).max(axis=1) > 1e-6))
+    return SiteWalk(anchors, hops)
 
 
 def one_hop_bound(sites: FloatArray, cell: FloatArray, ions: int, duration: float) -> float:

@@ -13,10 +13,9 @@ from scalebridge.sampling import EnergyModel, HostCell, MakeCalculator, Relaxati
 from scalebridge.transport.barrier import Barrier, BarrierSettings, solve_barrier
 from scalebridge.transport.displacement import (
     DiffusivityEstimate,
-    assign_sites,
     collective_walker,
-    count_hops,
     fit_diffusivity,
+    follow_sites,
     one_hop_bound,
     relative_to_framework,
 )
@@ -73,7 +72,7 @@ class TrajectoryResult:
 
 
 def run_trajectory(task: TrajectoryTask, progress: Progress = SILENT) -> TrajectoryResult:
-    """Run molecular dynamics and measure tracer and jump diffusivity.
+    """Run molecular dynamics and measure tracer and jump diffusivity of the ions' walk from site to site.
 
     Raises
     ------
@@ -95,8 +94,10 @@ def run_trajectory(task: TrajectoryTask, progress: Progress = SILENT) -> Traject
     mobile = np.arange(framework, framework + ions)
     walk = relative_to_framework(run.positions, mobile, task.start.get_masses())
     lattice = np.asarray(task.start.cell, dtype=float)
-    hops = count_hops(assign_sites(walk, task.cell.sites, lattice))
-    tracer, jump = fit_diffusivity(walk, run.interval), fit_diffusivity(collective_walker(walk), run.interval)
+    on_sites = follow_sites(walk, task.cell.sites, lattice)
+    hops = on_sites.hops
+    tracer = fit_diffusivity(on_sites.positions, run.interval)
+    jump = fit_diffusivity(collective_walker(on_sites.positions), run.interval)
     if hops == 0:
         bound = one_hop_bound(task.cell.sites, lattice, ions, len(walk) * run.interval)
         tracer = jump = DiffusivityEstimate(np.eye(3) * bound, bound, bound)
