@@ -1,6 +1,7 @@
 """Numbers as a reader wants them: rounded to their uncertainty, with it, in the field's units."""
 
 import math
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,9 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 ROUND_OFF = 1e-9
 """Relative errors below this are the arithmetic's, not the result's."""
+
+_COUNT = re.compile(r"(?<=[A-Za-z)\]])\d+")
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def spread(values: FloatArray) -> FloatArray:
@@ -44,6 +48,12 @@ def scientific(value: float, digits: int = 2) -> str:
         mantissa, exponent = mantissa / 10, exponent + 1
     powers = str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
     return f"{mantissa:.{digits - 1}f} × 10{powers}"
+
+
+def formula(text: str) -> str:
+    """Return a chemical formula with subscripts: ``Na_x Mn[Fe(CN)6]`` becomes ``NaₓMn[Fe(CN)₆]``."""
+    text = text.replace("_x ", "ₓ").replace("_x", "ₓ")
+    return _COUNT.sub(lambda match: match[0].translate(_SUBSCRIPTS), text)
 
 
 def duration(seconds: float) -> str:

@@ -26,6 +26,7 @@ from scalebridge.foundation import StoreError, constants
 from scalebridge.foundation.citations import bibtex, entries
 from scalebridge.report.electrode_tables import design_table, limits_table
 from scalebridge.report.figures import build_images
+from scalebridge.report.numbers import formula
 from scalebridge.report.provenance_tables import (
     contracts_table,
     inputs_table,
@@ -95,7 +96,7 @@ def render(run: RunContents) -> str:
     keys, unknown = _citations(run)
     warned = collect_warnings(run) + [Warned("citations", f"unknown citation key '{key}'") for key in unknown]
     tables, texts = _tables(run, host, temperature)
-    name = run.path.resolve().name if host is None else host.name
+    name = run.path.resolve().name if host is None else formula(host.name)
     context: dict[str, Any] = {
         "title": f"From structure to rate capability: {name}",
         "subtitle": _subtitle(run, host),
@@ -120,7 +121,7 @@ def _template(name: str) -> str:
 def _subtitle(run: RunContents, host: Host | None) -> str:
     parts = []
     if host is not None:
-        parts.append(f"{host.ion} in {host.formula}")
+        parts.append(f"{host.ion} in {formula(host.formula)}")
     if profile := run.recipe.get("profile"):
         parts.append(f"profile {profile}")
     if run.manifests:

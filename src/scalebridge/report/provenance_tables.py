@@ -3,7 +3,7 @@
 from typing import Any
 
 from scalebridge.contracts import Dataset, Host, LearningHistory, Solution
-from scalebridge.report.numbers import duration
+from scalebridge.report.numbers import duration, formula
 from scalebridge.report.run_folder import STAGES, RunContents
 from scalebridge.report.tables import EV, Table
 
@@ -14,7 +14,7 @@ def inputs_table(run: RunContents) -> Table:
     host = run.get("host/host.json", Host)
     if host is not None:
         largest = host.sites_per_formula_unit
-        rows.append(("host", f"{host.name}: {host.ion}ₓ{host.formula}, 0 ≤ x ≤ {largest}"))
+        rows.append(("host", f"{formula(host.name)}: {host.ion}ₓ{formula(host.formula)}, 0 ≤ x ≤ {largest}"))
         rows.extend((f"structure '{phase.name}'", phase.source) for phase in host.phases)
         rows.append((f"metal reference {host.ion}", host.metal_source))
     settings = run.recipe

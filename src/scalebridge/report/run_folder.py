@@ -113,14 +113,22 @@ def _read_contracts(path: Path) -> tuple[dict[str, Contract], list[str]]:
             contracts[name] = kind.load(path / name)
         except InputError as error:
             problems.append(f"{name} could not be read and is left out: {error}")
+    return contracts, problems + _name_missing(path)
+
+
+def _name_missing(path: Path) -> list[str]:
+    absent: list[str] = []
+    problems: list[str] = []
     for stage in STAGES:
         expected = [name for name in FILES if name.startswith(f"{stage}/")]
         missing = [name for name in expected if not (path / name).is_file()]
         if len(missing) == len(expected):
-            problems.append(f"stage '{stage}' has not been run or did not finish: its section is empty")
+            absent.append(stage)
         else:
             problems.extend(f"{name} is missing: what depends on it is left out" for name in missing)
-    return contracts, problems
+    if absent:
+        problems.insert(0, f"not run or not finished: {', '.join(absent)}; what needs them is left out")
+    return problems
 
 
 def _read_manifests(path: Path) -> tuple[dict[str, Manifest], list[str]]:

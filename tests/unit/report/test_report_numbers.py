@@ -9,7 +9,7 @@ import pytest
 from scalebridge.contracts import Contract, Validity
 from scalebridge.report import headline_table
 from scalebridge.report.electrode_tables import design_table, limits_table
-from scalebridge.report.numbers import duration, member_value, scientific, with_error
+from scalebridge.report.numbers import duration, formula, member_value, scientific, with_error
 from scalebridge.report.run_folder import RunContents
 from scalebridge.report.tables import diffusivity_table
 from scalebridge.report.warnings import collect_remarks, collect_warnings
@@ -48,6 +48,14 @@ def test_powers_of_ten(value: float, text: str) -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("Na_x Mn[Fe(CN)6]", "NaₓMn[Fe(CN)₆]"), ("Li_x FePO4", "LiₓFePO₄"), ("toy 2 <host>", "toy 2 <host>")],
+)
+def test_formulas_have_subscripts(text: str, shown: str) -> None:
+    assert formula(text) == shown
 
 
 def test_headline_is_in_milliampere_hours_per_gram(synthetic_contracts: dict[str, Any]) -> None:
