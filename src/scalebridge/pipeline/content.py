@@ -1,7 +1,7 @@
 """Content keys of plain Python objects, so that a finished unit of work is found again."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,12 +16,13 @@ def content_key(value: Any) -> str:
     """Return a SHA-256 of ``value`` that depends on its content only.
 
     Handles None, numbers, text, bytes, paths, arrays, mappings, sequences, dataclasses, pydantic models,
-    ASE atoms (by ``todict``), classes and functions (by name), and objects with a ``content_hash``.
+    ASE atoms with their labels, classes and top-level functions (by name), objects with a ``content_hash``,
+    and whatever pickle can store.
 
     Raises
     ------
     TypeError
-        If the type has no content key; give ``units(..., key=...)`` then.
+        If the object cannot be stored, or is a function without an importable name.
     """
     return hash_json(_plain(value))
 
@@ -38,6 +39,8 @@ def _plain(value: Any) -> Any:
 
 
 def _plain_array(value: NDArray[Any]) -> Any:
+    if value.dtype.hasobject:  # its bytes are addresses
+        return ["array", list(value.shape), _plain(value.tolist())]
     return ["array", str(value.dtype), list(value.shape), hash_bytes(np.ascontiguousarray(value).tobytes())]
 
 
@@ -57,9 +60,8 @@ _CONVERSIONS: Final[tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], 
 
 
 def _plain_object(value: Any) -> Any:
-    name = getattr(value, "__qualname__", None)
-    if name is not None:
-        return ["name", value.__module__, name]
+    if (name := getattr(value, "__qualname__", None)) is not None:
+        return _plain_name(value, name)
     kind = type(value).__qualname__
     if isinstance(digest := getattr(value, "content_hash", None), str):
         return [kind, digest]
@@ -71,9 +73,27 @@ def _plain_object(value: Any) -> Any:
             *_fields((field.name, getattr(value, field.name)) for field in dataclasses.fields(value)),
         ]
     if callable(to_dictionary := getattr(value, "todict", None)):
-        return [kind, _plain(to_dictionary())]
-    raise TypeError(f"a {kind} has no content key; pass units(..., key=function) that returns plain data")
+        labels = getattr(getattr(value, "calc", None), "results", None)
+        return [kind, _plain(to_dictionary()), _plain(labels)]
+    return [kind, _plain_reduced(value)]
 
 
-def _fields(pairs: Any) -> list[Any]:
+def _plain_name(value: Any, name: str) -> Any:
+    if "<" in name:
+        raise TypeError(f"'{name}' has no name that worker processes could import; use a top-level function")
+    return ["name", value.__module__, name]
+
+
+def _plain_reduced(value: Any) -> Any:
+    """Take apart what pickle would store, without pickle's dependence on object identity."""
+    reduced = value.__reduce_ex__(4)
+    if isinstance(reduced, str):
+        return reduced
+    function, arguments, *rest = reduced
+    state = rest[0] if rest else None
+    items = [list(part) for part in rest[1:3] if part is not None]
+    return [_plain(function), _plain(arguments), _plain(state), _plain(items)]
+
+
+def _fields(pairs: Iterable[tuple[str, Any]]) -> list[Any]:
     return [[name, _plain(value)] for name, value in pairs]

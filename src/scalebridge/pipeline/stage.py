@@ -125,21 +125,21 @@ class StageContext:
         Parameters
         ----------
         function
-            Top-level function of one picklable argument (a frozen dataclass holds several).
+            Top-level function of one picklable argument (a frozen dataclass holds several), or a partial of
+            one.
         items
             Its arguments.
         description
             Shown at the bar.
         key
-            Plain data that identify an item, where :func:`content_key` does not know its type.
+            Plain data that identify an item, where hashing it whole (:func:`content_key`) takes too long.
 
         Returns
         -------
         results
             In the order of ``items``; those finished by a stopped run are read, not computed.
         """
-        name = f"{function.__module__}.{function.__qualname__}"
-        keys = [self.unit_store.key(name, key(item) if key else item) for item in items]
+        keys = [self.unit_store.key("unit", (function, key(item) if key else item)) for item in items]
         found = [self.unit_store.load(unit_key) for unit_key in keys]
         results: list[Any] = [unit.result if unit else None for unit in found]
         missing = [index for index, unit in enumerate(found) if unit is None]

@@ -6,12 +6,14 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pipeline_toys
 import pytest
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 from pipeline_toys import Number, save_number, single, squares_stage, toy_recipe, traces
 
 from scalebridge.foundation import InputError, StoreError
@@ -215,11 +217,47 @@ def test_content_key_follows_content_not_identity() -> None:
     assert content_key(atoms) == content_key(atoms.copy())
     assert content_key(atoms) != content_key(moved)
     assert content_key(float("nan")) == content_key(float("nan"))
+    words = [np.array(["".join(["N", end]), None], dtype=object) for end in ("a", "a", "i")]
+    assert content_key(words[0]) == content_key(words[1]) != content_key(words[2])
 
 
-def test_content_key_refuses_what_it_does_not_know() -> None:
-    with pytest.raises(TypeError, match="has no content key"):
-        content_key(object())
+class _Stateful:
+    """An object that pickles its parameters and not its cache."""
+
+    def __init__(self, parameters: list[float]) -> None:
+        self.parameters = parameters
+        self.cache: list[float] = []
+
+    def __getstate__(self) -> dict[str, list[float]]:
+        return {"parameters": self.parameters}
+
+
+def test_content_key_of_any_object_is_that_of_what_pickle_stores() -> None:
+    one, same = _Stateful([1.0, 2.0]), _Stateful([1.0, 2.0])
+    same.cache.append(3.0)
+    assert content_key(one) == content_key(same)
+    assert content_key(one) != content_key(_Stateful([1.0, 2.5]))
+    assert content_key(partial(_Item, name="a")) == content_key(partial(_Item, name="a"))
+    assert content_key(partial(_Item, name="a")) != content_key(partial(_Item, name="b"))
+    streams = [np.random.default_rng(seed) for seed in (1, 1, 2)]
+    assert content_key(streams[0]) == content_key(streams[1])
+    assert content_key(streams[0]) != content_key(streams[2])
+
+
+def test_content_key_of_labelled_atoms_follows_the_labels() -> None:
+    keys = []
+    for energy in (1.0, 1.0, 2.0):
+        atoms = Atoms("Na", cell=[3, 3, 3], pbc=True)
+        atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=np.zeros((1, 3)))
+        keys.append(content_key(atoms))
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_content_key_refuses_what_workers_could_not_import() -> None:
+    with pytest.raises(TypeError, match="use a top-level function"):
+        content_key(lambda: None)
+    with pytest.raises(TypeError):
+        content_key(number for number in range(3))
 
 
 def test_unit_that_cannot_be_written_stops_the_stage(tmp_path: Path, trace_folder: Path) -> None:
