@@ -164,6 +164,16 @@ def test_hops_of_two_lengths_fall_in_two_classes():
     assert sorted(np.bincount(network.classes).tolist()) == [2, 4]
 
 
+def test_cutoff_grows_until_the_walker_leaves_its_cluster():
+    # Pairs of sites 1 Å apart, 1.5 Å to the next pair: with 1.2 × 1 Å the walker would stay in its pair.
+    framework = _empty(np.diag([2.5, 8.0, 8.0]))
+    network = find_hops(framework, np.array([[0.0, 0.5, 0.5], [0.4, 0.5, 0.5]]))
+    assert len(network.start) == 4
+    assert sorted(np.round(np.abs(network.vectors[:, 0]), 9).tolist()) == [1.0, 1.0, 1.5, 1.5]
+    with pytest.raises(InputError, match="lead nowhere"):
+        find_hops(_empty(np.diag([4.0, 8.0, 8.0])), np.array([[0.0, 0.5, 0.5], [0.25, 0.5, 0.5]]))
+
+
 def test_coinciding_sites_are_refused():
     with pytest.raises(InputError, match="apart"):
         find_hops(_empty(np.eye(3) * 4.0), np.array([[0.5, 0.5, 0.5], [0.5, 0.5, 0.51]]))

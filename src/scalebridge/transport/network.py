@@ -69,6 +69,9 @@ def find_hops(
 ) -> HopNetwork:
     """Find the hops between sites no further apart than ``cutoff_factor`` × the nearest distance.
 
+    Where such hops lead nowhere (they join sites in closed clusters) the cutoff grows, one distance after
+    another, until a walker can leave the cell in at least one direction.
+
     Parameters
     ----------
     framework
@@ -83,22 +86,36 @@ def find_hops(
     Raises
     ------
     InputError
-        If two sites coincide, or the hops do not lead out of the cell in any direction.
+        If two sites coincide, or hops up to twice the nearest distance lead nowhere.
     """
     cell = np.asarray(framework.cell, dtype=float)
     sites = np.asarray(sites, dtype=float)
-    vectors, pairs = _all_pairs(cell, sites, cutoff_factor)
+    vectors, pairs = _all_pairs(cell, sites, max(cutoff_factor, 2.0))
     lengths = np.linalg.norm(vectors, axis=1)
     shortest = float(lengths.min())
     if shortest < 0.3:
         raise InputError(
             f"two sites are {shortest:.3f} Å apart; sites must be more than 0.3 Å apart, list each one once"
         )
-    pairs = pairs[lengths <= cutoff_factor * shortest + 1e-6]
-    order = np.lexsort(pairs.T[::-1])
-    pairs = pairs[order]
+    cutoff = cutoff_factor * shortest + 1e-6
+    while not _leads_out(len(sites), vectors[lengths <= cutoff], pairs[lengths <= cutoff]):
+        longer = lengths[lengths > cutoff]
+        if not len(longer) or longer.min() > 2 * shortest:
+            raise InputError(
+                f"hops up to {2 * shortest:.2f} Å, twice the nearest distance of two sites, lead nowhere; "
+                "list the sites between them too"
+            )
+        cutoff = float(longer.min()) + tolerance
+    pairs = pairs[lengths <= cutoff]
+    pairs = pairs[np.lexsort(pairs.T[::-1])]
     classes, orbits = _classes(framework, sites, pairs, tolerance)
     return HopNetwork(cell, sites, pairs[:, 0], pairs[:, 1], pairs[:, 2:], classes, orbits)
+
+
+def _leads_out(n: int, vectors: FloatArray, pairs: IntArray) -> bool:
+    """Return whether a walker with equal rates for these hops diffuses at all."""
+    chain = JumpChain(np.ones(n), pairs[:, 0], pairs[:, 1], np.ones(len(pairs)), vectors)
+    return float(np.trace(solve_diffusivity(chain))) > 1e-8 * float(np.square(vectors).sum())
 
 
 def _all_pairs(cell: FloatArray, sites: FloatArray, factor: float) -> tuple[FloatArray, IntArray]:
