@@ -15,7 +15,7 @@ from rich.console import Console
 from scalebridge.cli.bars import TaskBars
 from scalebridge.cli.structure_files import read_frames, write_frames
 from scalebridge.cli.tables import Rows, show_table
-from scalebridge.foundation import InputError, Progress, constants
+from scalebridge.foundation import InputError, Progress, StoreError, constants
 from scalebridge.potential import (
     ActiveSet,
     ErrorReport,
@@ -48,6 +48,7 @@ def fit_files(
     iterations: int,
     weights: tuple[float, float, float],
     seed: int,
+    plot: Path | None,
     as_json: bool,
 ) -> None:
     """Fit a potential, and a committee on request, to labelled structures.
@@ -79,6 +80,8 @@ def fit_files(
     errors = {"training": evaluate_errors(report.potential, frames)}
     if others is not None:
         errors["held out"] = evaluate_errors(report.potential, others)
+    if plot is not None:
+        draw_parity(errors["training" if others is None else "held out"], plot)
     if as_json:
         fit = {
             "files": [str(path) for path in files],
@@ -96,9 +99,9 @@ def fit_files(
 
 
 def evaluate_files(
-    potential: Path, frames: Path, *, species: Species, out: Path | None, as_json: bool
+    potential: Path, frames: Path, *, species: Species, out: Path | None, plot: Path | None, as_json: bool
 ) -> None:
-    """Compare a potential with labels; write its predictions on request.
+    """Compare a potential with labels; write its predictions and a parity plot on request.
 
     Raises
     ------
@@ -116,6 +119,8 @@ def evaluate_files(
             "predictions with --out FILE"
         )
     errors = {frames.name: evaluate_errors(loaded, labelled)} if labelled else {}
+    if plot is not None and errors:
+        draw_parity(errors[frames.name], plot)
     if as_json:
         numbers = {name: error_numbers(found) for name, found in errors.items()}
         _print_json({"structures": len(structures), "labelled": len(labelled), "errors": numbers})
@@ -195,6 +200,27 @@ def load_potential(path: Path, species: Species) -> MomentTensorPotential:
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a potential (.mtp or .almtp)")
     return MomentTensorPotential.load(path, species=tuple(species) if species else None)
+
+
+def draw_parity(errors: ErrorReport, path: Path) -> None:
+    """Write a parity plot, SVG or PNG by the file's name.
+
+    Raises
+    ------
+    InputError
+        If the name says neither.
+    StoreError
+        If the file cannot be written.
+    """
+    from scalebridge import plotting  # noqa: PLC0415  # brings matplotlib
+
+    formats = {".svg": plotting.to_svg, ".png": plotting.to_png}
+    if path.suffix not in formats:
+        raise InputError(f"--plot {path}: a figure ends in {' or '.join(formats)}; name it so")
+    try:
+        path.write_bytes(formats[path.suffix](plotting.plot_evaluation(errors)))
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written ({error.strerror}); choose another file") from None
 
 
 def error_numbers(errors: ErrorReport) -> dict[str, float | None]:

@@ -20,6 +20,9 @@ Species = Annotated[
 ]
 
 
+Plot = Annotated[Path | None, typer.Option(help="Write a parity plot: .svg or .png.", show_default=False)]
+
+
 def _symbols(species: str | None) -> tuple[str, ...] | None:
     from scalebridge.cli.structure_files import parse_species  # noqa: PLC0415  # brings ASE
 
@@ -44,6 +47,7 @@ def fit(
     force_weight: Annotated[float, typer.Option(min=0, help="Of forces in the loss.")] = 0.01,
     stress_weight: Annotated[float, typer.Option(min=0, help="Of stresses in the loss.")] = 0.001,
     seed: Annotated[int, typer.Option(min=0, help="Of the first radial coefficients and the committee.")] = 0,
+    plot: Plot = None,
     as_json: Json = False,
 ) -> None:
     """Fit a potential to labelled structures.
@@ -64,6 +68,7 @@ def fit(
         iterations=iterations,
         weights=(energy_weight, force_weight, stress_weight),
         seed=seed,
+        plot=plot,
         as_json=as_json,
     )
 
@@ -75,6 +80,7 @@ def evaluate(
     *,
     species: Species = None,
     out: Annotated[Path | None, typer.Option(help="Write structures with predicted labels.")] = None,
+    plot: Plot = None,
     as_json: Json = False,
 ) -> None:
     """Compare a potential with labels, or predict them.
@@ -83,7 +89,7 @@ def evaluate(
     """
     from scalebridge.cli.potential import evaluate_files  # noqa: PLC0415
 
-    evaluate_files(potential, frames, species=_symbols(species), out=out, as_json=as_json)
+    evaluate_files(potential, frames, species=_symbols(species), out=out, plot=plot, as_json=as_json)
 
 
 @potential_app.command()

@@ -21,6 +21,7 @@ from scalebridge.plotting.style import (
     panel_letters,
     styled,
 )
+from scalebridge.potential import ErrorReport
 
 
 def _diagonal(axes: Axes, values: FloatArray) -> None:
@@ -35,22 +36,44 @@ def plot_parity(card: PotentialCard) -> Figure:
     Energies per atom of all members (member 0 in front); force components of member 0.
     """
     figure, panels = new_figure(2, 2, width=PAGE_WIDTH, height=4.0, height_ratios=(2, 1), sharex="col")
-    reference = card.parity_reference_energy / EV
     energies = card.parity_predicted_energy / EV
+    panels[0].plot([], [], ".", color=COLOURS[4], label=f"members 1–{len(energies) - 1}")
+    _draw_energies(panels, card.parity_reference_energy / EV, energies)
+    panels[0].legend(loc="upper left")
+    _draw_forces(
+        panels, card.parity_reference_force / EV_PER_ANGSTROM, card.parity_predicted_force / EV_PER_ANGSTROM
+    )
+    error = card.errors[0]
+    _finish(panels, error.energy_rmse / MILLI_EV, error.force_rmse / EV_PER_ANGSTROM)
+    return figure
+
+
+@styled
+def plot_evaluation(errors: ErrorReport) -> Figure:
+    """Plot one potential's predictions against labels, and their differences below."""
+    figure, panels = new_figure(2, 2, width=PAGE_WIDTH, height=4.0, height_ratios=(2, 1), sharex="col")
+    _draw_energies(panels, errors.reference_energies, errors.predicted_energies[None])
+    _draw_forces(panels, errors.reference_forces.ravel(), errors.predicted_forces.ravel())
+    _finish(panels, 1e3 * errors.energy_rmse, errors.force_rmse)
+    return figure
+
+
+def _draw_energies(panels: list[Axes], reference: FloatArray, energies: FloatArray) -> None:
+    """Draw energies per atom [eV], ``energies`` (member, structure)."""
     for predicted in energies[:0:-1]:
         panels[0].plot(reference, predicted, ".", color=COLOURS[4], markersize=2.5, alpha=0.5)
         panels[2].plot(
             reference, 1e3 * (predicted - reference), ".", color=COLOURS[4], markersize=2.5, alpha=0.5
         )
-    panels[0].plot([], [], ".", color=COLOURS[4], label=f"members 1–{len(energies) - 1}")
     panels[0].plot(reference, energies[0], "o", color=COLOURS[0], markersize=3, label="member 0")
     panels[2].plot(reference, 1e3 * (energies[0] - reference), "o", color=COLOURS[0], markersize=3)
-    panels[0].legend(loc="upper left")
     panels[0].set_ylabel("predicted energy (eV/atom)")
     panels[2].set(xlabel="reference energy (eV/atom)", ylabel="difference\n(meV/atom)")
+    _diagonal(panels[0], reference)
 
-    reference_force = card.parity_reference_force / EV_PER_ANGSTROM
-    force = card.parity_predicted_force / EV_PER_ANGSTROM
+
+def _draw_forces(panels: list[Axes], reference: FloatArray, force: FloatArray) -> None:
+    """Draw force components [eV/Å]."""
     points: dict[str, Any] = {
         "color": COLOURS[0],
         "markersize": 2,
@@ -58,19 +81,20 @@ def plot_parity(card: PotentialCard) -> Figure:
         "rasterized": True,
         "markeredgewidth": 0,
     }
-    panels[1].plot(reference_force, force, "o", **points)
-    panels[3].plot(reference_force, force - reference_force, "o", **points)
+    panels[1].plot(reference, force, "o", **points)
+    panels[3].plot(reference, force - reference, "o", **points)
     panels[1].set_ylabel("predicted force (eV/Å)")
     panels[3].set(xlabel="reference force component (eV/Å)", ylabel="difference\n(eV/Å)")
-    _diagonal(panels[0], reference)
-    _diagonal(panels[1], reference_force)
+    _diagonal(panels[1], reference)
+
+
+def _finish(panels: list[Axes], energy_rmse: float, force_rmse: float) -> None:
+    """Write the errors [meV/atom, eV/Å] and letters above, zero lines into the differences."""
     for panel in panels[2:]:
         panel.axhline(0, color=GREY, linewidth=0.7, zorder=0)
-    error = card.errors[0]
-    panels[0].set_title(f"RMSE {error.energy_rmse / MILLI_EV:.2g} meV/atom", loc="right")
-    panels[1].set_title(f"RMSE {error.force_rmse / EV_PER_ANGSTROM:.2g} eV/Å", loc="right")
+    panels[0].set_title(f"RMSE {energy_rmse:.2g} meV/atom", loc="right")
+    panels[1].set_title(f"RMSE {force_rmse:.2g} eV/Å", loc="right")
     panel_letters(panels)
-    return figure
 
 
 @styled

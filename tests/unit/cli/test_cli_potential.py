@@ -84,7 +84,11 @@ def test_evaluate_compares_and_predicts(files: Path, tmp_path: Path) -> None:
     assert again[0].get_stress(voigt=False) == pytest.approx(expected.stress)
     errors = json.loads(done("evaluate", files / "pot.mtp", out, "--json"))["errors"]["predicted.cfg"]
     assert errors["force_rmse [eV/Å]"] == pytest.approx(0, abs=1e-12)
-    shown = done("evaluate", files / "pot.mtp", files / "test.extxyz")
+    figure = tmp_path / "parity.svg"
+    shown = done("evaluate", files / "pot.mtp", files / "test.extxyz", "--plot", figure)
+    assert "<svg" in figure.read_text()
+    error = error_of("evaluate", files / "pot.mtp", files / "test.extxyz", "--plot", tmp_path / "parity.doc")
+    assert "a figure ends in .svg or .png" in error
     assert "energy RMSE" in " ".join(shown.split())
 
 
