@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from scalebridge.cli.bars import RunBars
+from scalebridge.cli.durations import duration
 from scalebridge.cli.tables import show_table
 from scalebridge.contracts import Host, Provenance, RateCapability
 from scalebridge.materials import load_design, load_host
@@ -70,6 +71,8 @@ def _default_folder(path: Path, recipe: Recipe) -> Path:
 
 
 def _conclude(console: Console, result: RunResult, *, complete: bool) -> int:
+    spent = sum(result.manifests[name].wall_time for name in result.computed)
+    console.print(f"{len(result.computed)} of {len(result.manifests)} stages computed in {duration(spent)}")
     for text in result.warnings:
         console.print(f"[yellow]warning[/yellow] {escape(text)}")
     for text in result.unsound:

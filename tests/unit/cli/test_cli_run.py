@@ -84,6 +84,7 @@ def test_report_and_second_run(tmp_path: Path, made_up_ladder: Ladder) -> None:
     again = call("run", run, "--executor", "serial")  # a run folder is a recipe, too: go on there
     assert again.exit_code == 0
     assert again.stdout.count("up to date") == len(NAMES)
+    assert f"0 of {len(NAMES)} stages computed" in again.stdout
 
 
 def test_default_folder_and_until(
