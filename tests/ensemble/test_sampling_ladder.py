@@ -5,6 +5,7 @@ fixed; probability 7e-6 each), and the errors must be small enough to matter.
 """
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,12 +35,14 @@ def exact_differences(model):
 
 def settings(switching, **changes):
     values = {
-        "sweeps": 400,
+        "sweeps": 250,
         "equilibration": 40,
         "burst": BurstSettings(4, 40.0),
         "switching": switching,
         "density": SiteDensity(width=0.3, vacant_only=True),
         "cell_moves": 0,
+        "attempts": 1,
+        "relocations": 0,
     }
     return LadderSettings(**{**values, **changes})
 
@@ -49,17 +52,19 @@ def test_ladder_gives_exact_free_energies(bath, vacant_only):
     model = Wells(well_positions(3), bath=3 if bath else 0)
     density = SiteDensity(width=0.3, vacant_only=vacant_only)
     cell = wells_cell(model)
-    options = settings(SwitchSettings(5, 12.0 if bath else 0.1), density=density, relocations=vacant_only)
+    options = settings(
+        SwitchSettings(5, 12.0 if bath else 0.1), density=density, relocations=int(vacant_only)
+    )
     (task,) = ladder_tasks(model, [cell] * 4, TEMPERATURE, settings=options, seed=1)
     ladder = sample_ladder(pickle.loads(pickle.dumps(task)))
     for estimate, exact in zip(ladder.free_energy_differences(), exact_differences(model), strict=True):
-        assert estimate.error < 0.3 * KT
+        assert estimate.error < 0.4 * KT
         assert abs(estimate.difference - exact) < LIMIT * estimate.error
     for lower, upper, exact in zip(
         ladder.rungs[:-1], ladder.rungs[1:], exact_differences(model), strict=True
     ):
         counted = transition_matrix(lower.insertion_work, upper.deletion_work, TEMPERATURE, exact)
-        assert abs(counted - exact) < LIMIT * 0.15 * KT
+        assert abs(counted - exact) < LIMIT * 0.2 * KT
 
 
 def test_rungs_hold_canonical_energies_although_they_exchange_ions():
@@ -67,7 +72,7 @@ def test_rungs_hold_canonical_energies_although_they_exchange_ions():
     model = Wells(well_positions(3))
     (task,) = ladder_tasks(model, [wells_cell(model)] * 4, TEMPERATURE, settings=settings(SwitchSettings(0)))
     ladder = sample_ladder(task)
-    assert ladder.rungs[1].counts["exchange"].accepted > 100
+    assert ladder.rungs[1].counts["exchange"].accepted > 30
     for rung in ladder.rungs[1:]:
         assert abs(deviation(rung.energy, rung.ions * (model.depth + 1.5 * KT))) < LIMIT
         assert len(rung.last) == rung.ions
@@ -76,17 +81,22 @@ def test_rungs_hold_canonical_energies_although_they_exchange_ions():
 def test_parts_join_into_the_ladder_of_the_whole():
     model = Wells(well_positions(4))
     cells = [wells_cell(model)] * 5
-    tasks = ladder_tasks(model, cells, TEMPERATURE, settings=settings(SwitchSettings(0), sweeps=300), parts=2)
+    tasks = ladder_tasks(model, cells, TEMPERATURE, settings=settings(SwitchSettings(0), sweeps=150), parts=2)
     assert [(task.first, len(task.starts)) for task in tasks] == [(0, 3), (2, 3)]
     ladder = merge_ladders([sample_ladder(task) for task in tasks])
     assert [rung.ions for rung in ladder.rungs] == [0, 1, 2, 3, 4]
-    assert len(ladder.rungs[2].insertion_work) == len(ladder.rungs[2].deletion_work) == 300
-    assert len(ladder.rungs[2].energy) == 600
+    assert len(ladder.rungs[2].insertion_work) == len(ladder.rungs[2].deletion_work) == 150
+    assert len(ladder.rungs[2].energy) == 300
     assert len(ladder.rungs[0].deletion_work) == len(ladder.rungs[4].insertion_work) == 0
     for estimate, exact in zip(ladder.free_energy_differences(), exact_differences(model), strict=True):
         assert abs(estimate.difference - exact) < LIMIT * estimate.error
-    with pytest.raises(InputError, match="the next starts at 0"):
-        merge_ladders([ladder, ladder])
+    twice = merge_ladders([ladder, ladder])
+    assert len(twice.rungs[1].insertion_work) == 300
+    assert twice.rungs[1].counts["burst"].attempted == 300
+    with pytest.raises(InputError, match="with a gap"):
+        merge_ladders([replace(ladder, rungs=ladder.rungs[:1]), replace(ladder, rungs=ladder.rungs[3:])])
+    with pytest.raises(InputError, match="cannot be joined"):
+        merge_ladders([ladder, replace(ladder, temperature=301.0)])
 
 
 def test_ladder_depends_on_seed_only():

@@ -41,12 +41,12 @@ def test_bursts_sample_harmonic_energies_at_any_time_step():
     rng = np.random.default_rng(1)
     energies, accepted = [], 0
     settings = BurstSettings(steps=3, timestep=90.0)
-    for _ in range(12000):
+    for _ in range(6000):
         move = hybrid_burst(configuration, ensemble(model, UNIFORM), settings, rng)
         configuration, accepted = move.configuration, accepted + move.accepted
         energies.append(configuration.energy)
     energies = np.array(energies[500:])
-    assert 0.1 < accepted / 12000 < 0.95
+    assert 0.1 < accepted / 6000 < 0.95
     assert abs(deviation(energies, 6 * KT)) < LIMIT
     assert abs(deviation((energies - 6 * KT) ** 2, 6 * KT**2)) < LIMIT
 
@@ -59,7 +59,7 @@ def test_bursts_without_metropolis_are_biased_at_large_steps_and_not_at_small():
         configuration = start(wells_cell(model), model, [0, 1])
         rng = np.random.default_rng(2)
         energies = []
-        for _ in range(2000):
+        for _ in range(1200):
             settings = BurstSettings(steps, timestep, metropolis=False)
             configuration = hybrid_burst(configuration, ensemble(model, UNIFORM), settings, rng).configuration
             energies.append(configuration.energy)
@@ -102,7 +102,7 @@ def test_strain_moves_agree_with_numerical_integration_over_cells():
     configuration = Configuration.from_atoms(cell, atoms, model)
     rng = np.random.default_rng(4)
     volumes, lengths = [], []
-    for _ in range(9000):
+    for _ in range(6000):
         configuration = strain_move(configuration, ensemble(model, UNIFORM), 0.05, rng).configuration
         volumes.append(configuration.volume / 1000)
         lengths.append(np.sum(configuration.cell**2) / 100)
@@ -134,7 +134,7 @@ def test_relocations_alone_visit_equal_wells_equally():
     configuration = start(wells_cell(model), model, [0])
     rng = np.random.default_rng(6)
     wells = []
-    for _ in range(3000):
+    for _ in range(1500):
         trial = relocation_trial(configuration, surroundings, SwitchSettings(3, 10.0), rng)
         if trial.configuration is not None and accept(trial.work, KT, rng):
             configuration = trial.configuration
@@ -152,7 +152,7 @@ def test_lennard_jones_pair_correlation_of_two_atoms():
     configuration = Configuration.from_atoms(cell, atoms, model)
     rng = np.random.default_rng(7)
     energies = []
-    for _ in range(5000):
+    for _ in range(2500):
         configuration = hybrid_burst(
             configuration, ensemble(model, UNIFORM), BurstSettings(12, 60.0), rng
         ).configuration

@@ -114,11 +114,12 @@ def _sweep(task: LadderTask, ensemble: Ensemble, replicas: list[_Replica], *, tu
         _burst(task, ensemble, replica, tune)
         for _ in range(task.settings.cell_moves):
             _cell_move(task, ensemble, replica, tune)
-        if task.settings.relocations and replica.configuration.ions:
+        for _ in range(task.settings.relocations if replica.configuration.ions else 0):
             _relocation(task, ensemble, replica)
     for parity in (0, 1):
         for k in range(parity, len(replicas) - 1, 2):
-            _exchange(task, ensemble, replicas[k], replicas[k + 1])
+            for _ in range(task.settings.attempts):
+                _exchange(task, ensemble, replicas[k], replicas[k + 1])
 
 
 def _spread(configuration: Configuration) -> FloatArray:

@@ -5,7 +5,7 @@ tether of their site (``site_density``), which follows the framework's mean disp
 
     H_λ = K + (1−λ) (U_0 + ghosts_0) + λ (U_1 + ghosts_1)
 
-is integrated for ``steps`` velocity-Verlet steps at fixed λ_k = (k − ½)/steps, k = 1 … steps, with
+is integrated for ``steps`` velocity-Verlet steps at fixed λ_k between 0 and 1, k = 1 … steps, with
 instantaneous changes of λ between them. Each step is time-reversible and preserves volume, and the
 sequence of λ read backwards is the protocol of the reverse switch, so the reverse switch from the end
 point with reversed momenta retraces the path. Hence W = H_1(end) − H_0(start), integration error
@@ -32,16 +32,29 @@ IndexArray = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class SwitchSettings:
-    """How a trial ion is switched: ``steps`` of ``timestep`` [fs]; 0 steps is the bare move."""
+    """How a trial ion is switched.
+
+    Attributes
+    ----------
+    steps
+        Velocity-Verlet steps; 0 is the bare move.
+    timestep
+        [fs].
+    exponent
+        The strength s of the interaction of the trial ion grows as s = t^exponent with the time t = 0 … 1
+        of an insertion, and goes back the same way in a deletion: above 1, slow where the ion is nearly
+        free. A relocation is switched linearly, so that it is its own reverse.
+    """
 
     steps: int = 0
     timestep: float = 2.0
+    exponent: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.steps < 0 or self.timestep <= 0:
+        if self.steps < 0 or self.timestep <= 0 or self.exponent <= 0:
             raise InputError(
-                f"switching of {self.steps} steps of {self.timestep:g} fs; use at least 0 steps and a "
-                "positive time step"
+                f"switching of {self.steps} steps of {self.timestep:g} fs; use at least 0 steps, and "
+                "a time step and an exponent above 0"
             )
 
 
@@ -82,6 +95,16 @@ class SwitchResult:
     work: float
     positions: FloatArray
     energy: float
+
+
+def _coupling(k: int, settings: SwitchSettings, problem: Switch) -> float:
+    """Return λ of step k = 0 … steps − 1: slow where a ghost is about to fade in or out."""
+    done = (k + 0.5) / settings.steps
+    if problem.start.ghosts and problem.end.ghosts:
+        return done
+    if problem.end.ghosts:
+        return float(1 - (1 - done) ** settings.exponent)
+    return float(done**settings.exponent)
 
 
 def switch(
@@ -128,7 +151,7 @@ def switch(
         return SwitchResult(np.inf, positions, np.inf)
     _, first = start.evaluate(model, positions)
     for k in range(settings.steps):
-        fraction = (k + 0.5) / settings.steps
+        fraction = _coupling(k, settings, problem)
         velocities = velocities + kick * ((1 - fraction) * first + fraction * second)
         positions = positions + time * velocities
         start_energy, first = start.evaluate(model, positions)
