@@ -8,8 +8,10 @@ from typing import Any, Final, ParamSpec, TypeVar
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
 from scalebridge.foundation import constants
@@ -35,6 +37,7 @@ MILLI_EV: Final = 1e-3 * constants.EV
 EV_PER_ANGSTROM: Final = constants.EV / constants.ANGSTROM
 CUBIC_ANGSTROM: Final = constants.ANGSTROM**3
 
+_SUPERSCRIPTS: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PARAMETERS: Final[dict[Any, Any]] = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
@@ -58,7 +61,6 @@ _PARAMETERS: Final[dict[Any, Any]] = {
     "figure.facecolor": "white",
     "svg.fonttype": "path",
     "svg.hashsalt": "scalebridge",
-    "axes.formatter.use_mathtext": True,
     "axes.formatter.useoffset": False,
 }
 
@@ -94,6 +96,17 @@ def graded_colours(count: int) -> list[str]:
     """Return ``count`` colours in order, dark to light, none too light for a line on white."""
     positions = np.linspace(0.0, 0.82, count) if count > 1 else np.array([0.2])
     return [to_hex(colour) for colour in mpl.colormaps[SEQUENTIAL](positions)]
+
+
+def decades(axis: Axis) -> None:
+    """Label a logarithmic axis with plain powers of ten, minor ticks without labels."""
+    axis.set_major_formatter(FuncFormatter(_power_of_ten))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _power_of_ten(value: float, _: int | None = None) -> str:
+    exponent = f"{np.log10(value):.0f}" if value > 0 else ""
+    return "10" + exponent.replace("-", "⁻").translate(_SUPERSCRIPTS)
 
 
 def panel_letters(axes: list[Axes]) -> None:

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from scalebridge.contracts import DiffusivitySample, TracerDiffusivity
 from scalebridge.contracts.transport import ArrheniusDiffusivity
-from scalebridge.plotting.style import COLOURS, GREY, MARKERS, member_band, new_figure, styled
+from scalebridge.plotting.style import COLOURS, GREY, MARKERS, decades, member_band, new_figure, styled
 
 REFERENCE_TEMPERATURE = 300.0
 """Temperature marked in the plot [K]."""
@@ -61,6 +61,7 @@ def _draw_sample(axes: Axes, sample: DiffusivitySample, colour: str, marker: str
 
 def _finish(axes: Axes, diffusivity: ArrheniusDiffusivity) -> None:
     axes.set_yscale("log")
+    decades(axes.yaxis)
     axes.axvline(1000 / REFERENCE_TEMPERATURE, color=GREY, linewidth=0.8, linestyle=":")
     axes.annotate(
         f"{REFERENCE_TEMPERATURE:.0f} K", (1000 / REFERENCE_TEMPERATURE, 0.98),
