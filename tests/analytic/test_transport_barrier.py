@@ -16,6 +16,7 @@ from scalebridge.transport import (
     solve_barrier,
     solve_hessian,
     solve_stationary_point,
+    updated_hessian,
 )
 
 A, BARRIER, STIFF_Z = 3.0, 0.4, 2.0
@@ -100,6 +101,30 @@ def test_vacancy_hop_in_copper_has_the_symmetric_saddle():
 def test_a_dip_between_two_maxima_is_found():
     assert dip_depth(np.array([0.0, 0.3, 0.1, 0.25, 0.0])) == pytest.approx(0.15)
     assert dip_depth(np.array([0.0, 0.1, 0.3, 0.1, -0.2])) == 0.0
+
+
+def test_updated_hessian_obeys_the_secant_condition_and_finds_a_quadratic():
+    rng = np.random.default_rng(2)
+    true = rng.normal(size=(5, 5))
+    true = true + true.T
+    guess = np.eye(5)
+    for _ in range(60):
+        move = rng.normal(size=5)
+        guess = updated_hessian(guess, move, true @ move)
+        np.testing.assert_allclose(guess @ move, true @ move, atol=1e-9)
+        np.testing.assert_allclose(guess, guess.T, atol=1e-9)
+    np.testing.assert_allclose(guess, true, atol=1e-6)
+
+
+def test_saddles_beside_a_metastable_site_are_found():
+    # Interstitial in palladium: the middle of the path is a minimum by symmetry, with saddles on both sides.
+    crystal = bulk("Pd", "fcc", a=3.9, cubic=True).repeat(2)
+    start = crystal + Atoms("H", positions=[[1.95, 0, 0]])
+    settings = BarrierSettings(images=5, metastable_depth=0.002, end_trials=1)
+    barrier = solve_barrier(start, len(crystal), np.array([-1.95, 1.95, 0]), EMT, settings=settings)
+    assert barrier.metastable
+    # Above the middle image, which is the top of the images themselves.
+    assert barrier.forward > barrier.path_energies.max() + 5e-3
 
 
 def test_saddle_with_two_unstable_modes_is_refused():

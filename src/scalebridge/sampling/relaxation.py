@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.filters import Filter, UnitCellFilter
-from ase.optimize import FIRE
+from ase.optimize import FIRE, LBFGS
 from numpy.typing import NDArray
 
 from scalebridge.foundation import ConvergenceError
@@ -57,31 +57,33 @@ class ThirdVectorFilter(Filter):  # type: ignore[misc]  # ASE ships no types
 
     def __init__(self, atoms: Atoms) -> None:
         super().__init__(atoms, mask=[True] * len(atoms))
+        self._reference = np.array(atoms.cell)
         self._scale = strain_scale(atoms) / float(np.linalg.norm(atoms.cell[2]))
 
     def __len__(self) -> int:
         return len(self.atoms) + 1
 
+    def _deformation(self) -> FloatArray:
+        return np.asarray(np.linalg.solve(self._reference, np.array(self.atoms.cell)))
+
     def get_positions(self) -> FloatArray:
-        """Return the atoms' positions and the third vector times the scale (N + 1, 3)."""
-        return np.vstack([self.atoms.positions, self.atoms.cell[2] * self._scale])
+        """Return positions taken back to the first cell, and the scaled third vector (N + 1, 3)."""
+        back = self.atoms.positions @ np.linalg.inv(self._deformation())
+        return np.vstack([back, self.atoms.cell[2] * self._scale])
 
     def set_positions(self, positions: FloatArray, **_: object) -> None:
-        """Strain cell and atoms with the third vector, then place the atoms."""
-        old = np.array(self.atoms.cell)
-        new = old.copy()
-        new[2] = positions[-1] / self._scale
-        self.atoms.set_cell(new, scale_atoms=False)
-        moved = positions[:-1] - self.atoms.positions
-        scaled = self.atoms.positions @ np.linalg.inv(old)
-        self.atoms.set_positions(scaled @ new + moved)
+        """Set the third vector, then the atoms from their places in the first cell."""
+        cell = np.array(self.atoms.cell)
+        cell[2] = positions[-1] / self._scale
+        self.atoms.set_cell(cell, scale_atoms=False)
+        self.atoms.set_positions(positions[:-1] @ self._deformation())
 
     def get_forces(self, **_: object) -> FloatArray:
-        """Return forces and −∂E/∂a_3 over the scale (N + 1, 3)."""
+        """Return −∂E/∂ of the coordinates (N + 1, 3)."""
         stress = self.atoms.get_stress(voigt=False)
         inverse = np.linalg.inv(np.array(self.atoms.cell))
         gradient = self.atoms.get_volume() * (inverse.T @ stress)[2]
-        return np.vstack([self.atoms.get_forces(), -gradient / self._scale])
+        return np.vstack([self.atoms.get_forces() @ self._deformation().T, -gradient / self._scale])
 
 
 def strain_scale(atoms: Atoms) -> float:
@@ -101,7 +103,10 @@ def relax(
     settings: RelaxationSettings | None = None,
     what: str = "the structure",
 ) -> Relaxed:
-    """Relax positions and, where ``cell`` asks for it, the cell (FIRE; Bitzek et al. 2006).
+    """Relax positions and, where ``cell`` asks for it, the cell.
+
+    FIRE (Bitzek et al. 2006) until forces are below ten times the tolerance, then L-BFGS; both in bounded
+    steps.
 
     Parameters
     ----------
@@ -128,13 +133,13 @@ def relax(
         target = UnitCellFilter(atoms, cell_factor=strain_scale(atoms))
     elif cell == "third vector":
         target = ThirdVectorFilter(atoms)
-    optimizer = FIRE(target, logfile=None, maxstep=settings.maximum_step)
-    for _ in optimizer.irun(fmax=settings.force_tolerance, steps=settings.maximum_steps):
-        if not 0.5 < atoms.get_volume() / volume < 2:
-            raise ConvergenceError(
-                f"relaxing {what}: the volume went from {volume:.1f} to {atoms.get_volume():.1f} Å³, more "
-                "than a factor 2; the potential does not hold this structure, add it to the training set"
-            )
+    steps = 0
+    for method, factor in ((FIRE, 10.0), (LBFGS, 1.0)):
+        optimizer = method(target, logfile=None, maxstep=settings.maximum_step)
+        left = settings.maximum_steps - steps
+        for _ in optimizer.irun(fmax=factor * settings.force_tolerance, steps=left):
+            _check_volume(atoms, volume, what)
+        steps += int(optimizer.nsteps)
     largest = float(np.linalg.norm(target.get_forces(), axis=1).max())
     if not largest <= settings.force_tolerance:
         raise ConvergenceError(
@@ -143,4 +148,12 @@ def relax(
         )
     energy = float(atoms.get_potential_energy())
     atoms.calc = None
-    return Relaxed(atoms, energy, largest, int(optimizer.nsteps))
+    return Relaxed(atoms, energy, largest, steps)
+
+
+def _check_volume(atoms: Atoms, start: float, what: str) -> None:
+    if not 0.5 < atoms.get_volume() / start < 2:
+        raise ConvergenceError(
+            f"relaxing {what}: the volume went from {start:.1f} to {atoms.get_volume():.1f} Å³, more than a "
+            "factor 2; the potential does not hold this structure, add it to the training set"
+        )

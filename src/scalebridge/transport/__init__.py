@@ -52,6 +52,7 @@ from scalebridge.transport.vibrations import (
     mode_eigenvalues,
     solve_hessian,
     solve_stationary_point,
+    updated_hessian,
 )
 from scalebridge.transport.work import (
     BarrierResult,
@@ -105,5 +106,6 @@ __all__ = [
     "solve_stationary_point",
     "solve_vacancy_tracer",
     "solve_walker_diffusivity",
+    "updated_hessian",
     "walker_chain",
 ]

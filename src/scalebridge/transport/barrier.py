@@ -34,6 +34,8 @@ class BarrierSettings:
         Shortest distance of two atoms allowed on the start path [Å].
     rattle
         Standard deviation of the random displacement that breaks symmetry before ends are relaxed [Å].
+    end_trials, end_rattle
+        Relaxations of the first end, with the mover displaced by ``end_rattle`` [Å]: the lowest is used.
     metastable_depth
         A dip between two maxima deeper than this is a metastable site [eV].
     seed
@@ -46,6 +48,8 @@ class BarrierSettings:
     maximum_step: float = 0.1
     minimum_distance: float = 1.0
     rattle: float = 0.03
+    end_trials: int = 3
+    end_rattle: float = 0.3
     metastable_depth: float = 0.01
     seed: int = 0
     relaxation: RelaxationSettings = field(default_factory=RelaxationSettings)
@@ -64,7 +68,8 @@ class Barrier:
     path_energies
         (images + 2,) energies along the band against its start [eV].
     metastable
-        True if the path has a minimum between its ends: the highest saddle decides, the rate is an estimate.
+        True if the path has a minimum between its ends: the highest saddle against the lowest minimum
+        decides, the rate is an estimate.
     saddle
         Atoms at the saddle.
     """
@@ -146,23 +151,38 @@ def _relaxed_ends(
     settings: BarrierSettings,
     what: str,
 ) -> tuple[Relaxed, Relaxed]:
-    """Relax both ends from one rattled start; keep the atoms that do not hop on a common centre."""
+    """Relax both ends; keep the atoms that do not hop on a common centre.
+
+    The first end is the lowest of several relaxations that keep the mover on its site; the second starts
+    from the first with the mover carried over.
+    """
     random = random_stream(settings.seed, "transport", "rattle")
-    rattled = start.copy()
-    rattled.positions += random.normal(0.0, settings.rattle, rattled.positions.shape)
-    final = rattled.copy()
+    reach = 0.5 * float(np.linalg.norm(vector))
+    first: Relaxed | None = None
+    for trial in range(settings.end_trials):
+        moved = start.copy()
+        moved.positions += random.normal(0.0, settings.rattle, moved.positions.shape)
+        if trial > 0:
+            moved.positions[mover] += random.normal(0.0, settings.end_rattle, 3)
+        relaxed = _relax_end(moved, make_calculator, settings, f"{what}, first end of the path")
+        on_site = float(np.linalg.norm(relaxed.atoms.positions[mover] - start.positions[mover])) < reach
+        if first is None or (on_site and relaxed.energy < first.energy):
+            first = relaxed
+    if first is None:
+        raise InputError(f"{what}: end_trials is {settings.end_trials}; at least 1 is needed")
+    final = first.atoms.copy()
     final.positions[mover] += vector
+    last = _relax_end(final, make_calculator, settings, f"{what}, second end of the path")
     others = np.arange(len(start)) != mover
-    ends = []
-    for atoms, name in ((rattled, "first"), (final, "second")):
-        relaxed = relax(
-            atoms, make_calculator, settings=settings.relaxation, what=f"{what}, {name} end of the path"
-        )
-        ends.append(relaxed)
     if others.any():
-        shift = (ends[1].atoms.positions - ends[0].atoms.positions)[others].mean(axis=0)
-        ends[1].atoms.positions -= shift
-    return ends[0], ends[1]
+        last.atoms.positions -= (last.atoms.positions - first.atoms.positions)[others].mean(axis=0)
+    return first, last
+
+
+def _relax_end(
+    atoms: Atoms, make_calculator: MakeCalculator, settings: BarrierSettings, what: str
+) -> Relaxed:
+    return relax(atoms, make_calculator, settings=settings.relaxation, what=what)
 
 
 def _start_path(first: Atoms, last: Atoms, settings: BarrierSettings, what: str) -> list[Atoms]:
@@ -213,11 +233,17 @@ def _refine(
     profile, highest = _profile(images, energies)
     relative = energies - energies[0]
     metastable = dip_depth(profile) > settings.metastable_depth
-    minimum = solve_stationary_point(ends[0].atoms, make_calculator, order=0)
     saddle: StationaryPoint = solve_stationary_point(highest, make_calculator, order=1)
+    minimum = solve_stationary_point(ends[0].atoms, make_calculator, order=0)
+    end_energy = ends[1].energy
+    deepest = int(np.argmin(energies))
+    if energies[deepest] < min(energies[0], energies[-1]) - settings.metastable_depth:
+        # The ion rests between the two sites: they share that minimum.
+        minimum = solve_stationary_point(images[deepest], make_calculator, order=0)
+        end_energy = minimum.energy
     return Barrier(
         start_energy=minimum.energy,
-        end_energy=ends[1].energy,
+        end_energy=end_energy,
         saddle_energy=saddle.energy,
         attempt_frequency=attempt_frequency(minimum.eigenvalues, saddle.eigenvalues),
         path_energies=relative,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import Calculator
 from numpy.typing import NDArray
 
 from scalebridge.foundation import ConvergenceError, constants
@@ -45,14 +46,15 @@ def mode_eigenvalues(
     """
     weights = 1 / np.sqrt(np.repeat(masses, 3))
     dynamical = hessian * weights[:, None] * weights[None]
-    if translations:
-        rigid = np.sqrt(np.repeat(masses, 3))[:, None] * np.tile(np.eye(3), (len(masses), 1))
-        full, _ = np.linalg.qr(np.hstack([rigid, np.eye(len(dynamical))]))
-        internal = full[:, 3 : len(dynamical)]
-        values, vectors = np.linalg.eigh(internal.T @ dynamical @ internal)
-        return values, internal @ vectors
-    values, vectors = np.linalg.eigh(dynamical)
-    return values, vectors
+    if not translations:
+        return np.linalg.eigh(dynamical)
+    rigid = np.sqrt(np.repeat(masses / masses.sum(), 3))[:, None] * np.tile(np.eye(3), (len(masses), 1))
+    # Project the rigid shifts out and lift them above all other modes, where they are cut off.
+    dynamical = dynamical - rigid @ (rigid.T @ dynamical)
+    dynamical = dynamical - (dynamical @ rigid) @ rigid.T
+    top = 10 * float(np.linalg.norm(dynamical)) + 1.0
+    values, vectors = np.linalg.eigh(dynamical + top * rigid @ rigid.T)
+    return values[:-3], vectors[:, :-3]
 
 
 def attempt_frequency(minimum: FloatArray, saddle: FloatArray) -> float:
@@ -101,16 +103,18 @@ def solve_stationary_point(
     *,
     order: int,
     force_tolerance: float = 0.005,
-    maximum_iterations: int = 15,
+    maximum_iterations: int = 80,
     maximum_step: float = 0.1,
     translations: bool = True,
 ) -> StationaryPoint:
     """Refine a minimum (``order`` 0) or saddle (``order`` 1) by eigenvector following.
 
-    Newton steps in the modes of a finite-difference Hessian; the ``order`` lowest modes are climbed, all
-    others descended, whatever the sign of their curvature. The longest move of an atom is bounded.
+    Newton steps in the modes of the Hessian; the ``order`` lowest modes are climbed, all others descended,
+    whatever the sign of their curvature. The longest move of an atom is bounded. The Hessian comes from
+    finite differences at the start, every 25 steps and at the end; between, forces update it (Bofill).
 
-    Source: C. J. Cerjan and W. H. Miller, J. Chem. Phys. 75, 2800 (1981).
+    Source: C. J. Cerjan and W. H. Miller, J. Chem. Phys. 75, 2800 (1981); J. M. Bofill,
+    J. Comput. Chem. 15, 1 (1994).
 
     Raises
     ------
@@ -120,34 +124,75 @@ def solve_stationary_point(
     atoms = atoms.copy()
     calculator = make_calculator()
     masses = atoms.get_masses()
-    weights = 1 / np.sqrt(np.repeat(masses, 3))
-    largest = np.inf
-    negative = -1
+    exact_at: FloatArray | None = None
+    hessian = np.zeros((3 * len(atoms), 3 * len(atoms)))
+    values, modes = np.zeros(0), np.zeros((0, 0))
+    largest, since = np.inf, 0
+    forces = _forces(atoms, calculator)
     for _ in range(maximum_iterations):
-        hessian = solve_hessian(atoms, make_calculator)
-        values, modes = mode_eigenvalues(hessian, masses, translations=translations)
-        negative = int(np.sum(values <= 0))
-        atoms.calc = calculator
-        forces = atoms.get_forces(apply_constraint=False)
         largest = float(np.linalg.norm(forces, axis=1).max())
-        if largest <= force_tolerance and negative == order:
-            energy = float(atoms.get_potential_energy())
-            atoms.calc = None
-            return StationaryPoint(atoms, energy, values, largest)
-        gradient = -(modes.T @ (forces.reshape(-1) * weights))
-        sign = np.where(np.arange(len(values)) < order, -1.0, 1.0)
-        floor = 1e-3 * float(np.median(np.abs(values)))
-        move = modes @ (-sign * gradient / np.maximum(np.abs(values), floor))
+        moved = np.inf if exact_at is None else float(np.abs(atoms.positions - exact_at).max())
+        if since >= 25 or exact_at is None or (largest <= force_tolerance and moved > 0.02):
+            hessian = solve_hessian(atoms, make_calculator)
+            exact_at, since = atoms.get_positions(), 0
+        values, modes = mode_eigenvalues(hessian, masses, translations=translations)
+        if largest <= force_tolerance and int(np.sum(values <= 0)) == order:
+            return StationaryPoint(*_finished(atoms, calculator), values, largest)
+        move = _following_step(values, modes, masses, forces, order)
         if largest <= force_tolerance:
             # Stationary but of the wrong order: leave along the lowest mode that should not be unstable.
-            move = modes[:, order] / np.abs(modes[:, order] * weights).max() * maximum_step
-        move = (move * weights).reshape(-1, 3)
-        length = float(np.linalg.norm(move, axis=1).max())
-        atoms.set_positions(
-            atoms.get_positions() + move * min(1.0, maximum_step / max(length, 1e-12)), apply_constraint=False
-        )
+            move = (modes[:, order] / np.sqrt(np.repeat(masses, 3))).reshape(-1, 3)
+            move *= maximum_step / float(np.linalg.norm(move, axis=1).max())
+        move *= min(1.0, maximum_step / max(float(np.linalg.norm(move, axis=1).max()), 1e-12))
+        atoms.set_positions(atoms.get_positions() + move, apply_constraint=False)
+        after = _forces(atoms, calculator)
+        hessian = updated_hessian(hessian, move.reshape(-1), (forces - after).reshape(-1))
+        forces, since = after, since + 1
     raise ConvergenceError(
         f"after {maximum_iterations} eigenvector-following steps the largest force is {largest:.3g} eV/Å "
-        f"with {negative} unstable modes; a {'minimum' if order == 0 else 'saddle'} needs at most "
-        f"{force_tolerance:g} eV/Å and {order}; start from a path with more images"
+        f"with {int(np.sum(values <= 0))} unstable modes; a {'minimum' if order == 0 else 'saddle'} needs at "
+        f"most {force_tolerance:g} eV/Å and {order}; start from a path with more images"
     )
+
+
+def _forces(atoms: Atoms, calculator: Calculator) -> FloatArray:
+    atoms.calc = calculator
+    return np.asarray(atoms.get_forces(apply_constraint=False))
+
+
+def _finished(atoms: Atoms, calculator: Calculator) -> tuple[Atoms, float]:
+    atoms.calc = calculator
+    energy = float(atoms.get_potential_energy())
+    atoms.calc = None
+    return atoms, energy
+
+
+def _following_step(
+    values: FloatArray, modes: FloatArray, masses: FloatArray, forces: FloatArray, order: int
+) -> FloatArray:
+    """Return the Newton move (N, 3) [Å] up the first ``order`` modes and down all others."""
+    weights = 1 / np.sqrt(np.repeat(masses, 3))
+    gradient = -(modes.T @ (forces.reshape(-1) * weights))
+    sign = np.where(np.arange(len(values)) < order, -1.0, 1.0)
+    floor = 1e-3 * float(np.median(np.abs(values)))
+    move = modes @ (-sign * gradient / np.maximum(np.abs(values), floor))
+    return np.asarray((move * weights).reshape(-1, 3))
+
+
+def updated_hessian(hessian: FloatArray, move: FloatArray, change: FloatArray) -> FloatArray:
+    """Return the Hessian after a move (3N,) that changed the gradient by ``change`` (3N,): Bofill's update.
+
+    A mean of the symmetric rank-one and Powell updates; both satisfy the secant condition H·move = change
+    and keep indefinite Hessians indefinite.
+    """
+    error = change - hessian @ move
+    if np.linalg.norm(move) < 1e-10 or np.linalg.norm(error) < 1e-10:
+        return hessian
+    length = float(move @ move)
+    along = float(error @ move)
+    share = along**2 / (float(error @ error) * length)
+    powell = (np.outer(error, move) + np.outer(move, error)) / length - along * np.outer(
+        move, move
+    ) / length**2
+    rank_one = np.outer(error, error) / along if share > 1e-8 else np.zeros_like(hessian)
+    return np.asarray(hessian + share * rank_one + (1 - share) * powell)
