@@ -35,6 +35,7 @@ from scalebridge.interfaces.strain import (
 from scalebridge.interfaces.work import (
     ElasticResult,
     ElasticTask,
+    End,
     SlabResult,
     SlabTask,
     run_elastic,
@@ -45,6 +46,7 @@ __all__ = [
     "VOIGT",
     "ElasticResult",
     "ElasticTask",
+    "End",
     "RelaxedPhase",
     "SlabEnergies",
     "SlabResult",

@@ -3,7 +3,7 @@
 from scalebridge.oracle.calculators import CalculatorSpec
 from scalebridge.oracle.evaluation import LabelLimits, Outcome
 from scalebridge.oracle.labelling import LabelBatch, LabelFailure, Labeller
-from scalebridge.oracle.relaxation import Relaxation, relax
+from scalebridge.oracle.relaxation import Relaxation, StoredCalculator, relax
 from scalebridge.oracle.store import LabelStore, StoredLabel, structure_key
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Labeller",
     "Outcome",
     "Relaxation",
+    "StoredCalculator",
     "StoredLabel",
     "relax",
     "structure_key",

@@ -39,12 +39,22 @@ class Relaxation:
         return self.frames[-1]
 
 
-class _StoredCalculator(Calculator):  # type: ignore[misc]  # ASE ships no types
-    """Answers from the store where it can; computes and stores otherwise."""
+class StoredCalculator(Calculator):  # type: ignore[misc]  # ASE ships no types
+    """A calculator that answers from the store where it can; computes and stores otherwise.
+
+    Attributes
+    ----------
+    frames
+        Every structure asked for, with its label.
+    computed
+        Labels computed now.
+    """
 
     implemented_properties: Final = ["energy", "free_energy", "forces", "stress"]
 
-    def __init__(self, spec: CalculatorSpec, store: LabelStore | None, limits: LabelLimits) -> None:
+    def __init__(
+        self, spec: CalculatorSpec, store: LabelStore | None, limits: LabelLimits = DEFAULT_LIMITS
+    ) -> None:
         super().__init__()
         self.spec, self.store, self.limits = spec, store, limits
         self.frames: list[Atoms] = []
@@ -56,6 +66,13 @@ class _StoredCalculator(Calculator):  # type: ignore[misc]  # ASE ships no types
         properties: Any = None,
         system_changes: Any = tuple(all_changes),
     ) -> None:
+        """Find or compute energy [eV], forces [eV/Å] and stress [eV/Å³].
+
+        Raises
+        ------
+        LabelError
+            If the calculation fails.
+        """
         super().calculate(atoms, properties, system_changes)
         key = structure_key(self.atoms, self.spec)
         known = self.store.find([key]) if self.store is not None else {}
@@ -115,7 +132,7 @@ def relax(
         If the calculator fails on the way.
     """
     trial = atoms.copy()
-    calculator = _StoredCalculator(spec, store, limits)
+    calculator = StoredCalculator(spec, store, limits)
     trial.calc = calculator
     target = FrechetCellFilter(trial) if cell else trial
     optimizer = FIRE(target, logfile=None)

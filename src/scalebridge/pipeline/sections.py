@@ -171,6 +171,8 @@ class TransportSection(Section):
     """Repeats of the host's cell."""
     picoseconds: Positive = 10.0
     """Length of each trajectory [ps]."""
+    equilibration_ps: Positive = 1.0
+    """Dynamics dropped before [ps]."""
     timestep_fs: Positive = 1.0
     """Time step [fs]."""
     images: Annotated[int, Field(ge=3)] = 5
@@ -190,6 +192,8 @@ class InterfacesSection(Section):
     """Cells per phase in each slab; two lengths at least separate interface from coherency energy."""
     max_force: Positive = 0.03
     """Relaxations end below this force [eV/Å]."""
+    max_steps: Count = 500
+    """Steps after which a relaxation counts as failed."""
 
 
 class ElectrodeSection(Section):

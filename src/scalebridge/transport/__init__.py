@@ -57,6 +57,7 @@ from scalebridge.transport.vibrations import (
 from scalebridge.transport.work import (
     BarrierResult,
     BarrierTask,
+    End,
     TrajectoryResult,
     TrajectoryTask,
     hop_network,
@@ -73,6 +74,7 @@ __all__ = [
     "BarrierTask",
     "DiffusivityEstimate",
     "DynamicsSettings",
+    "End",
     "HopEnergies",
     "HopNetwork",
     "JumpChain",

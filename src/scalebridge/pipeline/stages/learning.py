@@ -43,11 +43,8 @@ def compute(context: StageContext) -> None:
     settings = learning_settings(recipe)
     with context.progress.task("rounds of active learning", settings.rounds) as task:
         while not (state := spent(state, settings)).reason:
-            state = context.checkpoint(
-                "round",
-                lambda now=state: _round(context, host, now, held_out, settings),
-                key=len(state.history),
-            )
+            advance = partial(_round, context, host, state, held_out, settings)
+            state = context.checkpoint("round", advance, key=len(state.history))
             last = state.history[-1]
             task.advance(1, f"grade {last.largest_grade:.3g}, {last.labelled} new labels")
 

@@ -1,0 +1,39 @@
+"""Stage ``electrode``: discharge the porous electrode with every member at every rate."""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from scalebridge.contracts import MaterialCard
+from scalebridge.electrode import rate_capability
+from scalebridge.materials import load_design
+from scalebridge.pipeline.locations import design_path
+from scalebridge.pipeline.stage import StageContext
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def compute(context: StageContext) -> None:
+    """Save the ``ElectrodeDesign``, a ``Solution`` per member and rate, and the ``RateCapability``."""
+    section = context.recipe.electrode
+    card = context.load("card", MaterialCard)
+    path = design_path(section.design, context.recipe.host.name)
+    design = load_design(path, context.provenance())
+
+    def map_units(function: Callable[[Item], Result], tasks: Iterable[Item]) -> list[Result]:
+        return context.units(function, list(tasks), description="discharges")
+
+    summary, solutions = rate_capability(
+        card,
+        design,
+        section.c_rates,
+        provenance=context.provenance(),
+        map=map_units,
+        shells=section.shells,
+    )
+    context.save(design)
+    context.save(summary)
+    for solution in solutions:
+        context.save(solution, f"solution_m{solution.member}_c{solution.c_rate:g}")
+        if solution.termination == "solver failure":
+            context.unsound(f"member {solution.member} at {solution.c_rate:g}C: {solution.status}")

@@ -1,0 +1,140 @@
+"""Stage ``thermodynamics``: ladders of every member, the metal's reference, g(x,T), isotherm, structures."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from scalebridge.contracts import Host, Isotherm, PotentialCard
+from scalebridge.foundation import constants
+from scalebridge.oracle import StoredCalculator
+from scalebridge.pipeline.recipe import Recipe
+from scalebridge.pipeline.stage import StageContext
+from scalebridge.pipeline.stages.labels import make_labeller
+from scalebridge.pipeline.stages.potential import load_members
+from scalebridge.potential import MomentTensorPotential
+from scalebridge.sampling import (
+    HostCell,
+    Ladder,
+    LadderSettings,
+    LadderTask,
+    PotentialModel,
+    SiteDensity,
+    SwitchSettings,
+    ladder_tasks,
+    merge_ladders,
+    sample_ladder,
+    starting_cells,
+)
+from scalebridge.thermodynamics import (
+    FreeEnergySettings,
+    MetalReference,
+    fit_free_energy,
+    solve_isotherm,
+    solve_metal,
+    tabulate_structures,
+)
+
+PARTS = 2
+"""Units of work per ladder."""
+POOR_OVERLAP = 1.0
+"""Standard error of a step of the ladder, in kT, above which it is called poorly sampled."""
+
+
+def compute(context: StageContext) -> None:
+    """Save ``HomogeneousFreeEnergy``, ``Isotherm`` and ``StructureTable``."""
+    recipe = context.recipe
+    section = recipe.thermodynamics
+    host = context.load("host", Host)
+    card = context.load("potential", PotentialCard)
+    starts = starting_cells(host, section.repeat)
+
+    ladders = _ladders(context, load_members(context, card), starts)
+    _warn_of_poor_overlap(context, ladders)
+    metal = context.checkpoint("metal", partial(_metal, context, host))
+
+    free_energy = fit_free_energy(
+        {"homogeneous": ladders},
+        metal.chemical_potential,
+        sites_per_formula_unit=host.sites_per_formula_unit,
+        ion_charge=host.ion_charge,
+        provenance=context.provenance(),
+        settings=FreeEnergySettings(maximum_order=section.fit_order),
+    )
+    context.save(free_energy)
+    isotherm = solve_isotherm(free_energy, metal.chemical_potential, provenance=context.provenance())
+    context.save(isotherm)
+    _warn_of_disagreement(context, isotherm)
+    context.save(
+        tabulate_structures(
+            [grid[0] for grid in ladders],
+            [cell.phase for cell in starts],
+            averages=[rung.last for rung in ladders[0][0].rungs],
+            provenance=context.provenance(),
+        )
+    )
+
+
+def ladder_settings(recipe: Recipe) -> LadderSettings:
+    """Return the settings of the ladders from the recipe."""
+    section = recipe.thermodynamics
+    return LadderSettings(
+        sweeps=section.sweeps,
+        equilibration=section.equilibration,
+        density=SiteDensity(width=section.site_width, vacant_only=True),
+        switching=SwitchSettings(steps=section.switching_steps),
+    )
+
+
+def _metal(context: StageContext, host: Host) -> MetalReference:
+    labeller = make_labeller(context, context.recipe)
+    return solve_metal(
+        host.metal.to_atoms(),
+        lambda: StoredCalculator(labeller.spec, labeller.store),
+        context.recipe.thermodynamics.temperatures,
+        progress=context.progress,
+    )
+
+
+def _ladders(
+    context: StageContext, members: Sequence[MomentTensorPotential], starts: Sequence[HostCell]
+) -> list[list[Ladder]]:
+    """Sample every member at every temperature; returns ladders by member, then temperature."""
+    temperatures = context.recipe.thermodynamics.temperatures
+    settings = ladder_settings(context.recipe)
+    tasks: list[LadderTask] = []
+    for member in members:
+        for temperature in temperatures:
+            tasks += ladder_tasks(
+                PotentialModel(member), starts, temperature, settings=settings, seed=context.seed, parts=PARTS
+            )
+    numbered = list(enumerate(tasks))
+    parts = context.units(_sample, numbered, description="free-energy ladders", key=lambda item: item[0])
+    merged = [merge_ladders(parts[start : start + PARTS]) for start in range(0, len(parts), PARTS)]
+    count = len(temperatures)
+    return [merged[start : start + count] for start in range(0, len(merged), count)]
+
+
+def _sample(item: tuple[int, LadderTask]) -> Ladder:
+    return sample_ladder(item[1])
+
+
+def _warn_of_poor_overlap(context: StageContext, ladders: Sequence[Sequence[Ladder]]) -> None:
+    for number, grid in enumerate(ladders):
+        for ladder in grid:
+            errors = np.array([step.error for step in ladder.free_energy_differences()])
+            poor = np.flatnonzero(errors > POOR_OVERLAP * constants.BOLTZMANN_EV * ladder.temperature)
+            if len(poor):
+                steps = ", ".join(f"{index}→{index + 1}" for index in poor)
+                context.warn(
+                    f"member {number}, {ladder.temperature:g} K: insertions and deletions hardly overlap "
+                    f"between {steps} ions (error above {POOR_OVERLAP:g} kT), so g(x) is uncertain there; "
+                    "raise thermodynamics.sweeps or switching_steps"
+                )
+
+
+def _warn_of_disagreement(context: StageContext, isotherm: Isotherm) -> None:
+    gaps = {plateau.member for plateau in isotherm.plateaus}
+    members = isotherm.voltage.shape[0]
+    if 0 < len(gaps) < members:
+        context.warn(f"{len(gaps)} of {members} members have a miscibility gap: a plateau is uncertain")

@@ -1,0 +1,123 @@
+"""Stage ``transport``: dynamics where ions move, barriers at both ends of the composition range."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from scalebridge.contracts import Host, PotentialCard, StructureTable
+from scalebridge.foundation import InputError, constants, random_stream
+from scalebridge.pipeline.stage import StageContext
+from scalebridge.pipeline.stages.potential import load_members
+from scalebridge.potential import MomentTensorPotential, MTPCalculator
+from scalebridge.sampling import PotentialModel, starting_cells
+from scalebridge.transport import (
+    BarrierSettings,
+    BarrierTask,
+    DynamicsSettings,
+    End,
+    TrajectoryTask,
+    combine,
+    hop_network,
+    run_barrier,
+    run_trajectory,
+)
+
+FEMTOSECONDS = 1000.0
+"""In a picosecond."""
+
+
+def compute(context: StageContext) -> None:
+    """Save ``TracerDiffusivity`` and ``JumpDiffusivity``."""
+    host = context.load("host", Host)
+    card = context.load("potential", PotentialCard)
+    structures = context.load("thermodynamics", StructureTable)
+    members = load_members(context, card)
+    barriers = context.units(run_barrier, _barrier_tasks(context, host, members), description="barriers")
+    trajectories = context.units(
+        run_trajectory,
+        _trajectory_tasks(context, host, members, structures),
+        description="molecular dynamics",
+    )
+    for barrier in barriers:
+        if barrier.problem:
+            context.warn(f"barrier not found: {barrier.problem}")
+    tracer, jump = combine(trajectories, barriers, members=len(members), provenance=context.provenance())
+    for remark in dict.fromkeys((*tracer.validity.remarks, *jump.validity.remarks)):
+        context.warn(remark)
+    context.save(tracer)
+    context.save(jump)
+
+
+def _barrier_tasks(
+    context: StageContext, host: Host, members: Sequence[MomentTensorPotential]
+) -> list[BarrierTask]:
+    """Return every class of hops at the empty and the full end, for every member."""
+    section = context.recipe.transport
+    ends: tuple[tuple[End, float], ...] = (("empty", 0.0), ("full", float(host.sites_per_formula_unit)))
+    return [
+        BarrierTask(
+            member=number,
+            make_calculator=partial(MTPCalculator, member),
+            phase=host.nearest_phase(x),
+            ion=host.ion,
+            repeat=section.repeat,
+            end=end,
+            hop_class=hop_class,
+            settings=BarrierSettings(images=section.images, seed=context.seed),
+        )
+        for number, member in enumerate(members)
+        for end, x in ends
+        for hop_class in range(len(hop_network(host.nearest_phase(x), host.ion).representatives))
+    ]
+
+
+def _trajectory_tasks(
+    context: StageContext, host: Host, members: Sequence[MomentTensorPotential], structures: StructureTable
+) -> list[TrajectoryTask]:
+    section = context.recipe.transport
+    starts = starting_cells(host, section.repeat)
+    settings = DynamicsSettings(
+        timestep=section.timestep_fs,
+        duration=section.picoseconds * FEMTOSECONDS,
+        equilibration=section.equilibration_ps * FEMTOSECONDS,
+    )
+    tasks: list[TrajectoryTask] = []
+    for number, member in enumerate(members):
+        for x in section.compositions:
+            ions = _whole_ions(x, host, len(starts) - 1)
+            cell = starts[ions]
+            rng = random_stream(context.seed, "transport", "start", number, ions)
+            start = cell.random_atoms(ions, rng)
+            start.set_cell(_mean_cell(context, structures, number, x), scale_atoms=True)
+            tasks += [
+                TrajectoryTask(
+                    member=number,
+                    model=PotentialModel(member),
+                    cell=cell,
+                    start=start,
+                    temperature=temperature,
+                    seed=context.seed,
+                    settings=settings,
+                )
+                for temperature in section.temperatures
+            ]
+    return tasks
+
+
+def _whole_ions(x: float, host: Host, n_sites: int) -> int:
+    ions = x / host.sites_per_formula_unit * n_sites
+    if abs(ions - round(ions)) > 1e-6 or not 0 < round(ions) < n_sites:
+        raise InputError(
+            f"transport.compositions: x = {x:g} is {ions:g} of {n_sites} ions in this cell; choose x with a "
+            "whole number of ions, at least one ion and one vacancy, or a larger transport.repeat"
+        )
+    return round(ions)
+
+
+def _mean_cell(context: StageContext, structures: StructureTable, member: int, x: float) -> np.ndarray:
+    """Return the sampled mean cell at x [Å], scaled from the thermodynamic to the transport repeat."""
+    cells = np.asarray(structures.cell)[member].reshape(len(structures.x), 9)
+    mean = np.array([np.interp(x, structures.x, column) for column in cells.T]).reshape(3, 3)
+    ratio = np.array(context.recipe.transport.repeat) / np.array(context.recipe.thermodynamics.repeat)
+    return np.asarray(mean * ratio[:, None] / constants.ANGSTROM)
