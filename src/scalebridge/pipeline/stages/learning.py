@@ -1,6 +1,7 @@
 """Stage ``learning``: fit, explore all ion contents, label what is new, refit, until nothing is new."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from ase import Atoms
 
