@@ -73,6 +73,16 @@ def combine(
     ]
     for member, part in enumerate(parts):
         for plane, slab in zip(planes, part.slabs, strict=True):
+            if not slab.converged:
+                remarks.append(
+                    f"member {member}, plane {plane}: forces on the slabs stayed above the tolerance; γ and "
+                    "the coherency energy are upper estimates"
+                )
+            if slab.slope < 0:
+                remarks.append(
+                    f"member {member}, plane {plane}: the coherency energy is negative; inside slabs a host "
+                    "relaxes below its own unit cell, which is then too small for its ground state"
+                )
             gamma = slab.interface_energy * constants.EV_PER_ANGSTROM2
             if gamma <= 0:
                 remarks.append(

@@ -27,8 +27,7 @@ class RelaxedPhase:
     cell
         (3, 3) relaxed vectors as rows [Å].
     scaled
-        (N, 3) relaxed scaled coordinates, framework first; its mean displacement removed, and shifted by
-        whole cells so that every undisplaced place lies in [0, 1).
+        (N, 3) relaxed scaled coordinates, framework first; its mean displacement removed.
     energy
         Of the unit [eV].
     """
@@ -71,7 +70,6 @@ def relax_phase(
     after = relaxed.atoms.get_scaled_positions(wrap=False)
     frame = len(host.framework)
     after = after - (after - before)[:frame].mean(axis=0)
-    after = after - np.floor(before + 1e-6)
     return RelaxedPhase(host, full, np.array(relaxed.atoms.cell), after, relaxed.energy)
 
 
@@ -90,7 +88,9 @@ class SlabSettings:
     counts: tuple[int, ...] = (2, 3)
     plane_tolerance: float = 0.5
     relaxation: RelaxationSettings = field(
-        default_factory=lambda: RelaxationSettings(force_tolerance=0.03, maximum_steps=400)
+        default_factory=lambda: RelaxationSettings(
+            force_tolerance=0.03, loose_tolerance=0.15, maximum_steps=1500
+        )
     )
 
 
@@ -116,6 +116,8 @@ class SlabEnergies:
         Slope over the height of one unit of each phase [eV/Å³].
     spacing
         Mean distance of successive site planes along the normal [Å].
+    converged
+        Whether every slab reached the force tolerance, not only the loose one.
     gradient_energy
         κ = 2 γ d [eV/Å], 0 if γ ≤ 0.
     """
@@ -128,6 +130,7 @@ class SlabEnergies:
     residual: float
     coherency_energy_density: float
     spacing: float
+    converged: bool
     gradient_energy: float
 
 
@@ -159,6 +162,7 @@ def solve_slabs(
     base, stacks = _common_base(empty, full)
     area = float(np.linalg.norm(np.cross(base[0], base[1])))
     energies = np.empty(len(counts))
+    converged = True
     for k, count in enumerate(counts.tolist()):
         slab = build_slab(empty, full, count)
         relaxed: Relaxed = relax(
@@ -168,6 +172,7 @@ def solve_slabs(
             settings=settings.relaxation,
             what=f"{what} of {count} + {count} units",
         )
+        converged = converged and relaxed.converged
         energies[k] = (relaxed.energy - count * (empty.energy + full.energy)) / area
     slope, intercept = np.polyfit(counts, energies, 1)
     residual = energies - (intercept + slope * counts)
@@ -185,22 +190,38 @@ def solve_slabs(
         residual=float(np.sqrt(np.mean(residual**2))),
         coherency_energy_density=float(slope) / sum(heights),
         spacing=spacing,
+        converged=converged,
         gradient_energy=gradient_energy(gamma, spacing),
     )
 
 
 def build_slab(empty: RelaxedPhase, full: RelaxedPhase, count: int) -> Atoms:
-    """Return ``count`` units of the empty and then of the full host, stacked along the third vector."""
+    """Return ``count`` units of the empty and then of the full host, stacked along the third vector.
+
+    Both are cut in the middle of the widest gap that their atoms share along the stack, so that no atom near
+    the cut is doubled or missing where one phase is tilted against the other.
+    """
     base, stacks = _common_base(empty, full)
     slab = Atoms(cell=np.vstack([base, count * (stacks[0] + stacks[1])]), pbc=True)
     origin = np.zeros(3)
+    cut = _widest_gap(np.concatenate([empty.scaled[:, 2], full.scaled[:, 2]]))
     for phase, stack in zip((empty, full), stacks, strict=True):
         cell = np.vstack([base, stack])
-        positions = phase.scaled @ cell
+        scaled = phase.scaled.copy()
+        scaled[:, 2] -= np.floor(scaled[:, 2] - cut)
+        positions = scaled @ cell
         for _ in range(count):
             slab += Atoms(phase.symbols, positions=positions + origin)
             origin = origin + stack
     return slab
+
+
+def _widest_gap(places: FloatArray) -> float:
+    """Return the middle of the widest gap between places on a circle of length 1."""
+    places = np.sort(np.mod(places, 1.0))
+    gaps = np.diff(np.append(places, places[0] + 1))
+    widest = int(np.argmax(gaps))
+    return float(places[widest] + gaps[widest] / 2)
 
 
 def _common_base(empty: RelaxedPhase, full: RelaxedPhase) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:

@@ -27,6 +27,8 @@ class RelaxationSettings:
     ----------
     force_tolerance
         Largest force left on any atom [eV/Å]; with a free cell also −∂E/∂strain over ``strain_scale``.
+    loose_tolerance
+        Forces up to this are accepted after the last step, with ``Relaxed.converged`` false; 0: none.
     maximum_steps
         Steps before giving up.
     maximum_step
@@ -34,18 +36,34 @@ class RelaxationSettings:
     """
 
     force_tolerance: float = 0.01
+    loose_tolerance: float = 0.0
     maximum_steps: int = 500
     maximum_step: float = 0.1
 
 
 @dataclass(frozen=True)
 class Relaxed:
-    """A relaxed structure: atoms without calculator, energy [eV], largest force left [eV/Å], steps taken."""
+    """A relaxed structure.
+
+    Attributes
+    ----------
+    atoms
+        Without calculator.
+    energy
+        [eV].
+    largest_force
+        Left on any coordinate [eV/Å].
+    steps
+        Taken.
+    converged
+        Whether ``force_tolerance`` was reached, not only ``loose_tolerance``.
+    """
 
     atoms: Atoms
     energy: float
     largest_force: float
     steps: int
+    converged: bool
 
 
 class ThirdVectorFilter(Filter):  # type: ignore[misc]  # ASE ships no types
@@ -141,14 +159,14 @@ def relax(
             _check_volume(atoms, volume, what)
         steps += int(optimizer.nsteps)
     largest = float(np.linalg.norm(target.get_forces(), axis=1).max())
-    if not largest <= settings.force_tolerance:
+    if not largest <= max(settings.force_tolerance, settings.loose_tolerance):
         raise ConvergenceError(
             f"relaxing {what}: largest force {largest:.3g} eV/Å after {settings.maximum_steps} steps is "
             f"above {settings.force_tolerance:g} eV/Å; raise maximum_steps or force_tolerance"
         )
     energy = float(atoms.get_potential_energy())
     atoms.calc = None
-    return Relaxed(atoms, energy, largest, steps)
+    return Relaxed(atoms, energy, largest, steps, largest <= settings.force_tolerance)
 
 
 def _check_volume(atoms: Atoms, start: float, what: str) -> None:
