@@ -75,6 +75,10 @@ class Objective:
         self._shift = reference_offsets([label for label, _, _ in self._frames], len(start.species))
         self.scales = self._system(kernel).column_norms
 
+    def configurations(self) -> list[Configuration]:
+        """Return the neighbour lists of the frames in use."""
+        return [configuration for _, configuration, _ in self._frames]
+
     def _system(self, kernel: Kernel) -> LinearSystem:
         n_columns = len(kernel.parameters.xi) + len(kernel.parameters.offsets)
         blocks = (

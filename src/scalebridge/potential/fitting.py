@@ -1,9 +1,9 @@
 """Fit of moment tensor potentials by variable projection.
 
 For fixed radial coefficients c the loss is a linear least-squares problem in ξ and the offsets, solved
-exactly (``_linear``). What is left, f(c) = min_x loss(c, x), is minimised by L-BFGS; its gradient is the
-partial derivative of the loss at the solution (Golub & Pereyra, Inverse Problems 19, R1 (2003), eq. 12),
-computed by tangent-over-reverse in the compiled kernel.
+exactly (``_linear``). What is left, f(c) = min_x loss(c, x), is minimised by preconditioned L-BFGS
+(``_descent``); its gradient is the partial derivative of the loss at the solution (Golub & Pereyra, Inverse
+Problems 19, R1 (2003), eq. 12), computed by tangent-over-reverse in the compiled kernel.
 """
 
 import math
@@ -14,13 +14,12 @@ from typing import Final
 
 import numpy as np
 from ase import Atoms
-from scipy.optimize import minimize
 
 from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress, random_stream
-from scalebridge.foundation.progress import Task
 from scalebridge.potential._basis import generate_basis
+from scalebridge.potential._descent import Descent, Limits
 from scalebridge.potential._kernels import FloatArray
-from scalebridge.potential._objective import Objective, Point
+from scalebridge.potential._objective import Objective
 from scalebridge.potential.model import MomentTensorPotential
 from scalebridge.potential.training import Distances, FitWeights, Label, labels_of, measure_distances
 
@@ -113,43 +112,6 @@ def initial_potential(
     )  # fmt: skip
 
 
-class _Monitor:
-    """Keeps the best point, reports progress and decides when to stop."""
-
-    def __init__(self, objective: Objective, settings: FitSettings, task: Task) -> None:
-        self.objective = objective
-        self.settings = settings
-        self.task = task
-        self.best: Point | None = None
-        self.losses: list[float] = []
-        self.reason = ""
-        self._end = time.monotonic() + settings.max_seconds
-        self._shape = objective.start.radial.shape
-
-    def __call__(self, flat: FloatArray) -> tuple[float, FloatArray]:
-        point = self.objective.point(flat.reshape(self._shape))
-        if not math.isfinite(point.value):
-            return 1e300, np.zeros_like(flat)
-        if self.best is None or point.value < self.best.value:
-            self.best = point
-        return point.value, point.gradient.ravel()
-
-    def iteration(self, intermediate_result: object) -> None:
-        """Record one iteration; raise StopIteration when the fit has done enough."""
-        assert self.best is not None
-        self.losses.append(self.best.loss)
-        self.task.advance(note=f"loss {self.best.loss:.4g}")
-        if time.monotonic() > self._end:
-            self.reason = "time limit"
-            raise StopIteration
-        if (
-            len(self.losses) > 10
-            and self.losses[-11] - self.losses[-1] < self.settings.tolerance * self.losses[-11]
-        ):
-            self.reason = "loss no longer falls"
-            raise StopIteration
-
-
 def fit_labels(
     labels: Sequence[Label],
     start: MomentTensorPotential,
@@ -162,23 +124,11 @@ def fit_labels(
     began = time.monotonic()
     smooth = start.without_hard_core()
     objective = Objective(smooth, labels, multiplicities, weights=settings.weights, ridge=settings.ridge)
+    limits = Limits(settings.max_iterations, began + settings.max_seconds, settings.tolerance)
     with progress.task("fit", settings.max_iterations) as task:
-        monitor = _Monitor(objective, settings, task)
-        if settings.max_iterations == 0:
-            monitor(start.radial.ravel())
-            monitor.reason = "linear coefficients only"
-        else:
-            options = {"maxiter": settings.max_iterations, "maxcor": 30, "gtol": 0.0, "ftol": 1e-13}
-            outcome = minimize(  # type: ignore[call-overload]  # stubs know no callable object that returns a pair
-                monitor,
-                start.radial.ravel(),
-                jac=True,
-                method="L-BFGS-B",
-                callback=monitor.iteration,
-                options=options,
-            )
-            monitor.reason = monitor.reason or str(outcome.message).strip().lower()
-    best = monitor.best
+        descent = Descent(objective, limits, task)
+        descent.run(warm=bool(np.any(start.xi)))
+    best = descent.best
     if best is None:
         raise ConvergenceError(
             "the loss is not finite at the start of the fit; check the labels and the cutoff"
@@ -186,7 +136,7 @@ def fit_labels(
     potential = replace(best.potential, hard_core=start.hard_core)
     seconds = time.monotonic() - began
     return FitReport(
-        potential, best.loss, tuple(monitor.losses), best.condition_number, seconds, monitor.reason
+        potential, best.loss, tuple(descent.losses), best.condition_number, seconds, descent.reason
     )
 
 
