@@ -151,11 +151,15 @@ class ThermodynamicsSection(Section):
     equilibration: Count = 50
     """Sweeps dropped at the start of each rung."""
     sweeps: Count = 200
-    """Sweeps sampled on each rung; each gives one work of insertion and of deletion."""
+    """Sweeps sampled on each rung by each walker."""
+    walkers: Count = 2
+    """Independent ladders of every member, from different arrangements of the ions."""
+    attempts: Count = 5
+    """Trial insertions and deletions per sweep between neighbouring rungs."""
     site_width: Positive = 0.35
     """Standard deviation of trial ions about their site, per coordinate [Å]."""
-    switching_steps: Annotated[int, Field(ge=0)] = 12
-    """Steps over which a trial ion is switched on or off; 0 is the bare move."""
+    switching_steps: Annotated[int, Field(ge=0)] = 0
+    """Steps over which a trial ion is switched on or off; 0, the bare move, is cheap and often enough."""
     fit_order: Annotated[int, Field(ge=1, le=12)] = 4
     """Most terms of the Redlich–Kister series."""
 

@@ -35,8 +35,6 @@ from scalebridge.thermodynamics import (
     tabulate_structures,
 )
 
-PARTS = 2
-"""Units of work per ladder."""
 POOR_OVERLAP = 1.0
 """Standard error of a step of the ladder, in kT, above which it is called poorly sampled."""
 
@@ -81,6 +79,7 @@ def ladder_settings(recipe: Recipe) -> LadderSettings:
     return LadderSettings(
         sweeps=section.sweeps,
         equilibration=section.equilibration,
+        attempts=section.attempts,
         density=SiteDensity(width=section.site_width, vacant_only=True),
         switching=SwitchSettings(steps=section.switching_steps),
     )
@@ -100,23 +99,25 @@ def _ladders(
     context: StageContext, members: Sequence[MomentTensorPotential], starts: Sequence[HostCell]
 ) -> list[list[Ladder]]:
     """Sample every member at every temperature; returns ladders by member, then temperature."""
-    temperatures = context.recipe.thermodynamics.temperatures
+    section = context.recipe.thermodynamics
     settings = ladder_settings(context.recipe)
-    tasks: list[LadderTask] = []
-    for member in members:
-        for temperature in temperatures:
-            tasks += ladder_tasks(
-                PotentialModel(member), starts, temperature, settings=settings, seed=context.seed, parts=PARTS
-            )
-    numbered = list(enumerate(tasks))
-    parts = context.units(_sample, numbered, description="free-energy ladders", key=lambda item: item[0])
-    merged = [merge_ladders(parts[start : start + PARTS]) for start in range(0, len(parts), PARTS)]
-    count = len(temperatures)
+    tasks = [
+        (number, temperature, walker, task)
+        for number, member in enumerate(members)
+        for temperature in section.temperatures
+        for walker in range(section.walkers)
+        for task in ladder_tasks(
+            PotentialModel(member), starts, temperature, settings=settings, seed=context.seed + walker
+        )
+    ]
+    parts = context.units(_sample, tasks, description="free-energy ladders", key=lambda item: item[:3])
+    merged = [merge_ladders(parts[i : i + section.walkers]) for i in range(0, len(parts), section.walkers)]
+    count = len(section.temperatures)
     return [merged[start : start + count] for start in range(0, len(merged), count)]
 
 
-def _sample(item: tuple[int, LadderTask]) -> Ladder:
-    return sample_ladder(item[1])
+def _sample(item: tuple[int, float, int, LadderTask]) -> Ladder:
+    return sample_ladder(item[3])
 
 
 def _warn_of_poor_overlap(context: StageContext, ladders: Sequence[Sequence[Ladder]]) -> None:
