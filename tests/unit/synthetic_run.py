@@ -117,7 +117,7 @@ def make_solution(card: MaterialCard, rate: float, member: int) -> Solution:
             "map_time": Field(unit="s", axes=("map_time",), values=(filling - 0.02) * 3600 / rate),
             "map_filling": Field(unit="1", axes=("map_time",), values=filling),
             "radius": Field(unit="m", axes=("radius",), values=1e-7 * radius),
-            "volume_position": Field(unit="m", axes=("volume",), values=25e-6 + 60e-6 * depth),
+            "depth": Field(unit="m", axes=("volume",), values=60e-6 * depth),
             "theta": Field(unit="1", axes=("map_time", "volume", "radius"), values=theta),
             "phase_boundary": Field(
                 unit="m", axes=("map_time", "volume"), values=boundary_radius(theta, 1e-7 * radius)

@@ -108,28 +108,22 @@ def plot_phase_map(solution: Solution, *, fillings: Sequence[float] = (0.1, 0.3,
     theta, filling = _values(solution, "theta"), _values(solution, "map_filling")
     steps = sorted({int(np.argmin(np.abs(filling - target))) for target in fillings})
     figure, panels = new_figure(1, len(steps), width=PAGE_WIDTH, height=2.2, sharey=True, sharex=True)
-    depth = _cathode_depth(solution) / MICROMETRE
+    depth = _values(solution, "depth") / MICROMETRE
     radius = _values(solution, "radius")
     for panel, step in zip(panels, steps, strict=True):
         values = theta[step].T
         mesh = panel.pcolormesh(
-            depth, radius / radius[-1], values, cmap=SEQUENTIAL, vmin=0, vmax=1, shading="gouraud",
+            depth, radius / radius[-1], values, cmap=SEQUENTIAL, vmin=0, vmax=1, shading="nearest",
             rasterized=True,
         )  # fmt: skip
         if values.min() < BOUNDARY_THETA < values.max():
             panel.contour(depth, radius / radius[-1], values, [BOUNDARY_THETA], colors="white", linewidths=1)
         panel.set_title(f"{100 * filling[step]:.0f} % full")
-        panel.set_xlim(float(depth[0]), float(depth[-1]))
+        panel.set_ylim(0, 1)
     panels[0].set_ylabel("position in particle r/R")
     figure.supxlabel("depth in the electrode, from the separator (µm)", fontsize=8)
     figure.colorbar(mesh, ax=panels, label="site fraction θ", pad=0.02)
     return figure
-
-
-def _cathode_depth(solution: Solution) -> FloatArray:
-    """Return the depth of the volumes' middles in the electrode [m], counted from the separator."""
-    position = _values(solution, "volume_position")
-    return np.asarray(position - position[0] + 0.5 * (position[1] - position[0]))
 
 
 @styled

@@ -120,8 +120,8 @@ def plot_learning_curve(
         panel.plot(size, values, "o-", color=colour)
         panel.set(xlabel="training structures", ylabel=label)
         panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    for panel in panels[:2]:
-        panel.set_ylim(bottom=0)
+    for panel, values in zip(panels[:2], (energy, force), strict=True):
+        panel.set_ylim(0, 1.1 * float(values.max()))
     if np.all(grade > 0):
         _grade_axis(panels[2], break_grade, save_grade)
     panel_letters(panels)

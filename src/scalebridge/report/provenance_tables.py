@@ -49,7 +49,7 @@ def stage_table(run: RunContents) -> Table:
             continue
         status = manifest.status if manifest.sound or manifest.status != "done" else "done, not sound"
         reused = str(manifest.reused_units) if manifest.reused_units else ""
-        wall = duration(manifest.wall_time)
+        wall = duration(manifest.wall_time) if manifest.wall_time else ""
         rows.append(
             (stage, status, manifest.started.replace("T", " ").split("+")[0], wall, reused, manifest.key[:12])
         )
@@ -65,7 +65,7 @@ def learning_table(history: LearningHistory) -> Table:
         (
             str(step.round),
             str(step.training_size),
-            f"{step.largest_grade:.3g}",
+            f"{step.largest_grade:.3g}" if step.largest_grade < 1000 else f"{step.largest_grade:.0f}",
             str(step.broken_walkers),
             f"{1e3 * step.errors.energy_rmse / EV:.2f}",
         )

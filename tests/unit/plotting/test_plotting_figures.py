@@ -176,7 +176,7 @@ def test_the_boundary_is_that_of_the_solution(synthetic_contracts: Contracts) ->
     boundary, radius = (solution.fields[name].values for name in ("phase_boundary", "radius"))
     np.testing.assert_allclose(line.get_ydata(), boundary[:, 0] / radius[-1])
     first = plotting.plot_phase_map(solution).axes[0]
-    assert first.get_xlim() == pytest.approx((3.0, 57.0))
+    assert first.get_xlim() == pytest.approx((0.0, 60.0))
     assert [axes.get_title() for axes in plotting.plot_phase_map(solution, fillings=(0.5, 2.0)).axes[:2]] == [
         "50 % full",
         "90 % full",
