@@ -182,8 +182,8 @@ def _electrode(run: RunContents) -> dict[str, Image]:
         )
         images["boundary"] = _image(
             to_svg(plot_boundary_position(chosen)),
-            f"Position of the phase boundary in the particles against time at {rate}, member 0. 1: it has not "
-            "entered the particle; 0: it has left through the centre.",
+            f"Position of the phase boundary in the particles against time at {rate}, member 0. 1: it has "
+            "not entered the particle; 0: it has left through the centre.",
         )
     return images
 
