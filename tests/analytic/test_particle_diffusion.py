@@ -122,10 +122,17 @@ def test_charge_passed_equals_ions_stored(rate: float) -> None:
 
 
 def test_extreme_binodal_stays_inside_the_bounds() -> None:
-    """Ω = 14 kT: the empty phase holds 1e-6, the full phase lacks as much; log-odds resolve both."""
-    model = particle(14.0, size=20e-9, shells=60)
-    j = 0.1 / 3600 * model.charge_density / model.grid.surface_area
-    solution = solve_particle(model, 0.2, times=np.linspace(0, 0.6 * 36000, 30), current_density=j)
+    """Ω = 14 kT: the empty phase holds 1e-6, the full phase lacks as much; log-odds resolve both.
+
+    With ordinary mobility the full phase, without vacancies, blocks the way: the voltage falls to its cutoff.
+    """
+    slow = particle(14.0, size=20e-9, shells=60)
+    times = np.linspace(0, 0.6 * 36000, 30)
+    j = 0.1 / 3600 * slow.charge_density / slow.grid.surface_area
+    solution = solve_particle(slow, 0.003, times=times, current_density=j, voltage_cutoff=2.9)
+    assert solution.termination == "voltage cutoff", solution.status
+    model = particle(14.0, size=20e-9, shells=60, diffusivity=1e-12)
+    solution = solve_particle(model, 0.003, times=times, current_density=j)
     assert solution.termination == "time", solution.status
     assert np.all((solution.theta > 0) & (solution.theta < 1))
     assert solution.theta[-1].min() < 1e-4
@@ -142,3 +149,21 @@ def test_bad_inputs() -> None:
         solve_particle(model, 1.0, times=times, current_density=0.0)
     with pytest.raises(InputError, match="or 50 inside"):
         solve_particle(model, np.full(7, 0.5), times=times, current_density=0.0)
+
+
+@pytest.mark.parametrize(("diffusivity", "rate"), [(1e-10, 0.1), (1e-14, 0.01)])
+def test_fast_diffusion_does_not_hide_the_decomposition(diffusivity: float, rate: float) -> None:
+    """An unstable homogeneous particle decomposes within milliseconds; slow currents ask for longer steps.
+
+    Implicit steps longer than the growth time would damp the unstable mode and follow the homogeneous state.
+    """
+    model = particle(LFP_OMEGA, size=20e-9, shells=40, diffusivity=diffusivity)
+    j = rate / 3600 * model.charge_density / model.grid.surface_area
+    times = np.linspace(0, 0.5 * 3600 / rate, 20)
+    solution = solve_particle(model, 0.002, times=times, current_density=j)
+    low = binodal(LFP_OMEGA)
+    assert solution.theta[-1].min() == pytest.approx(low, rel=0.5)
+    assert solution.theta[-1].max() == pytest.approx(1 - low, abs=0.5 * low)
+    homogeneous = model.equilibrium_voltage(np.array([0.2]))[0]
+    at = np.interp(0.2, solution.filling, solution.voltage)
+    assert at > homogeneous + 0.005

@@ -19,6 +19,7 @@ from scalebridge.foundation import InputError
 from scalebridge.kinetics import overpotential
 from scalebridge.particle import (
     POTENTIAL_TOLERANCE,
+    REFERENCE_TOLERANCE,
     THETA_TOLERANCE,
     ImplicitSolution,
     ImplicitSystem,
@@ -34,6 +35,8 @@ from scalebridge.particle import (
 FloatArray = NDArray[np.float64]
 
 OUTPUT_TIMES = 300
+DEPLETION = 1e-3
+"""A run ends where the salt concentration is below zero by this share of the initial one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +64,7 @@ class CellSolution:
     radius: FloatArray
     """(shells,) [m]"""
     termination: str
-    """``voltage cutoff``, ``final filling`` or ``solver failure``."""
+    """``voltage cutoff``, ``final filling``, ``electrolyte depletion`` or ``solver failure``."""
     status: str
     """A sentence."""
 
@@ -71,7 +74,7 @@ def solve_cell(
     c_rate: float,
     *,
     times: FloatArray | None = None,
-    relative_tolerance: float = 1e-5,
+    relative_tolerance: float = REFERENCE_TOLERANCE,
 ) -> CellSolution:
     """Discharge (``c_rate`` > 0) or charge (< 0) at constant current from ``initial_theta``, at rest before.
 
@@ -95,15 +98,22 @@ def solve_cell(
     arrays = cell_arrays(model, c_rate)
     system = _cell_system(model, arrays)
     start = consistent_start(system, _guess(model, arrays, c_rate))
-    last = concentration_index(arrays, model.separator.volumes + model.cathode.volumes - 1)
+    last = concentration_index(arrays, model.volumes - 1)
     offset = model.particle.mean_voltage - ohmic_drop(model, c_rate)
     thermal_voltage = model.particle.thermal_voltage
 
+    salt = np.array([concentration_index(arrays, k) for k in range(model.volumes)])
+    initial = model.salt_concentration / STANDARD_CONCENTRATION
+
     def events(state: FloatArray) -> FloatArray:
-        return np.array([offset + thermal_voltage * state[last - 1] - model.cutoff_voltage])
+        least = min(float(np.min(state[salt])), float(state[0]) + arrays.surface_rise)
+        voltage = offset + thermal_voltage * state[last - 1]
+        return np.array([voltage - model.cutoff_voltage, least / initial + DEPLETION])
 
     result = solve_implicit(system, times, start, events=events, relative_tolerance=relative_tolerance)
-    termination = "final filling" if result.event is None else "voltage cutoff"
+    termination = "final filling"
+    if result.event is not None:
+        termination = ("voltage cutoff", "electrolyte depletion")[result.event]
     if result.failure is not None:
         termination = "solver failure"
     volumes = _volumes(model, arrays, result.states)
@@ -127,7 +137,7 @@ def _output_times(model: CellModel, c_rate: float) -> FloatArray:
 def _volumes(model: CellModel, arrays: CellArrays, states: FloatArray) -> dict[str, FloatArray]:
     """Return the solution's fields that are slices of the states."""
     shells, separator = model.particle.shells, model.separator.volumes
-    total = separator + model.cathode.volumes
+    total = model.volumes
     c = np.array([concentration_index(arrays, k) for k in range(total)])
     theta_index = (c[separator:] - 1 - block_size(shells))[:, None] + 2 * np.arange(shells)
     theta = states[:, theta_index]
@@ -152,6 +162,8 @@ def _status(model: CellModel, c_rate: float, result: ImplicitSolution, terminati
         return f"{text}, then the solver stopped: {result.failure}"
     if termination == "voltage cutoff":
         return f"{text}, where the voltage reached its cutoff of {model.cutoff_voltage:.3f} V"
+    if termination == "electrolyte depletion":
+        return f"{text}, where the electrolyte ran out of salt; use a lower rate or more salt"
     return f"{text}, the end of the protocol"
 
 
@@ -171,7 +183,7 @@ def _guess(model: CellModel, arrays: CellArrays, c_rate: float) -> FloatArray:
     phi = -log_salt - float(overpotential(-direction, counter, arrays.counter_transfer))
     solid = phi + log_salt - activity + float(overpotential(direction, exchange, p.transfer))
     state = np.zeros(system_size(model))
-    for k in range(separator + model.cathode.volumes):
+    for k in range(model.volumes):
         c = concentration_index(arrays, k)
         state[c : c + 2] = salt, phi
         if k >= separator:
@@ -184,7 +196,7 @@ def _guess(model: CellModel, arrays: CellArrays, c_rate: float) -> FloatArray:
 
 def _cell_system(model: CellModel, arrays: CellArrays) -> ImplicitSystem:
     shells, separator = model.particle.shells, model.separator.volumes
-    total = separator + model.cathode.volumes
+    total = model.volumes
     size = system_size(model)
     entries = empty_entries(model.cathode.volumes * (entry_count(shells) + 5) + 22 * total)
     unused = np.empty(size)
@@ -200,6 +212,9 @@ def _cell_system(model: CellModel, arrays: CellArrays) -> ImplicitSystem:
     entries = trimmed(entries)
     tolerance = np.full(size, POTENTIAL_TOLERANCE)
     differential = np.zeros(size, dtype=bool)
+    offsets = (
+        np.array([concentration_index(arrays, k) for k in range(separator, total)]) - 1 - block_size(shells)
+    )
     for k in range(total):
         c = concentration_index(arrays, k)
         tolerance[c], differential[c] = THETA_TOLERANCE, True
@@ -208,4 +223,6 @@ def _cell_system(model: CellModel, arrays: CellArrays) -> ImplicitSystem:
             tolerance[o : o + 2 * shells : 2] = THETA_TOLERANCE
             tolerance[o + 2 * shells] = THETA_TOLERANCE
             differential[o : o + 2 * shells : 2] = True
-    return ImplicitSystem(residual, values, entries.rows, entries.columns, differential, tolerance)
+    return ImplicitSystem(
+        residual, values, entries.rows, entries.columns, differential, offsets, shells, tolerance
+    )

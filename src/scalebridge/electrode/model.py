@@ -113,6 +113,11 @@ class CellModel:
         return float(self.particle.equilibrium_voltage(np.array([self.initial_theta]))[0])
 
     @property
+    def volumes(self) -> int:
+        """Finite volumes of separator and cathode."""
+        return self.separator.volumes + self.cathode.volumes
+
+    @property
     def positions(self) -> FloatArray:
         """Middle of every volume from the metal electrode (volumes,) [m]."""
         starts = (0.0, self.separator.thickness)

@@ -18,7 +18,7 @@ from scalebridge.contracts import (
 from scalebridge.electrode.discharge import CellSolution, solve_cell
 from scalebridge.electrode.model import CellModel
 from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress
-from scalebridge.particle import boundary_radius
+from scalebridge.particle import REFERENCE_TOLERANCE, boundary_radius
 
 FloatArray = NDArray[np.float64]
 
@@ -59,7 +59,7 @@ def solve_discharge(
     member: int = 0,
     provenance: Provenance,
     shells: int | None = None,
-    relative_tolerance: float = 1e-5,
+    relative_tolerance: float = REFERENCE_TOLERANCE,
 ) -> Solution:
     """Discharge one member's half cell at constant current and return the stored fields.
 
@@ -162,7 +162,7 @@ def run_discharge(task: DischargeTask) -> Solution:
 def _nothing_reached(cell: CellModel, c_rate: float, message: str) -> CellSolution:
     """Return the state before the current is switched on, with the reason why nothing follows."""
     volumes = cell.cathode.volumes
-    total = cell.separator.volumes + volumes
+    total = cell.volumes
     theta = np.full((1, volumes, cell.particle.shells), cell.initial_theta)
     return CellSolution(
         time=np.zeros(1),

@@ -19,13 +19,14 @@ from scalebridge.particle._kernels import (
 )
 from scalebridge.particle.boundary import boundary_radius
 from scalebridge.particle.implicit import (
+    REFERENCE_TOLERANCE,
     ImplicitSolution,
     ImplicitSystem,
-    SparsePattern,
     consistent_start,
     solve_implicit,
 )
 from scalebridge.particle.model import ParticleModel, shells_for
+from scalebridge.particle.pattern import SparsePattern
 from scalebridge.particle.solve import (
     POTENTIAL_TOLERANCE,
     THETA_TOLERANCE,
@@ -35,6 +36,7 @@ from scalebridge.particle.solve import (
 
 __all__ = [
     "POTENTIAL_TOLERANCE",
+    "REFERENCE_TOLERANCE",
     "THETA_TOLERANCE",
     "Entries",
     "ImplicitSolution",

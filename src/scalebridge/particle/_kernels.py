@@ -3,11 +3,12 @@
 A particle owns the unknowns ``o … o + block_size(n) − 1``: θ_i at o + 2i, y_i at o + 2i + 1, θ̄ at o + 2n,
 and the filling rate dθ̄/dt over ``rate_scale`` at o + 2n + 1. The site fraction is a state of its own, so that
 multistep methods, which keep linear invariants, conserve ions to rounding; its log-odds y is algebraic,
-θ = 1/(1 + exp(−y)), and keeps θ inside (0, 1).
+θ = 1/(1 + exp(−y)), and keeps θ inside (0, 1). Row o + 2i holds that relation and row o + 2i + 1 the balance
+of shell i, so that elimination in this order meets no small pivot.
 
 | equation | name here |
 |---|---|
-| θ_i′ = [A M (μ_{i+1} − μ_i)/h − A M (μ_i − μ_{i−1})/h]/V_i (+ reaction in the last shell) | rows of θ |
+| θ_i′ = [A M (μ_{i+1} − μ_i)/h − A M (μ_i − μ_{i−1})/h]/V_i (+ reaction in the last shell) | rows of y |
 | μ_i = y_i + excess(θ_i) + b (θ_i − θ̄) − λ ∇²θ | ``potential`` |
 | M = D(θ) θ(1−θ) at the mean θ of a face | ``mobility`` |
 | A_f/V, V_i/V, A_surface/V | ``face_areas``, ``fractions``, ``surface_area`` |
@@ -181,8 +182,8 @@ def particle_residual(p: ParticleArrays, place: Place, residual: FloatArray) -> 
             right = p.face_areas[i] * m * (potential[i + 1] - potential[i]) / p.spacing
         else:
             right = state[o + 2 * n + 1] * p.rate_scale
-        residual[o + 2 * i] = rates[o + 2 * i] - (right - left) / p.fractions[i]
-        residual[o + 2 * i + 1] = theta - odds_to_fraction(state[o + 2 * i + 1])[0]
+        residual[o + 2 * i] = theta - odds_to_fraction(state[o + 2 * i + 1])[0]
+        residual[o + 2 * i + 1] = rates[o + 2 * i] - (right - left) / p.fractions[i]
         left = right
     residual[o + 2 * n] = state[o + 2 * n] - mean
     vacancy = p.exclusion * log_vacancy(state[o + 2 * n - 1])
@@ -220,13 +221,13 @@ def particle_entries(p: ParticleArrays, place: Place, cj: float, entries: Entrie
     n = p.fractions.size
     potential = chemical_potentials(p, state, o)
     for i in range(n):
-        add(entries, o + 2 * i, o + 2 * i, cj)
-        add(entries, o + 2 * i + 1, o + 2 * i, 1.0)
-        add(entries, o + 2 * i + 1, o + 2 * i + 1, -odds_to_fraction(state[o + 2 * i + 1])[1])
+        add(entries, o + 2 * i, o + 2 * i, 1.0)
+        add(entries, o + 2 * i, o + 2 * i + 1, -odds_to_fraction(state[o + 2 * i + 1])[1])
+        add(entries, o + 2 * i + 1, o + 2 * i, cj)
         add(entries, o + 2 * n, o + 2 * i, -p.fractions[i])
     for i in range(n - 1):
         _face_entries(p, place, i, potential[i + 1] - potential[i], entries)
-    add(entries, o + 2 * n - 2, o + 2 * n + 1, -p.rate_scale / p.fractions[n - 1])
+    add(entries, o + 2 * n - 1, o + 2 * n + 1, -p.rate_scale / p.fractions[n - 1])
     add(entries, o + 2 * n, o + 2 * n, 1.0)
 
     y = state[o + 2 * n - 1]
@@ -257,7 +258,7 @@ def _face_entries(p: ParticleArrays, place: Place, i: int, difference: float, en
     by_mobility = scale * 0.5 * m_slope * difference
     conductance = scale * m
     for side in range(2):
-        row = o + 2 * (i + side)
+        row = o + 2 * (i + side) + 1
         # the flux enters shell i through its outer face and leaves shell i + 1 through its inner face
         sign = (-1.0 if side == 0 else 1.0) / p.fractions[i + side]
         if i > 0:

@@ -3,25 +3,29 @@
 Variable-order, variable-step BDF (Hindmarsh et al., ACM TOMS 31, 363 (2005)).
 """
 
-import warnings
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_matrix
 from scipy.sparse.linalg import splu
-from sksundae.ida import IDA
+from sksundae.ida import IDA, IDAJacTimes, IDAPrecond
 
 from scalebridge.foundation import ConvergenceError
-from scalebridge.foundation.compiled import compiled
+from scalebridge.particle.block_solver import BlockSolver
+from scalebridge.particle.pattern import SparsePattern
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
-REFERENCE_TOLERANCE = 1e-5
+REFERENCE_TOLERANCE = 1e-4
+
+# SUNDIALS warns on stderr whenever Newton's iteration failed often between two output times; the step size
+# control answers that already. The variable is read when a solver is made.
+os.environ.setdefault("SUNLOGGER_WARNING_FILENAME", os.devnull)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +40,10 @@ class ImplicitSystem:
     columns: IntArray
     differential: NDArray[np.bool_]
     """(size,) which unknowns have a time derivative."""
+    particle_offsets: IntArray
+    """(particles,) first unknown of each particle."""
+    shells: int
+    """Of every particle."""
     absolute_tolerance: FloatArray
     """(size,) at a relative tolerance of `REFERENCE_TOLERANCE`; scales with it."""
 
@@ -56,33 +64,6 @@ class ImplicitSolution:
     """Residual evaluations."""
 
 
-class SparsePattern:
-    """Maps triplets with duplicates to a compressed-column matrix of fixed pattern."""
-
-    def __init__(self, rows: IntArray, columns: IntArray, size: int) -> None:
-        key = columns * size + rows
-        unique, self.position = np.unique(key, return_inverse=True)
-        self.indices = (unique % size).astype(np.int32)
-        self.indptr = np.searchsorted(unique, np.arange(size + 1) * size).astype(np.int32)
-        self.size = size
-
-    def data(self, values: FloatArray) -> FloatArray:
-        """Return the matrix' nonzeros in column order."""
-        return _gather(values, self.position, self.indices.size)
-
-    def matrix(self, values: FloatArray) -> Any:
-        """Return the scipy matrix."""
-        return csc_matrix((self.data(values), self.indices, self.indptr), shape=(self.size, self.size))
-
-
-@compiled
-def _gather(values: FloatArray, position: IntArray, count: int) -> FloatArray:
-    data = np.zeros(count)
-    for k in range(values.size):
-        data[position[k]] += values[k]
-    return data
-
-
 def consistent_start(
     system: ImplicitSystem, guess: FloatArray, *, tolerance: float = 1e-10, iterations: int = 50
 ) -> tuple[FloatArray, FloatArray]:
@@ -99,8 +80,8 @@ def consistent_start(
     worst = np.inf
     for _ in range(iterations):
         system.residual(state, rates, residual)
-        by_state = pattern.matrix(system.entries(state, 0.0))
-        by_rate = pattern.matrix(system.entries(state, 1.0)) - by_state
+        by_state = pattern.matrix(pattern.data(system.entries(state, 0.0)))
+        by_rate = pattern.matrix(pattern.data(system.entries(state, 1.0))) - by_state
         columns = np.where(system.differential, 0.0, 1.0)
         matrix = by_state.multiply(columns) + by_rate.multiply(1.0 - columns)
         step = splu(matrix.tocsc()).solve(-residual)
@@ -118,29 +99,88 @@ def consistent_start(
     )
 
 
+class _LinearSolver:
+    """Preconditioner of IDA's Krylov iteration that solves exactly: the iteration ends after one step.
+
+    The Jacobian keeps the state of the last set-up; its part in y′ follows every change of cj, so the linear
+    invariants of the equations survive to rounding.
+    """
+
+    def __init__(self, system: ImplicitSystem, start: FloatArray) -> None:
+        self._system = system
+        self._state = start.copy()
+        self._pattern = SparsePattern(system.rows, system.columns, start.size)
+        self._solver = BlockSolver.of_pattern(self._pattern, system.particle_offsets, system.shells)
+        self._fixed = self._pattern.data(system.entries(start, 0.0))
+        self._by_rate = self._pattern.data(system.entries(start, 1.0)) - self._fixed
+        self._data = self._fixed
+        self._cj = np.nan
+        self._sound = True
+
+    def set_up(self, _t: float, y: FloatArray, _r: FloatArray, _f: FloatArray, cj: float) -> None:
+        """Evaluate and factorise the Jacobian."""
+        self._state[:] = y
+        self._fixed = self._pattern.data(self._system.entries(self._state, 0.0))
+        self._refactor(cj)
+
+    def solve(
+        self,
+        _t: float,
+        _y: FloatArray,
+        _r: FloatArray,
+        _f: FloatArray,
+        right: FloatArray,
+        out: FloatArray,
+        cj: float,
+        _delta: float,
+    ) -> None:
+        """Fill the solution for the right-hand side."""
+        if cj != self._cj:
+            self._refactor(cj)
+        self._state[:] = right
+        # not a number makes the step fail, so that the step size falls until the unstable mode is followed
+        out[:] = self._solver.solve(self._state) if self._sound else np.nan
+
+    def multiply(
+        self,
+        _t: float,
+        _y: FloatArray,
+        _r: FloatArray,
+        _f: FloatArray,
+        vector: FloatArray,
+        out: FloatArray,
+        cj: float,
+    ) -> None:
+        """Fill Jacobian × vector."""
+        if cj != self._cj:
+            self._refactor(cj)
+        self._state[:] = vector
+        out[:] = self._pattern.multiply(self._data, self._state)
+
+    def _refactor(self, cj: float) -> None:
+        self._data = self._fixed + cj * self._by_rate
+        self._sound = self._solver.factor(self._data)
+        self._cj = cj
+
+
 def solve_implicit(
     system: ImplicitSystem,
     times: FloatArray,
     start: tuple[FloatArray, FloatArray],
     *,
     events: Callable[[FloatArray], FloatArray] | None = None,
-    relative_tolerance: float = 1e-5,
+    relative_tolerance: float = REFERENCE_TOLERANCE,
     max_steps: int = 5000,
 ) -> ImplicitSolution:
     """Integrate over ``times``, which are the output times; a falling zero of ``events(y)`` ends the run."""
-    pattern = SparsePattern(system.rows, system.columns, start[0].size)
-
+    linear = _LinearSolver(system, start[0])
     # SUNDIALS hands out read-only arrays, a type of its own to the compiled kernels: copy instead of
     # compiling everything twice
-    state, state_rates = np.empty(pattern.size), np.empty(pattern.size)
+    state, state_rates = np.empty(start[0].size), np.empty(start[0].size)
 
     def residual(_: float, y: FloatArray, rates: FloatArray, out: FloatArray) -> None:
         state[:], state_rates[:] = y, rates
         system.residual(state, state_rates, out)
-
-    def jacobian(_: float, y: FloatArray, _r: FloatArray, _f: FloatArray, cj: float, out: FloatArray) -> None:
-        state[:] = y
-        out[:] = pattern.data(system.entries(state, cj))
 
     options: dict[str, Any] = {}
     if events is not None:
@@ -151,23 +191,19 @@ def solve_implicit(
 
         vars(eventsfn).update(terminal=[True] * count, direction=[-1] * count)
         options = {"eventsfn": eventsfn, "num_events": count}
-    with warnings.catch_warnings():
-        # scikit-sundae asks for a pattern with every sparse solver and then says that it has a Jacobian too
-        warnings.filterwarnings("ignore", message="Custom sparse Jacobian approximation")
-        solver = IDA(
-            residual,
-            jacfn=jacobian,
-            linsolver="sparse",
-            sparsity=csc_matrix(
-                (np.ones(pattern.indices.size), pattern.indices, pattern.indptr),
-                shape=(pattern.size, pattern.size),
-            ),
-            algebraic_idx=np.flatnonzero(~system.differential),
-            rtol=relative_tolerance,
-            atol=system.absolute_tolerance * relative_tolerance / REFERENCE_TOLERANCE,
-            max_num_steps=max_steps,
-            **options,
-        )
+    solver = IDA(
+        residual,
+        linsolver="gmres",
+        krylov_dim=5,
+        precond=IDAPrecond(linear.set_up, linear.solve),
+        jactimes=IDAJacTimes(None, linear.multiply),
+        algebraic_idx=np.flatnonzero(~system.differential),
+        rtol=relative_tolerance,
+        atol=system.absolute_tolerance * relative_tolerance / REFERENCE_TOLERANCE,
+        max_num_steps=max_steps,
+        max_conv_fails=40,  # from minutes to the growth time of an instability, by a factor of 4 each
+        **options,
+    )
     result = solver.solve(times, *start)
     event = None if result.i_events is None else int(np.flatnonzero(result.i_events[-1])[0])
     return ImplicitSolution(

@@ -21,14 +21,19 @@ from scalebridge.particle._kernels import (
     particle_residual,
     trimmed,
 )
-from scalebridge.particle.implicit import ImplicitSystem, consistent_start, solve_implicit
+from scalebridge.particle.implicit import (
+    REFERENCE_TOLERANCE,
+    ImplicitSystem,
+    consistent_start,
+    solve_implicit,
+)
 from scalebridge.particle.model import ParticleModel
 from scalebridge.particle.tables import evaluate_many
 
 FloatArray = NDArray[np.float64]
 
-THETA_TOLERANCE = 1e-6
-POTENTIAL_TOLERANCE = 1e-4
+THETA_TOLERANCE = 1e-5
+POTENTIAL_TOLERANCE = 1e-3
 """Of log-odds and potentials, in kT."""
 
 
@@ -64,7 +69,7 @@ def solve_particle(
     current_density: float | None = None,
     voltage: float | None = None,
     voltage_cutoff: float | None = None,
-    relative_tolerance: float = 1e-5,
+    relative_tolerance: float = REFERENCE_TOLERANCE,
 ) -> ParticleSolution:
     """Solve one particle from the site fractions ``theta`` (a number, or one per shell).
 
@@ -186,7 +191,9 @@ def _particle_system(
     tolerance[0 : 2 * n : 2] = THETA_TOLERANCE
     tolerance[2 * n] = THETA_TOLERANCE
     differential[0 : 2 * n : 2] = True
-    return ImplicitSystem(residual, values, entries.rows, entries.columns, differential, tolerance)
+    return ImplicitSystem(
+        residual, values, entries.rows, entries.columns, differential, np.zeros(1, np.int64), n, tolerance
+    )
 
 
 @compiled

@@ -1,0 +1,61 @@
+"""The structured direct solver against SciPy's sparse LU on the electrode's and the particle's Jacobians."""
+
+import numpy as np
+import pytest
+from scipy.sparse.linalg import splu
+
+from particle_models import cell, particle
+from scalebridge.electrode import Layer
+from scalebridge.electrode._kernels import cell_arrays
+from scalebridge.electrode.discharge import _cell_system, _guess
+from scalebridge.foundation import random_stream
+from scalebridge.particle import ImplicitSystem, SparsePattern, particle_arrays
+from scalebridge.particle.block_solver import BlockSolver
+from scalebridge.particle.solve import _particle_system
+
+
+def electrode_system() -> tuple[ImplicitSystem, np.ndarray]:
+    model = cell(
+        particle((4.0, -0.3), shells=30, size=3e-8, coherency_modulus=5e7),
+        separator=Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=3),
+        cathode=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=5),
+    )
+    arrays = cell_arrays(model, 1.0)
+    return _cell_system(model, arrays), _guess(model, arrays, 1.0)
+
+
+def particle_system(fixed_drive: bool) -> tuple[ImplicitSystem, np.ndarray]:
+    model = particle((3.0, 0.2), shells=24, size=3e-8, coherency_modulus=5e7, surface_gradient=1e7)
+    system = _particle_system(particle_arrays(model, 1e-3), 1.0, 0.0, fixed_drive=fixed_drive)
+    state = np.full(system.differential.size, 0.4)
+    state[1 : 2 * model.shells : 2] = np.log(0.4 / 0.6)
+    return system, state
+
+
+@pytest.mark.parametrize("case", ["electrode", "constant current", "constant voltage"])
+@pytest.mark.parametrize("cj", [1e-4, 1.0, 1e4])
+def test_solution_against_general_sparse_lu(case: str, cj: float) -> None:
+    system, state = electrode_system() if case == "electrode" else particle_system(case.endswith("voltage"))
+    rng = random_stream(6, "right-hand side")
+    state = state + 0.02 * rng.uniform(-1, 1, state.size)
+    pattern = SparsePattern(system.rows, system.columns, state.size)
+    data = pattern.data(system.entries(state, cj))
+    solver = BlockSolver.of_pattern(pattern, system.particle_offsets, system.shells)
+    right = rng.normal(size=state.size)
+    expected = splu(pattern.matrix(data)).solve(right)
+    for _ in range(2):
+        solver.factor(data)
+    solution = solver.solve(right)
+    assert np.linalg.norm(solution - expected) < 1e-7 * np.linalg.norm(expected)
+    backward = np.abs(pattern.multiply(data, solution) - right)
+    assert backward.max() < 1e-10 * np.abs(data).max() * np.abs(solution).max()
+
+
+def test_pattern_finds_and_multiplies() -> None:
+    rows, columns = np.array([0, 2, 2, 1]), np.array([0, 1, 1, 2])
+    pattern = SparsePattern(rows, columns, 3)
+    data = pattern.data(np.array([1.0, 2.0, 3.0, 4.0]))
+    assert pattern.matrix(data).toarray() == pytest.approx(np.array([[1, 0, 0], [0, 0, 4], [0, 5, 0]]))
+    assert pattern.multiply(data, np.array([1.0, 2.0, 3.0])) == pytest.approx([1.0, 12.0, 10.0])
+    assert data[pattern.find(2, 1)] == 5.0
+    assert pattern.find([0, 1], [1, 2]).tolist() == [-1, 2]
