@@ -75,7 +75,7 @@ def test_chemical_potential_is_the_derivative_of_the_discrete_free_energy(name: 
     state[0 : 2 * SHELLS : 2] = theta
     state[1 : 2 * SHELLS : 2] = np.log(theta / (1 - theta))
     state[2 * SHELLS] = theta @ model.grid.fractions
-    # the plain Python form: Numba cannot hand out arrays of a cached function that cached kernels have inlined
+    # the Python form: Numba cannot hand out arrays of a cached function that cached kernels have inlined
     potential = chemical_potentials.py_func(particle_arrays(model, 1.0), state, 0)
     h = 1e-6
     for i in range(SHELLS):
