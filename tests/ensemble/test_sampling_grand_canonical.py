@@ -71,8 +71,9 @@ def test_langmuir_isotherm_bare(name):
     check_langmuir(model, DENSITIES[name], SwitchSettings(0), steps=5000, seed=2)
 
 
-@pytest.mark.parametrize("name", ["sites", "sites and uniform", "vacant sites"])
-@pytest.mark.parametrize("bath", [False, True])
+@pytest.mark.parametrize(
+    ("name", "bath"), [("sites", False), ("sites and uniform", True), ("vacant sites", True)]
+)
 def test_langmuir_isotherm_switched(name, bath):
     """Non-equilibrium moves, large time step: still exact, with a fixed and with a coupled bath."""
     model = Wells(well_positions(3), bath=3 if bath else 0)

@@ -99,6 +99,22 @@ def test_parts_join_into_the_ladder_of_the_whole():
         merge_ladders([ladder, replace(ladder, temperature=301.0)])
 
 
+class CountsAtoms:
+    """A grader whose grade is the number of atoms."""
+
+    def grade(self, types, positions, cell, pbc):
+        return float(len(types))
+
+
+def test_every_recorded_state_is_graded():
+    model = Wells(well_positions(2))
+    options = settings(SwitchSettings(0), sweeps=20, equilibration=5)
+    (task,) = ladder_tasks(
+        model, [wells_cell(model)] * 3, TEMPERATURE, settings=options, grader=CountsAtoms()
+    )
+    assert [rung.grade.tolist() for rung in sample_ladder(task).rungs] == [[n] * 20 for n in (0, 1, 2)]
+
+
 def test_ladder_depends_on_seed_only():
     model = Wells(well_positions(2), bath=2)
     options = settings(SwitchSettings(3, 10.0), sweeps=20, equilibration=10)

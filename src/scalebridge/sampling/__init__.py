@@ -32,6 +32,7 @@ from scalebridge.sampling.free_energy_difference import (
     statistical_inefficiency,
     transition_matrix,
 )
+from scalebridge.sampling.grading import Grader
 from scalebridge.sampling.grand_canonical import (
     GrandCanonicalSettings,
     GrandCanonicalState,
@@ -72,6 +73,7 @@ __all__ = [
     "ExplorationSettings",
     "ExplorationTask",
     "FreeEnergyDifference",
+    "Grader",
     "GrandCanonicalSettings",
     "GrandCanonicalState",
     "GrandCanonicalWalker",

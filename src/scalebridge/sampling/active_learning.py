@@ -16,11 +16,11 @@ from scalebridge.sampling.exploration import (
     Exploration,
     ExplorationSettings,
     ExplorationTask,
-    Grader,
     WalkerPlan,
     explore,
     tasks_for_round,
 )
+from scalebridge.sampling.grading import Grader
 from scalebridge.sampling.model import EnergyModel, PotentialModel
 
 Label = Callable[[Sequence[Atoms]], Sequence[Atoms]]

@@ -69,7 +69,7 @@ class Template:
             ion_type=species.index(cell.ion),
         )
 
-    @property
+    @cached_property
     def n_framework(self) -> int:
         """Number of framework atoms."""
         return len(self.framework_types)
@@ -142,7 +142,7 @@ class Configuration:
         """Number of mobile ions."""
         return len(self.positions) - self.template.n_framework
 
-    @property
+    @cached_property
     def types(self) -> IntArray:
         """Types of all atoms."""
         return self.template.types(self.ions)
@@ -152,8 +152,9 @@ class Configuration:
         """Cell volume [Å³]."""
         return float(abs(np.linalg.det(self.cell)))
 
+    @cached_property
     def centres(self) -> FloatArray:
-        """Return the current site centres, (n_sites, 3) [Å]."""
+        """Current site centres, (n_sites, 3) [Å]."""
         return self.template.centres(self.positions, self.cell)
 
     def ion_positions(self) -> FloatArray:

@@ -52,7 +52,7 @@ def insertion_trial(
 ) -> Trial:
     """Attempt to insert one ion; works as defined in the module's docstring, at μ = 0."""
     density, cell = ensemble.density, configuration.cell
-    centres = configuration.centres()
+    centres = configuration.centres
     weights = density.weights(configuration.ion_positions(), centres, cell)
     tether, position = density.draw(weights, centres, cell, rng)
     n = len(configuration.positions)
@@ -84,7 +84,7 @@ def deletion_trial(
     density, cell = ensemble.density, configuration.cell
     first = configuration.template.n_framework
     chosen = first + int(rng.integers(ions))
-    tether = density.assign(configuration.positions[chosen], configuration.centres(), cell, rng)
+    tether = density.assign(configuration.positions[chosen], configuration.centres, cell, rng)
     everything = np.arange(len(configuration.positions))
     rest = np.delete(everything, chosen)
     result = _switch(
@@ -100,7 +100,7 @@ def deletion_trial(
     remaining = result.positions[rest]
     final_centres = configuration.template.centres(remaining, cell)
     weight = float(density.weights(remaining[first:], final_centres, cell)[tether.component])
-    position, centres = configuration.positions[chosen], configuration.centres()
+    position, centres = configuration.positions[chosen], configuration.centres
     ratio = density.log_ratio(tether, weight, position, centres, cell)
     work = result.work - ensemble.thermal_energy * (np.log(ions) + ratio)
     return _trial(configuration, work, remaining, result.energy)
@@ -118,7 +118,7 @@ def relocation_trial(
     if ions == 0:
         return REFUSED
     density, cell, template = ensemble.density, configuration.cell, configuration.template
-    centres, first = configuration.centres(), template.n_framework
+    centres, first = configuration.centres, template.n_framework
     chosen = first + int(rng.integers(ions))
     old_position = configuration.positions[chosen]
     old = density.assign(old_position, centres, cell, rng)

@@ -11,31 +11,19 @@ the works of ``ladder`` is graded.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Protocol
 
 import numpy as np
 from ase import Atoms
-from numpy.typing import NDArray
 
 from scalebridge.foundation import InputError, random_stream
 from scalebridge.sampling.configuration import Configuration, Template, sampling_masses
 from scalebridge.sampling.exchange import deletion_trial, insertion_trial
+from scalebridge.sampling.grading import Grader
 from scalebridge.sampling.host_cell import HostCell
 from scalebridge.sampling.model import EnergyModel
 from scalebridge.sampling.moves import BurstSettings, Ensemble, hybrid_burst, strain_move
 from scalebridge.sampling.site_density import SiteDensity
 from scalebridge.sampling.switching import SwitchSettings
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int32]
-
-
-class Grader(Protocol):
-    """Extrapolation grade of a configuration; picklable (``ActiveSet.grader``)."""
-
-    def grade(self, types: IntArray, positions: FloatArray, cell: FloatArray, pbc: Sequence[bool]) -> float:
-        """Return the largest grade."""
-        ...
 
 
 @dataclass(frozen=True)

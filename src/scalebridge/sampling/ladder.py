@@ -15,12 +15,13 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from scalebridge.foundation import SILENT, Progress, random_stream
+from scalebridge.sampling._density import nearest_sites
 from scalebridge.sampling.configuration import Configuration, Template, sampling_masses
 from scalebridge.sampling.exchange import Trial, deletion_trial, insertion_trial, relocation_trial
+from scalebridge.sampling.grading import Grader
 from scalebridge.sampling.grand_canonical import MoveCount
 from scalebridge.sampling.ladder_data import Ladder, LadderRung, LadderTask
 from scalebridge.sampling.moves import Ensemble, accept, hybrid_burst, strain_move, volume_move
-from scalebridge.sampling.site_density import nearest_sites
 
 FloatArray = NDArray[np.float64]
 
@@ -47,14 +48,19 @@ class _Replica:
     energy: list[float] = field(default_factory=list)
     cell: list[FloatArray] = field(default_factory=list)
     framework: list[tuple[Template, FloatArray]] = field(default_factory=list)
+    grade: list[float] = field(default_factory=list)
     spread: list[FloatArray] = field(default_factory=list)
     counts: dict[str, MoveCount] = field(default_factory=dict)
 
     def count(self, move: str, accepted: bool) -> None:
         self.counts[move] = self.counts.get(move, MoveCount()).add(accepted)
 
-    def record(self) -> None:
+    def record(self, grader: Grader | None) -> None:
         configuration = self.configuration
+        if grader is not None:
+            self.grade.append(
+                grader.grade(configuration.types, configuration.positions, configuration.cell, (True,) * 3)
+            )
         self.energy.append(configuration.energy)
         self.cell.append(configuration.cell)
         n = configuration.template.n_framework
@@ -89,7 +95,7 @@ def sample_ladder(task: LadderTask, progress: Progress = SILENT) -> Ladder:
         for _ in range(settings.sweeps):
             _sweep(task, ensemble, replicas, tune=False)
             for replica in replicas:
-                replica.record()
+                replica.record(task.grader)
             bar.advance()
     rungs = tuple(_rung(task.first + k, replica) for k, replica in enumerate(replicas))
     return Ladder(task.temperature, task.starts[0].n_sites, task.starts[0].formula_units, rungs)
@@ -127,7 +133,7 @@ def _spread(configuration: Configuration) -> FloatArray:
     if not (configuration.ions and len(configuration.template.sites)):
         return np.zeros(0)
     ions = configuration.ion_positions()
-    return nearest_sites(ions, configuration.centres(), configuration.cell)[1]
+    return nearest_sites(ions, configuration.centres, configuration.cell)[1]
 
 
 def _tuned(task: LadderTask, ensemble: Ensemble, replicas: list[_Replica]) -> Ensemble:
@@ -190,6 +196,7 @@ def _rung(ions: int, replica: _Replica) -> LadderRung:
         deletion_work=np.array(replica.deletion_work),
         energy=np.array(replica.energy),
         cell=np.array(replica.cell),
+        grade=np.array(replica.grade),
         mean=_mean_framework(replica),
         last=replica.configuration.to_atoms(),
         counts=replica.counts,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from scalebridge.foundation import InputError
 from scalebridge.sampling.free_energy_difference import FreeEnergyDifference, bennett
+from scalebridge.sampling.grading import Grader
 from scalebridge.sampling.grand_canonical import MoveCount
 from scalebridge.sampling.host_cell import HostCell
 from scalebridge.sampling.model import EnergyModel
@@ -91,6 +92,8 @@ class LadderRung:
         Potential energy after each sweep [eV], (k,).
     cell
         Cell after each sweep [Å], (k, 3, 3), vectors as rows.
+    grade
+        Extrapolation grade after each sweep, (k,); empty without a grader.
     mean
         Average framework (average cell and scaled coordinates, drift removed).
     last
@@ -104,6 +107,7 @@ class LadderRung:
     deletion_work: FloatArray
     energy: FloatArray
     cell: FloatArray
+    grade: FloatArray
     mean: Atoms
     last: Atoms
     counts: dict[str, MoveCount]
@@ -137,7 +141,7 @@ class LadderTask:
 
     ``starts[k]`` is the host cell from which content ``first + k`` starts; ``structures`` (optional, same
     length) are relaxed or sampled structures in the order of ``HostCell.atoms`` that replace the ideal
-    ones.
+    ones. A ``grader`` (``ActiveSet.grader``) grades every recorded state.
     """
 
     model: EnergyModel
@@ -147,6 +151,7 @@ class LadderTask:
     settings: LadderSettings = field(default_factory=LadderSettings)
     seed: int = 0
     structures: tuple[Atoms, ...] = ()
+    grader: Grader | None = None
 
     def __post_init__(self) -> None:
         if not self.starts:
@@ -169,6 +174,7 @@ def ladder_tasks(
     seed: int = 0,
     parts: int = 1,
     structures: Sequence[Atoms] = (),
+    grader: Grader | None = None,
 ) -> tuple[LadderTask, ...]:
     """Split the full ladder 0 … n_sites into ``parts`` tasks that share their border rungs.
 
@@ -186,6 +192,8 @@ def ladder_tasks(
         Number of tasks.
     structures
         Optional starting structures, one per content.
+    grader
+        Grades every recorded state.
 
     Raises
     ------
@@ -207,6 +215,7 @@ def ladder_tasks(
             settings or LadderSettings(),
             seed,
             tuple(structures[low : high + 1]),
+            grader,
         )
         for low, high in pairwise(borders)
     )
@@ -254,5 +263,6 @@ def _merged(first: LadderRung, second: LadderRung) -> LadderRung:
         deletion_work=np.concatenate([first.deletion_work, second.deletion_work]),
         energy=np.concatenate([first.energy, second.energy]),
         cell=np.concatenate([first.cell, second.cell]),
+        grade=np.concatenate([first.grade, second.grade]),
         counts=counts,
     )

@@ -14,18 +14,14 @@ Boltzmann-weighted expression e^{−βu_c} p_c/(z_c P) is the plain mixture dens
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.foundation import InputError
+from scalebridge.sampling._density import component_logs, log_sum, nearest_sites, pick
 
 FloatArray = NDArray[np.float64]
-IndexArray = NDArray[np.intp]
-
-REACH = 8.5
-"""Images beyond this many widths are left out of the sum: exp(−REACH²/2) is 2e-16."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,7 @@ class SiteDensity:
         self, weights: FloatArray, centres: FloatArray, cell: FloatArray, rng: np.random.Generator
     ) -> tuple[Tether, FloatArray]:
         """Draw a component by ``weights`` and a position [Å] from it."""
-        component = _pick(weights, rng)
+        component = pick(weights, rng.random())
         tether = Tether(component, np.zeros(3))
         if component == len(centres):
             return tether, rng.random(3) @ cell
@@ -100,8 +96,8 @@ class SiteDensity:
         self, position: FloatArray, centres: FloatArray, cell: FloatArray, rng: np.random.Generator
     ) -> Tether:
         """Draw the tether of an ion at ``position`` from P(c|r)."""
-        logs, images = self._components(position, centres, cell)
-        component, image = divmod(_pick(np.exp(logs - logs.max()).ravel(), rng), logs.shape[1])
+        logs, images = self._logs(position, centres, cell)
+        component, image = divmod(pick(np.exp(logs - logs.max()).ravel(), rng.random()), logs.shape[1])
         if component == len(centres):
             return Tether(len(centres), np.zeros(3))
         return Tether(component, images[component, image])
@@ -115,7 +111,7 @@ class SiteDensity:
         """
         if weight <= 0:
             return -np.inf
-        logs, _ = self._components(position, centres, cell)
+        logs, _ = self._logs(position, centres, cell)
         if tether.component == len(centres):
             own = logs[-1, 0]
             log_volume = float(np.log(abs(np.linalg.det(cell))))
@@ -128,64 +124,18 @@ class SiteDensity:
             own = np.log(base) - 0.5 * offset @ offset / self.width**2 - log_volume
         if not np.isfinite(own):
             return np.inf
-        return float(np.log(weight) - log_volume - (own - _log_sum(logs)))
+        return float(np.log(weight) - log_volume - (own - log_sum(logs)))
 
     def log_density(self, position: FloatArray, centres: FloatArray, cell: FloatArray) -> float:
         """Return ln q(r) [Å⁻³] of the plain mixture, periodic images included."""
-        return _log_sum(self._components(position, centres, cell)[0])
+        return log_sum(self._logs(position, centres, cell)[0])
 
-    def _components(
+    def _logs(
         self, position: FloatArray, centres: FloatArray, cell: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Return ln b_c g_c of all components and images, and the sites' images.
-
-        Returns
-        -------
-        (n_sites + 1, n_images); the last row is the uniform density (first entry, then −inf), and the lattice
-        translations (n_sites, n_images, 3).
-        """
-        inverse = np.linalg.inv(cell)
-        reach = REACH * self.width * np.sqrt((inverse**2).sum(axis=0)) + 0.5
-        shifts = _translations(int(reach[0]), int(reach[1]), int(reach[2]))
-        images = np.rint((position - centres) @ inverse)[:, None, :] + shifts
-        offsets = position - centres[:, None, :] - images @ cell
-        logs = np.full((len(centres) + 1, len(shifts)), -np.inf)
-        sites = 1 - self.uniform_fraction if len(centres) else 0.0
-        if sites > 0:
-            peak = np.log(sites / len(centres)) - self._log_site_volume
-            logs[:-1] = peak - 0.5 / self.width**2 * (offsets * offsets).sum(axis=2)
-        if sites < 1:
-            logs[-1, 0] = np.log((1 - sites) * abs(np.linalg.det(inverse)))
-        return logs, images
+        return component_logs(position, centres, cell, self.width, self.uniform_fraction)
 
     @property
     def _log_site_volume(self) -> float:
         """Return ln z of a site's Gaussian, z in Å³."""
         return 3 * math.log(math.sqrt(2 * math.pi) * self.width)
-
-
-def nearest_sites(ions: FloatArray, centres: FloatArray, cell: FloatArray) -> tuple[IndexArray, FloatArray]:
-    """Return each ion's nearest site (N,) and the squared distance to it (N,) [Å²]."""
-    difference = ions[:, None, :] - centres[None, :, :]
-    scaled = difference @ np.linalg.inv(cell)
-    offsets = (scaled - np.rint(scaled)) @ cell
-    squares = (offsets * offsets).sum(axis=2)
-    nearest = squares.argmin(axis=1)
-    return nearest, squares[np.arange(len(ions)), nearest]
-
-
-@lru_cache(maxsize=64)
-def _translations(a: int, b: int, c: int) -> FloatArray:
-    grid = np.meshgrid(*(np.arange(-n, n + 1.0) for n in (a, b, c)), indexing="ij")
-    return np.stack(grid, axis=-1).reshape(-1, 3)
-
-
-def _pick(weights: FloatArray, rng: np.random.Generator) -> int:
-    """Draw an index with the given weights."""
-    total = np.cumsum(weights)
-    return int(np.searchsorted(total, rng.random() * total[-1], side="right"))
-
-
-def _log_sum(values: FloatArray) -> float:
-    largest = float(values.max())
-    return largest + math.log(float(np.exp(values - largest).sum()))
