@@ -96,7 +96,32 @@ static inline void radial_functions(const Tables& p, const double* c, vec r, dou
 
 static inline void powers(const Tables& p, const vec* u, vec* m) {
     m[0] = zero() + 1.0;
-    for (int i = 1; i < p.monomials; ++i) m[i] = m[p.parent[i]] * u[p.axis[i]];
+    for (int n = 0; n < p.runs; ++n) {
+        const vec x = u[p.run_axis[n]];
+        for (int i = p.run_start[n]; i < p.run_start[n + 1]; ++i) m[i] = m[p.parent[i]] * x;
+    }
+}
+
+// powers and their tangents along the velocity ud of the unit vector
+static inline void powers_dot(const Tables& p, const vec* u, const vec* ud, vec* m, vec* md) {
+    m[0] = zero() + 1.0;
+    md[0] = zero();
+    for (int n = 0; n < p.runs; ++n) {
+        const vec x = u[p.run_axis[n]], xd = ud[p.run_axis[n]];
+        for (int i = p.run_start[n]; i < p.run_start[n + 1]; ++i) {
+            const vec parent = m[p.parent[i]];
+            m[i] = parent * x;
+            md[i] = md[p.parent[i]] * x + parent * xd;
+        }
+    }
+}
+
+// sum over the basic moments of f_mu: adjoint times monomial
+static inline vec radial_adjoint(const Tables& p, const double* adj, const vec* m, int mu) {
+    vec s = zero();
+    for (int e = p.entry_start[mu]; e < p.entry_start[mu + 1]; ++e)
+        s += adj[(long)p.entry_basic[e] * W] * m[p.entry_monomial[e]];
+    return s;
 }
 
 static inline const double* coefficients(const Tables& p, int zi, int zj) {
@@ -129,11 +154,11 @@ static void forward(const Tables& p, Batch& b) {
             unit(b, block, u, r);
             radial_functions(p, coefficients(p, b.type[a], b.block_type[block]), r, f, b.df + (long)block * n * W);
             powers(p, u, m);
-            for (int i = 0; i < p.monomials; ++i) {
-                const vec mi = m[i];
-                for (int e = p.entry_start[i]; e < p.entry_start[i + 1]; ++e) {
+            for (int mu = 0; mu < n; ++mu) {
+                const vec fm = load(f + mu * W);
+                for (int e = p.entry_start[mu]; e < p.entry_start[mu + 1]; ++e) {
                     double* target = acc + (long)p.entry_basic[e] * W;
-                    store(target, load(target) + load(f + p.entry_mu[e] * W) * mi);
+                    store(target, load(target) + fm * m[p.entry_monomial[e]]);
                 }
             }
         }
@@ -180,7 +205,7 @@ static void adjoint_single(const Tables& p, Batch& b, int alpha) {
 
 static void pair_gradient(const Tables& p, Batch& b) {
     const int n = p.radial_functions;
-    vec m[max_monomials], am[max_monomials], u[3], r, af[max_radial];
+    vec m[max_monomials], am[max_monomials], u[3], r;
     for (int a = 0; a < b.count; ++a) {
         const double* adj = b.adjoint + a;
         for (int block = b.block_start[a]; block < b.block_start[a + 1]; ++block) {
@@ -188,26 +213,31 @@ static void pair_gradient(const Tables& p, Batch& b) {
             const double* df = b.df + (long)block * n * W;
             unit(b, block, u, r);
             powers(p, u, m);
-            for (int mu = 0; mu < n; ++mu) af[mu] = zero();
-            for (int i = 0; i < p.monomials; ++i) {
+            for (int i = 0; i < p.monomials; ++i) am[i] = zero();
+            vec ar = zero();
+            for (int mu = 0; mu < n; ++mu) {
+                const vec fm = load(f + mu * W);
                 vec s = zero();
-                const vec mi = m[i];
-                for (int e = p.entry_start[i]; e < p.entry_start[i + 1]; ++e) {
+                for (int e = p.entry_start[mu]; e < p.entry_start[mu + 1]; ++e) {
                     const double weight = adj[(long)p.entry_basic[e] * W];
-                    const int mu = p.entry_mu[e];
-                    s += weight * load(f + mu * W);
-                    af[mu] += weight * mi;
+                    const int i = p.entry_monomial[e];
+                    s += weight * m[i];
+                    am[i] += weight * fm;
                 }
-                am[i] = s;
+                ar += s * load(df + mu * W);
             }
             vec au[3] = {zero(), zero(), zero()};
-            for (int i = p.monomials - 1; i > 0; --i) {
-                const int parent = p.parent[i], axis = p.axis[i];
-                au[axis] += am[i] * m[parent];
-                am[parent] += am[i] * u[axis];
+            for (int k = p.runs - 1; k >= 0; --k) {
+                const int axis = p.run_axis[k];
+                const vec x = u[axis];
+                vec s = zero();
+                for (int i = p.run_start[k]; i < p.run_start[k + 1]; ++i) {
+                    const int parent = p.parent[i];
+                    s += am[i] * m[parent];
+                    am[parent] += am[i] * x;
+                }
+                au[axis] += s;
             }
-            vec ar = zero();
-            for (int mu = 0; mu < n; ++mu) ar += af[mu] * load(df + mu * W);
             const vec along = au[0] * u[0] + au[1] * u[1] + au[2] * u[2];
             const vec inverse = 1.0 / r;
             const vec radial = ar - along * inverse;
@@ -231,7 +261,7 @@ static constexpr int max_coefficients = 512;
 
 static void radial_rows(const Tables& p, Batch& b, double* const* out) {
     const int n = p.radial_functions, size = p.radial_size;
-    vec m[max_monomials], u[3], r, af[max_radial], q[64], dq[64], sums[max_coefficients];
+    vec m[max_monomials], u[3], r, q[64], dq[64], sums[max_coefficients];
     for (int i = 0; i < n * size; ++i) sums[i] = zero();
     for (int a = 0; a < b.count; ++a) {
         const double* adj = b.adjoint + a;
@@ -239,12 +269,10 @@ static void radial_rows(const Tables& p, Batch& b, double* const* out) {
             unit(b, block, u, r);
             powers(p, u, m);
             radial_basis(p, r, q, dq);
-            for (int mu = 0; mu < n; ++mu) af[mu] = zero();
-            for (int i = 0; i < p.monomials; ++i)
-                for (int e = p.entry_start[i]; e < p.entry_start[i + 1]; ++e)
-                    af[p.entry_mu[e]] += adj[(long)p.entry_basic[e] * W] * m[i];
-            for (int mu = 0; mu < n; ++mu)
-                for (int k = 0; k < size; ++k) sums[mu * size + k] += af[mu] * q[k];
+            for (int mu = 0; mu < n; ++mu) {
+                const vec x = radial_adjoint(p, adj, m, mu);
+                for (int k = 0; k < size; ++k) sums[mu * size + k] += x * q[k];
+            }
             if (block + 1 == b.block_start[a + 1] || b.block_type[block + 1] != b.block_type[block])
                 flush(p, sums, out[a] + (long)b.block_type[block] * n * size);
         }
@@ -268,16 +296,15 @@ static void tangent_moments(const Tables& p, Batch& b) {
             const vec inverse = 1.0 / r;
             vec ud[3];
             for (int d = 0; d < 3; ++d) ud[d] = (v[d] - u[d] * rd) * inverse;
-            powers(p, u, m);
-            md[0] = zero();
-            for (int i = 1; i < p.monomials; ++i)
-                md[i] = md[p.parent[i]] * u[p.axis[i]] + m[p.parent[i]] * ud[p.axis[i]];
-            for (int i = 0; i < p.monomials; ++i)
-                for (int e = p.entry_start[i]; e < p.entry_start[i + 1]; ++e) {
-                    const int mu = p.entry_mu[e];
+            powers_dot(p, u, ud, m, md);
+            for (int mu = 0; mu < n; ++mu) {
+                const vec fm = load(f + mu * W), fd = load(df + mu * W) * rd;
+                for (int e = p.entry_start[mu]; e < p.entry_start[mu + 1]; ++e) {
                     double* target = acc + (long)p.entry_basic[e] * W;
-                    store(target, load(target) + load(f + mu * W) * md[i] + load(df + mu * W) * rd * m[i]);
+                    const int i = p.entry_monomial[e];
+                    store(target, load(target) + fm * md[i] + fd * m[i]);
                 }
+            }
         }
     }
     reduce_basic(p, b, b.moment_dot);
@@ -323,7 +350,7 @@ static void tangent_gradient(const Tables& p, Batch& b, double* out) {
     tangent_moments(p, b);
     tangent_adjoints(p, b);
     const int n = p.radial_functions, size = p.radial_size;
-    vec m[max_monomials], md[max_monomials], u[3], r, af[max_radial], ad[max_radial];
+    vec m[max_monomials], md[max_monomials], u[3], r;
     vec q[64], dq[64], sums[max_coefficients];
     for (int i = 0; i < n * size; ++i) sums[i] = zero();
     for (int a = 0; a < b.count; ++a) {
@@ -337,21 +364,11 @@ static void tangent_gradient(const Tables& p, Batch& b, double* out) {
             const vec inverse = 1.0 / r;
             vec ud[3];
             for (int d = 0; d < 3; ++d) ud[d] = (v[d] - u[d] * rd) * inverse;
-            powers(p, u, m);
-            md[0] = zero();
-            for (int i = 1; i < p.monomials; ++i)
-                md[i] = md[p.parent[i]] * u[p.axis[i]] + m[p.parent[i]] * ud[p.axis[i]];
-            for (int mu = 0; mu < n; ++mu) af[mu] = ad[mu] = zero();
-            for (int i = 0; i < p.monomials; ++i)
-                for (int e = p.entry_start[i]; e < p.entry_start[i + 1]; ++e) {
-                    const long k = (long)p.entry_basic[e] * W;
-                    const int mu = p.entry_mu[e];
-                    af[mu] += adj[k] * m[i] + adjd[k] * md[i];
-                    ad[mu] += adjd[k] * m[i];
-                }
+            powers_dot(p, u, ud, m, md);
             radial_basis(p, r, q, dq);
             for (int mu = 0; mu < n; ++mu) {
-                const vec x = af[mu], y = ad[mu] * rd;
+                const vec y = radial_adjoint(p, adjd, m, mu) * rd;
+                const vec x = radial_adjoint(p, adj, m, mu) + radial_adjoint(p, adjd, md, mu);
                 for (int k = 0; k < size; ++k) sums[mu * size + k] += x * q[k] + y * dq[k];
             }
             if (block + 1 == b.block_start[a + 1] || b.block_type[block + 1] != b.block_type[block])

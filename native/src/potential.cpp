@@ -103,28 +103,31 @@ Potential::Potential(PotentialData data, const char* kernel) : data_(std::move(d
         for (int a = n; a >= 0; --a)
             for (int b = n - a; b >= 0; --b) {
                 std::array<int, 3> power = {a, b, n - a - b};
-                index[power] = monomials_++;
-                const int axis = a > 0 ? 0 : b > 0 ? 1 : 2;
-                axis_.push_back(axis);
+                const int monomial = monomials_++;
+                index[power] = monomial;
                 if (n == 0) {
                     parent_.push_back(0);
-                } else {
-                    --power[axis];
-                    parent_.push_back(index.at(power));
+                    continue;
+                }
+                const int axis = a > 0 ? 0 : b > 0 ? 1 : 2;
+                --power[axis];
+                parent_.push_back(index.at(power));
+                if (run_axis_.empty() || run_axis_.back() != axis) {
+                    run_start_.push_back(monomial);
+                    run_axis_.push_back(axis);
                 }
             }
+    run_start_.push_back(monomials_);
     if (monomials_ > max_monomials) throw std::invalid_argument("the kernel takes moments of rank 12 at most");
-    std::vector<std::vector<std::pair<int, int>>> users(monomials_);
-    for (int b = 0; b < basic; ++b)
-        users[index.at({d.basic[4 * b + 1], d.basic[4 * b + 2], d.basic[4 * b + 3]})].emplace_back(d.basic[4 * b], b);
-    entry_start_.push_back(0);
-    for (auto& list : users) {
-        for (auto& [mu, b] : list) {
-            entry_mu_.push_back(mu);
+    for (int mu = 0; mu < d.radial_functions; ++mu) {
+        entry_start_.push_back(static_cast<int>(entry_basic_.size()));
+        for (int b = 0; b < basic; ++b) {
+            if (d.basic[4 * b] != mu) continue;
+            entry_monomial_.push_back(index.at({d.basic[4 * b + 1], d.basic[4 * b + 2], d.basic[4 * b + 3]}));
             entry_basic_.push_back(b);
         }
-        entry_start_.push_back(static_cast<int>(entry_mu_.size()));
     }
+    entry_start_.push_back(static_cast<int>(entry_basic_.size()));
     const int products = static_cast<int>(d.products.size() / 4);
     std::vector<int> order(products);
     std::iota(order.begin(), order.end(), 0);
@@ -154,9 +157,11 @@ Tables Potential::tables() const {
     t.radial = data_.radial.data();
     t.monomials = monomials_;
     t.parent = parent_.data();
-    t.axis = axis_.data();
+    t.runs = static_cast<int>(run_axis_.size());
+    t.run_start = run_start_.data();
+    t.run_axis = run_axis_.data();
     t.entry_start = entry_start_.data();
-    t.entry_mu = entry_mu_.data();
+    t.entry_monomial = entry_monomial_.data();
     t.entry_basic = entry_basic_.data();
     t.basic = static_cast<int>(data_.basic.size() / 4);
     t.moments = data_.moments;

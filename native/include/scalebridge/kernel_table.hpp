@@ -14,10 +14,12 @@ struct Tables {
     double scaling;         // s in Q_k = s T_k (R - r)^2
     const double* radial;   // c[z_i][z_j][mu][k], without s
     int monomials;          // x^a y^b z^c with a + b + c <= largest rank; index 0 is 1
-    const int* parent;      // monomial p = monomial parent[p] times axis[p]
-    const int* axis;
-    const int* entry_start; // basic moments that use monomial p: entries entry_start[p] .. entry_start[p+1]
-    const int* entry_mu;
+    const int* parent;      // monomial p = monomial parent[p] times its axis
+    int runs;               // monomials of one degree and axis follow each other:
+    const int* run_start;   // run_start[n] .. run_start[n+1], by rising degree
+    const int* run_axis;
+    const int* entry_start; // basic moments with f_mu: entries entry_start[mu] .. entry_start[mu+1]
+    const int* entry_monomial;
     const int* entry_basic;
     int basic;              // number of basic moments M_{mu, abc}
     int moments;            // basic and derived moments

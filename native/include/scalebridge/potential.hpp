@@ -62,7 +62,7 @@ private:
 
     PotentialData data_;
     const KernelTable* kernel_;
-    std::vector<int> parent_, axis_, entry_start_, entry_mu_, entry_basic_;
+    std::vector<int> parent_, run_start_, run_axis_, entry_start_, entry_monomial_, entry_basic_;
     std::vector<int> target_, target_start_, left_, right_;
     std::vector<double> mult_;
     int monomials_ = 0;
