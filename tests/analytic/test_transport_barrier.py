@@ -13,6 +13,7 @@ from scalebridge.transport import (
     attempt_frequency,
     dip_depth,
     mode_eigenvalues,
+    path_frequency,
     solve_barrier,
     solve_hessian,
     solve_stationary_point,
@@ -52,6 +53,14 @@ def test_cosine_saddle_and_vineyard_prefactor():
     k = 0.5 * BARRIER * (2 * np.pi / A) ** 2 * constants.EV / constants.ANGSTROM**2
     expected = np.sqrt(k / (mass * constants.ATOMIC_MASS)) / (2 * np.pi) * 1e-15
     assert attempt_frequency(minimum.eigenvalues, saddle.eigenvalues) == pytest.approx(expected, rel=1e-3)
+
+
+def test_frequency_along_a_path():
+    atom = Atoms("Na", positions=[[0, 0, 0]], cell=[20, 20, 20], pbc=True)
+    minimum = solve_stationary_point(atom, Cosine, order=0, translations=False)
+    along_z = path_frequency(minimum, np.array([[0, 0, 2.0]]), Cosine)
+    expected = np.sqrt(STIFF_Z / atom.get_masses()[0]) / (2 * np.pi) * constants.FEMTOSECOND
+    assert along_z == pytest.approx(expected, rel=1e-6)
 
 
 def test_rigid_translations_are_projected_out():
@@ -118,7 +127,7 @@ def test_updated_hessian_obeys_the_secant_condition_and_finds_a_quadratic():
 
 def test_saddles_beside_a_metastable_site_are_found():
     # Interstitial in palladium: the middle of the path is a minimum by symmetry, with saddles on both sides.
-    crystal = bulk("Pd", "fcc", a=3.9, cubic=True).repeat(2)
+    crystal = bulk("Pd", "fcc", a=3.9).repeat(3)
     start = crystal + Atoms("H", positions=[[1.95, 0, 0]])
     settings = BarrierSettings(images=5, metastable_depth=0.002, end_trials=1)
     barrier = solve_barrier(start, len(crystal), np.array([-1.95, 1.95, 0]), EMT, settings=settings)

@@ -17,6 +17,7 @@ from scalebridge.transport import (
     BarrierTask,
     DiffusivityEstimate,
     DynamicsSettings,
+    FailedTrajectory,
     TrajectoryResult,
     TrajectoryTask,
     combine,
@@ -160,6 +161,25 @@ def test_no_hop_gives_an_upper_bound_only():
     assert result.tracer.mean == pytest.approx(PERIOD**2 / (6 * 3000))
     with pytest.raises(ConvergenceError, match="fewer than 3 temperatures"):
         combine([result], [], members=1, provenance=PROVENANCE)
+
+
+def test_a_runaway_is_reported_and_does_not_stop_the_rest(barriers):
+    class Hot(LandscapeModel):
+        def evaluate(self, types, positions, cell):
+            return replace(super().evaluate(types, positions, cell), forces=30.0 * positions)
+
+    cell = HostCell.from_phase(phase(), ION, REPEAT)
+    failed = run_trajectory(TrajectoryTask(0, Hot(), cell, cell.atoms([0]), 300.0))
+    assert isinstance(failed, FailedTrajectory) and "shorter timestep" in failed.problem
+    _, jump = combine([failed], barriers, members=1, provenance=PROVENANCE)
+    assert any("no dynamics" in remark for remark in jump.validity.remarks)
+
+
+def test_a_band_without_a_saddle_is_called_an_estimate(barriers):
+    rough = replace(barriers[0], barrier=replace(barriers[0].barrier, refined=False))
+    _, jump = combine([], [rough], members=1, provenance=PROVENANCE)
+    assert barriers[0].barrier.refined
+    assert any("an estimate" in remark for remark in jump.validity.remarks)
 
 
 def test_an_empty_start_is_refused():

@@ -1,6 +1,6 @@
 """Units of work that run in any process: one slab direction, one end's lattice and stiffness."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -135,9 +135,15 @@ def run_elastic(task: ElasticTask) -> ElasticResult:
             relaxed.atoms(),
             task.make_calculator,
             step=task.strain_step,
-            settings=task.relaxation,
+            settings=_tighter(task.relaxation),
             what=what,
         )
     except ConvergenceError as error:
         return ElasticResult(task.member, task.end, cell, None, str(error))
     return ElasticResult(task.member, task.end, cell, stiffness)
+
+
+def _tighter(settings: RelaxationSettings) -> RelaxationSettings:
+    """Return settings for strained crystals: forces that small strains cause must relax too."""
+    tolerance = settings.force_tolerance
+    return replace(settings, force_tolerance=tolerance / 10, loose_tolerance=tolerance)

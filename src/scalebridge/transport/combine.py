@@ -21,7 +21,7 @@ from scalebridge.transport.chain import solve_diffusivity
 from scalebridge.transport.correlation import solve_vacancy_tracer
 from scalebridge.transport.displacement import DiffusivityEstimate
 from scalebridge.transport.network import walker_chain
-from scalebridge.transport.work import BarrierResult, End, TrajectoryResult
+from scalebridge.transport.work import BarrierResult, End, FailedTrajectory, TrajectoryResult
 
 FloatArray = NDArray[np.float64]
 Kind = Literal["tracer", "jump"]
@@ -69,7 +69,7 @@ class Column:
 
 
 def combine(
-    trajectories: Sequence[TrajectoryResult],
+    trajectories: Sequence[TrajectoryResult | FailedTrajectory],
     barriers: Sequence[BarrierResult],
     *,
     members: int,
@@ -96,13 +96,18 @@ def combine(
 def _contract(
     contract: type[AnyDiffusivity],
     kind: Kind,
-    results: tuple[Sequence[TrajectoryResult], Sequence[BarrierResult]],
+    results: tuple[Sequence[TrajectoryResult | FailedTrajectory], Sequence[BarrierResult]],
     members: int,
     provenance: Provenance,
 ) -> AnyDiffusivity:
     """Return one contract in SI."""
-    trajectories, barriers = results
-    notes: list[str] = []
+    barriers = results[1]
+    notes = [
+        f"member {r.member}, x = {r.x:g}, {r.temperature:g} K: no dynamics ({r.problem})"
+        for r in results[0]
+        if isinstance(r, FailedTrajectory)
+    ]
+    trajectories = [r for r in results[0] if isinstance(r, TrajectoryResult)]
     columns = _columns(trajectories, barriers, kind, notes)
     for column in columns:
         without = [member for member in range(members) if member not in column.lines]
@@ -230,6 +235,11 @@ def _barrier_column(
             notes.append(
                 f"member {member}, {end} host: the path has a minimum between two sites; the highest "
                 "saddle is used, so the tensor is an estimate"
+            )
+        if any(r.barrier is not None and not r.barrier.refined for r in classes):
+            notes.append(
+                f"member {member}, {end} host: no first-order saddle near the top of the elastic band; its "
+                "highest energy and the frequency along the path stand for them, an estimate"
             )
         lines[member] = _barrier_line(classes, kind, notes)
     first = here[0]

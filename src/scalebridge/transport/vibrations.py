@@ -155,6 +155,20 @@ def solve_stationary_point(
     )
 
 
+def path_frequency(minimum: StationaryPoint, direction: FloatArray, make_calculator: MakeCalculator) -> float:
+    """Return the frequency √(dᵀHd / dᵀMd)/2π [1/fs] of a vibration along ``direction`` (N, 3) at a minimum."""
+    hessian = solve_hessian(minimum.atoms, make_calculator)
+    flat = direction.reshape(-1)
+    masses = np.repeat(minimum.atoms.get_masses(), 3)
+    squared = float(flat @ hessian @ flat) / float(flat @ (masses * flat))
+    if squared <= 0:
+        raise ConvergenceError(
+            f"the start of the path has ω² = {squared:.3g} eV/(Å² u) along the path, a minimum has it "
+            "above 0; relax the ends with a lower force_tolerance"
+        )
+    return float(np.sqrt(squared) / (2 * np.pi) * constants.FEMTOSECOND)
+
+
 def _forces(atoms: Atoms, calculator: Calculator) -> FloatArray:
     atoms.calc = calculator
     return np.asarray(atoms.get_forces(apply_constraint=False))

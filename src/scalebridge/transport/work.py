@@ -71,15 +71,25 @@ class TrajectoryResult:
     temperature_seen: float
 
 
-def run_trajectory(task: TrajectoryTask, progress: Progress = SILENT) -> TrajectoryResult:
+@dataclass(frozen=True)
+class FailedTrajectory:
+    """A run that gave no diffusivity, and why."""
+
+    member: int
+    x: float
+    temperature: float
+    problem: str
+
+
+def run_trajectory(task: TrajectoryTask, progress: Progress = SILENT) -> TrajectoryResult | FailedTrajectory:
     """Run molecular dynamics and measure tracer and jump diffusivity of the ions' walk from site to site.
+
+    A run that runs away is reported as ``FailedTrajectory``; it does not stop other work.
 
     Raises
     ------
     InputError
         If the start holds no ion.
-    ConvergenceError
-        If the dynamics runs away.
     """
     framework = len(task.cell.framework)
     ions = len(task.start) - framework
@@ -88,9 +98,12 @@ def run_trajectory(task: TrajectoryTask, progress: Progress = SILENT) -> Traject
             f"the start of a trajectory holds {ions} ions; give one with at least 1, as HostCell.atoms makes"
         )
     rng = random_stream(task.seed, "transport", "trajectory", task.member, ions, f"{task.temperature:g}")
-    run = sample_trajectory(
-        task.start, task.model, task.temperature, rng, settings=task.settings, progress=progress
-    )
+    try:
+        run = sample_trajectory(
+            task.start, task.model, task.temperature, rng, settings=task.settings, progress=progress
+        )
+    except ConvergenceError as error:
+        return FailedTrajectory(task.member, task.cell.composition(ions), task.temperature, str(error))
     mobile = np.arange(framework, framework + ions)
     walk = relative_to_framework(run.positions, mobile, task.start.get_masses())
     lattice = np.asarray(task.start.cell, dtype=float)
