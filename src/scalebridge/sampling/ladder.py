@@ -31,8 +31,10 @@ CELL_ACCEPTANCE = 0.4
 """Acceptance of cell moves at which their amplitude is tuned."""
 SMALLEST_WIDTH = 0.1
 """The site density is not tuned to a width below this [Å]."""
-TUNING_RATE = 0.2
-"""Change of ln(size) per move and unit of acceptance during equilibration."""
+JITTER = (0.75, 1.25)
+"""Range of the factor drawn for each burst's time step, so that no vibration stays in step with the bursts."""
+FIRST_GAIN = 0.5
+"""Change of ln(size) per unit of acceptance in the first sweep of the equilibration; falls like 1/sweep."""
 
 
 @dataclass
@@ -85,15 +87,15 @@ def sample_ladder(task: LadderTask, progress: Progress = SILENT) -> Ladder:
     )
     replicas = _replicas(task)
     with progress.task("ladder", total=settings.equilibration + settings.sweeps) as bar:
-        for _ in range(settings.equilibration):
-            _sweep(task, ensemble, replicas, tune=True)
+        for sweep in range(settings.equilibration):
+            _sweep(task, ensemble, replicas, gain=FIRST_GAIN / (1 + sweep / 10))
             for replica in replicas:
                 replica.spread.append(_spread(replica.configuration))
             bar.advance()
         ensemble = _tuned(task, ensemble, replicas)
         replicas = [_Replica(r.configuration, r.rng, r.timestep, r.strain_amplitude) for r in replicas]
         for _ in range(settings.sweeps):
-            _sweep(task, ensemble, replicas, tune=False)
+            _sweep(task, ensemble, replicas, gain=0.0)
             for replica in replicas:
                 replica.record(task.grader)
             bar.advance()
@@ -115,11 +117,11 @@ def _replicas(task: LadderTask) -> list[_Replica]:
     return replicas
 
 
-def _sweep(task: LadderTask, ensemble: Ensemble, replicas: list[_Replica], *, tune: bool) -> None:
+def _sweep(task: LadderTask, ensemble: Ensemble, replicas: list[_Replica], *, gain: float) -> None:
     for replica in replicas:
-        _burst(task, ensemble, replica, tune)
+        _burst(task, ensemble, replica, gain)
         for _ in range(task.settings.cell_moves):
-            _cell_move(task, ensemble, replica, tune)
+            _cell_move(task, ensemble, replica, gain)
         for _ in range(task.settings.relocations if replica.configuration.ions else 0):
             _relocation(task, ensemble, replica)
     for parity in (0, 1):
@@ -147,16 +149,16 @@ def _tuned(task: LadderTask, ensemble: Ensemble, replicas: list[_Replica]) -> En
     return replace(ensemble, density=replace(ensemble.density, width=width))
 
 
-def _burst(task: LadderTask, ensemble: Ensemble, replica: _Replica, tune: bool) -> None:
-    settings = replace(task.settings.burst, timestep=replica.timestep)
+def _burst(task: LadderTask, ensemble: Ensemble, replica: _Replica, gain: float) -> None:
+    timestep = replica.timestep * replica.rng.uniform(*JITTER)
+    settings = replace(task.settings.burst, timestep=timestep)
     move = hybrid_burst(replica.configuration, ensemble, settings, replica.rng)
     replica.configuration = move.configuration
     replica.count("burst", move.accepted)
-    if tune:
-        replica.timestep *= np.exp(TUNING_RATE * (float(move.accepted) - BURST_ACCEPTANCE))
+    replica.timestep *= np.exp(gain * (float(move.accepted) - BURST_ACCEPTANCE))
 
 
-def _cell_move(task: LadderTask, ensemble: Ensemble, replica: _Replica, tune: bool) -> None:
+def _cell_move(task: LadderTask, ensemble: Ensemble, replica: _Replica, gain: float) -> None:
     if task.settings.isotropic:
         amplitude = 3 * replica.strain_amplitude
         move = volume_move(replica.configuration, ensemble, amplitude, replica.rng)
@@ -164,8 +166,7 @@ def _cell_move(task: LadderTask, ensemble: Ensemble, replica: _Replica, tune: bo
         move = strain_move(replica.configuration, ensemble, replica.strain_amplitude, replica.rng)
     replica.configuration = move.configuration
     replica.count("cell", move.accepted)
-    if tune:
-        replica.strain_amplitude *= np.exp(TUNING_RATE * (float(move.accepted) - CELL_ACCEPTANCE))
+    replica.strain_amplitude *= np.exp(gain * (float(move.accepted) - CELL_ACCEPTANCE))
 
 
 def _relocation(task: LadderTask, ensemble: Ensemble, replica: _Replica) -> None:
