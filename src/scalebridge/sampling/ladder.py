@@ -32,7 +32,7 @@ CELL_ACCEPTANCE = 0.4
 SMALLEST_WIDTH = 0.1
 """The site density is not tuned to a width below this [Å]."""
 JITTER = (0.75, 1.25)
-"""Range of the factor drawn for each burst's time step, so that no vibration stays in step with the bursts."""
+"""Range of the factor drawn for each burst's time step, so that no vibration keeps in step with them."""
 FIRST_GAIN = 0.5
 """Change of ln(size) per unit of acceptance in the first sweep of the equilibration; falls like 1/sweep."""
 
