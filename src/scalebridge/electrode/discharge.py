@@ -16,7 +16,7 @@ from scalebridge.electrode._kernels import (
 )
 from scalebridge.electrode.model import HOUR, STANDARD_CONCENTRATION, CellModel
 from scalebridge.foundation import InputError
-from scalebridge.kinetics import overpotential
+from scalebridge.kinetics import exchange_current, overpotential
 from scalebridge.particle import (
     POTENTIAL_TOLERANCE,
     REFERENCE_TOLERANCE,
@@ -176,8 +176,8 @@ def _guess(model: CellModel, arrays: CellArrays, c_rate: float) -> FloatArray:
     log_salt = float(np.log(salt))
     activity = (model.particle.mean_voltage - model.open_circuit_voltage) / model.particle.thermal_voltage
     p = arrays.particle
-    exchange = p.rate * np.exp(p.transfer * activity + (1 - p.transfer) * log_salt)
-    exchange *= 1 - p.exclusion * theta
+    law = model.particle.rate_law
+    exchange = exchange_current(law, theta, activity, log_salt) * p.rate / law.rate_constant
     counter = arrays.counter_rate * np.exp((1 - arrays.counter_transfer) * log_salt)
     direction = arrays.direction
     phi = -log_salt - float(overpotential(-direction, counter, arrays.counter_transfer))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from scalebridge.contracts import ElectrodeDesign, MaterialCard, PorousLayer, RateLaw
 from scalebridge.foundation import InputError, constants
+from scalebridge.kinetics import exchange_current
 from scalebridge.particle import ParticleModel
 
 FloatArray = NDArray[np.float64]
@@ -161,8 +162,9 @@ class CellModel:
     def reaction_time(self) -> float:
         """Return the charge of a particle over the exchange current of its surface at θ = ½ [s]."""
         particle = self.particle
-        law = particle.rate_law
-        exchange = law.rate_constant * (0.5 if law.transition_state == "site exclusion" else 1.0)
+        equilibrium = particle.equilibrium_voltage(np.array([0.5]))
+        activity = (particle.mean_voltage - equilibrium) / particle.thermal_voltage
+        exchange = float(exchange_current(particle.rate_law, 0.5, activity)[0])
         return particle.charge_density / (particle.grid.surface_area * exchange)
 
     def electrolyte_time(self) -> float:

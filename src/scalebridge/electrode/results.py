@@ -90,7 +90,10 @@ def solve_discharge(
         solution = _nothing_reached(cell, c_rate, str(error))
     return Solution(
         provenance=provenance,
-        validity=Validity(temperature=(float(design.temperature),) * 2, remarks=card.validity.remarks),
+        validity=Validity(
+            temperature=(float(design.temperature),) * 2,
+            remarks=(*card.validity.remarks, *cell.particle.remarks),
+        ),
         citations=CITATIONS,
         fields=_fields(solution, cell, card.host.theoretical_capacity),
         status=solution.status,
@@ -230,13 +233,18 @@ def _summary(
     capacity = np.array([s.fields["capacity"].values[-1] for s in solutions]).reshape(shape)
     voltage = np.array([_mean_voltage(s) for s in solutions]).reshape(shape)
     terminations = [s.termination for s in solutions]
-    failures = [s.status for s in solutions if s.termination == "solver failure"]
+    remarks = list(card.validity.remarks)
+    for solution, cell in zip(solutions[:: shape[1]], cells, strict=True):
+        remarks += [f"member {solution.member}: {remark}" for remark in cell.particle.remarks]
+    remarks += [
+        f"member {s.member}, {s.status}"
+        for s in solutions
+        if s.termination in ("solver failure", "electrolyte depletion")
+    ]
     rates = shape[1]
     return RateCapability(
         provenance=provenance,
-        validity=Validity(
-            temperature=(float(design.temperature),) * 2, remarks=(*card.validity.remarks, *failures)
-        ),
+        validity=Validity(temperature=(float(design.temperature),) * 2, remarks=tuple(remarks)),
         citations=CITATIONS,
         c_rate=np.array([s.c_rate for s in solutions[:rates]]),
         one_c_current=np.array([cell.one_c_current for cell in cells]),

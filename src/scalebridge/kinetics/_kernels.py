@@ -7,7 +7,7 @@
 | a₊ | exp(``log_electrolyte``) | activity of the ion in the electrolyte |
 | Δ̃ | ``drive`` | z e (φ_s − φ_e)/kT, counted from the standard potential |
 | α | ``transfer`` | transfer coefficient |
-| 1/γ_‡ | exp(``log_vacancy``) | 1 − θ with site exclusion, else 1 |
+| 1/γ_‡ | exp(``log_transition``) | see `RateLaw.transition_state` |
 
 j/k0 = (1/γ_‡) a₊^{1−α} a^α [exp(−α η̃) − exp((1−α) η̃)]
      = exp(ln a₊ − α Δ̃ − ln γ_‡) − exp(ln a + (1−α) Δ̃ − ln γ_‡); positive j inserts ions.
@@ -33,11 +33,11 @@ def bounded_exponential(x: float) -> tuple[float, float]:
 
 @compiled
 def reaction_rate(
-    log_electrolyte: float, drive: float, log_activity: float, log_vacancy: float, transfer: float
+    log_electrolyte: float, drive: float, log_activity: float, log_transition: float, transfer: float
 ) -> tuple[float, float, float, float, float]:
     """Return j/k0 and its derivatives by the first four arguments (module table)."""
-    forward, forward_slope = bounded_exponential(log_electrolyte - transfer * drive + log_vacancy)
-    backward, backward_slope = bounded_exponential(log_activity + (1.0 - transfer) * drive + log_vacancy)
+    forward, forward_slope = bounded_exponential(log_electrolyte - transfer * drive + log_transition)
+    backward, backward_slope = bounded_exponential(log_activity + (1.0 - transfer) * drive + log_transition)
     overpotential = drive + log_activity - log_electrolyte
     difference = -forward * np.expm1(overpotential) if abs(overpotential) < 1.0 else forward - backward
     by_drive = -transfer * forward_slope - (1.0 - transfer) * backward_slope

@@ -34,7 +34,7 @@ def exchange_current(
     """
     alpha = law.transfer_coefficient
     exponent = (1 - alpha) * np.asarray(log_electrolyte) + alpha * np.asarray(log_activity)
-    return np.asarray(law.rate_constant * np.exp(exponent + _log_vacancy(law, theta)))
+    return np.asarray(law.rate_constant * np.exp(exponent + _log_transition(law, theta, log_activity)))
 
 
 def current_density(
@@ -60,14 +60,14 @@ def current_density(
     InputError
         If a site fraction is outside (0, 1).
     """
-    electrolyte, driving, activity, vacancy = np.broadcast_arrays(
+    electrolyte, driving, activity, transition = np.broadcast_arrays(
         np.asarray(log_electrolyte, dtype=np.float64),
         np.asarray(drive, dtype=np.float64),
         np.asarray(log_activity, dtype=np.float64),
-        _log_vacancy(law, theta),
+        _log_transition(law, theta, log_activity),
     )
     rates = _rates(
-        electrolyte.ravel(), driving.ravel(), activity.ravel(), vacancy.ravel(), law.transfer_coefficient
+        electrolyte.ravel(), driving.ravel(), activity.ravel(), transition.ravel(), law.transfer_coefficient
     )
     return np.asarray(law.rate_constant * rates.reshape(driving.shape))
 
@@ -100,14 +100,21 @@ def overpotential(current: ArrayLike, exchange: ArrayLike, transfer_coefficient:
     return np.asarray(eta)
 
 
-def _log_vacancy(law: RateLaw, theta: ArrayLike) -> FloatArray:
+def _log_transition(law: RateLaw, theta: ArrayLike, log_activity: ArrayLike) -> FloatArray:
+    """Return −ln γ_‡."""
     filling = np.asarray(theta, dtype=np.float64)
     if np.any(filling <= 0) or np.any(filling >= 1):
         raise InputError(
             f"site fraction {filling.min():g} … {filling.max():g} must lie inside (0, 1); activities diverge "
             "at the ends"
         )
-    return np.log1p(-filling) if law.transition_state == "site exclusion" else np.zeros_like(filling)
+    if law.transition_state == "none":
+        return np.zeros_like(filling)
+    vacancy = np.log1p(-filling)
+    if law.transition_state == "site exclusion":
+        return vacancy
+    coefficient = np.asarray(log_activity) - np.log(filling) + vacancy
+    return np.asarray(vacancy - law.transfer_coefficient * coefficient)
 
 
 @compiled
@@ -115,10 +122,12 @@ def _rates(
     log_electrolyte: FloatArray,
     drive: FloatArray,
     log_activity: FloatArray,
-    log_vacancy: FloatArray,
+    log_transition: FloatArray,
     transfer: float,
 ) -> FloatArray:
     rates = np.empty_like(drive)
     for i in range(drive.size):
-        rates[i] = reaction_rate(log_electrolyte[i], drive[i], log_activity[i], log_vacancy[i], transfer)[0]
+        rates[i] = reaction_rate(log_electrolyte[i], drive[i], log_activity[i], log_transition[i], transfer)[
+            0
+        ]
     return rates

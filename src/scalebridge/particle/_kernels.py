@@ -45,7 +45,9 @@ class ParticleArrays(NamedTuple):
     """k0 A_surface/(ρ z e V)/rate_scale."""
     transfer: float
     exclusion: float
-    """1 with site exclusion, else 0."""
+    """1 where the transition state needs an empty site, else 0."""
+    following: float
+    """α where the transition state follows the host's excess potential, else 0."""
     rate_scale: float
     """Unit of the filling rate [1/s]."""
 
@@ -103,7 +105,8 @@ def particle_arrays(model: ParticleModel, rate_scale: float) -> ParticleArrays:
         surface_gradient=model.surface_gradient,
         rate=law.rate_constant * grid.surface_area / model.charge_density / rate_scale,
         transfer=law.transfer_coefficient,
-        exclusion=1.0 if law.transition_state == "site exclusion" else 0.0,
+        exclusion=0.0 if law.transition_state == "none" else 1.0,
+        following=law.transfer_coefficient if law.transition_state == "follows host" else 0.0,
         rate_scale=rate_scale,
     )
 
@@ -186,8 +189,9 @@ def particle_residual(p: ParticleArrays, place: Place, residual: FloatArray) -> 
         residual[o + 2 * i + 1] = rates[o + 2 * i] - (right - left) / p.fractions[i]
         left = right
     residual[o + 2 * n] = state[o + 2 * n] - mean
-    vacancy = p.exclusion * log_vacancy(state[o + 2 * n - 1])
-    rate = reaction_rate(place.log_electrolyte, place.drive, potential[n - 1], vacancy, p.transfer)[0]
+    y = state[o + 2 * n - 1]
+    transition = p.exclusion * log_vacancy(y) - p.following * (potential[n - 1] - y)
+    rate = reaction_rate(place.log_electrolyte, place.drive, potential[n - 1], transition, p.transfer)[0]
     residual[o + 2 * n + 1] = state[o + 2 * n + 1] - p.rate * rate
 
 
@@ -231,13 +235,14 @@ def particle_entries(p: ParticleArrays, place: Place, cj: float, entries: Entrie
     add(entries, o + 2 * n, o + 2 * n, 1.0)
 
     y = state[o + 2 * n - 1]
-    vacancy = p.exclusion * log_vacancy(y)
-    _, by_electrolyte, by_drive, by_activity, by_vacancy = reaction_rate(
-        place.log_electrolyte, place.drive, potential[n - 1], vacancy, p.transfer
+    transition = p.exclusion * log_vacancy(y) - p.following * (potential[n - 1] - y)
+    _, by_electrolyte, by_drive, by_activity, by_transition = reaction_rate(
+        place.log_electrolyte, place.drive, potential[n - 1], transition, p.transfer
     )
     row = o + 2 * n + 1
     below, own, _ = _potential_slopes(p, state, o, n - 1)
-    by_y = by_activity - by_vacancy * p.exclusion * odds_to_fraction(y)[0]
+    by_activity -= p.following * by_transition
+    by_y = by_activity + by_transition * (p.following - p.exclusion * odds_to_fraction(y)[0])
     add(entries, row, row, 1.0)
     add(entries, row, o + 2 * n - 4, -p.rate * by_activity * below)
     add(entries, row, o + 2 * n - 2, -p.rate * by_activity * own)

@@ -23,7 +23,7 @@ FloatArray = NDArray[np.float64]
 
 SOLID_SOLUTION_SHELLS = 40
 """Shells of a particle without a miscibility gap, where no interface sets a length."""
-SHELL_LIMIT = 400
+SHELL_LIMIT = 200
 """Most shells chosen without being asked."""
 
 
@@ -64,6 +64,8 @@ class ParticleModel:
     surface_gradient: float = 0.0
     """n·∇θ at the surface (wetting) [1/m]."""
     rate_law: RateLaw
+    remarks: tuple[str, ...] = ()
+    """What a reader of results must know, in plain words."""
 
     def __post_init__(self) -> None:
         shell_grid(self.shape, self.size, self.shells)
@@ -160,7 +162,7 @@ class ParticleModel:
         if spacing >= width:
             raise InputError(
                 f"shell width {spacing:.3g} m: {where} and must be below the interface length {width:.3g} m; "
-                f"use at least {shells_for(self.size, width)} shells or a particle smaller than "
+                f"use at least {shells_for(self.size, width, limit=10**9)} shells or a particle smaller than "
                 f"{0.5 * width * (self.shells - 1):.3g} m"
             )
 
@@ -180,6 +182,7 @@ class ParticleModel:
         rate_law: RateLaw,
         coherency_modulus: float = 0.0,
         surface_gradient: float = 0.0,
+        widen: bool = False,
     ) -> Self:
         """Build a model from a homogeneous free energy; parameters as the fields.
 
@@ -189,6 +192,9 @@ class ParticleModel:
             D_J/(1−θ) [m²/s]: a number, or values at equally spaced θ from 0 to 1.
         shells
             None: from the interface length where there is a miscibility gap, see `shells_for`.
+        widen
+            Where ``shells`` is None and `SHELL_LIMIT` shells are too few for the interface, raise κ until ℓ
+            spans two of them, and say so in ``remarks``; otherwise such a model is refused.
 
         Raises
         ------
@@ -199,10 +205,19 @@ class ParticleModel:
         """
         standard, excess = _excess_table(free_energy, temperature, member)
         energy_density = site_density * constants.BOLTZMANN * temperature
+        remarks: tuple[str, ...] = ()
         if shells is None:
             gap = unstable_interval(excess, coherency_modulus / energy_density)
             width = float(np.sqrt(max(gradient_energy, 0.0) / energy_density))
-            shells = shells_for(size, width if gap else 0.0)
+            smallest = 2 * size / (SHELL_LIMIT - 1)
+            if gap and widen and width < smallest:
+                remarks = (
+                    f"the interface length {width:.3g} m is too short for {SHELL_LIMIT} shells in a particle "
+                    f"of {size:.3g} m; it was widened to {smallest:.3g} m",
+                )
+                width = smallest
+                gradient_energy = width**2 * energy_density
+            shells = shells_for(size, width) if gap else SOLID_SOLUTION_SHELLS
         values = np.atleast_1d(np.asarray(diffusivity, dtype=np.float64))
         knots = np.linspace(0.0, 1.0, values.size)
         log_values = np.log(values)
@@ -220,6 +235,7 @@ class ParticleModel:
             coherency_modulus=coherency_modulus,
             surface_gradient=surface_gradient,
             rate_law=rate_law,
+            remarks=remarks,
         )
 
     @classmethod
@@ -230,7 +246,8 @@ class ParticleModel:
 
         Plates take diffusivity, gradient energy and coherency modulus along ``design.particles.direction``
         (the nearest computed normal); without a direction, and for spheres and cylinders, the means over
-        directions.
+        directions, of the gradient energy over those with a stable interface. An interface too thin for
+        `SHELL_LIMIT` shells is widened, and ``remarks`` says so, unless ``shells`` is given.
 
         Raises
         ------
@@ -244,6 +261,7 @@ class ParticleModel:
         use_direction = particles.shape == "plate" and particles.direction is not None
         direction = np.array(particles.direction) if use_direction else None
         theta = np.linspace(0.0, 1.0, 257)
+        normals, gradients = card.interfaces.normals, card.interfaces.gradient_energy[member]
         return cls.from_free_energy(
             card.free_energy,
             _diffusivity(card.jump_diffusivity, direction, theta, temperature, member),
@@ -253,15 +271,12 @@ class ParticleModel:
             size=float(particles.size),
             shells=shells,
             site_density=float(card.site_density[member]),
-            gradient_energy=_along(
-                card.interfaces.normals, card.interfaces.gradient_energy[member], direction
-            ),
-            coherency_modulus=_along(
-                card.interfaces.normals, card.interfaces.coherency_modulus[member], direction
-            )
+            gradient_energy=_along(normals, gradients, direction, where=gradients > 0),
+            coherency_modulus=_along(normals, card.interfaces.coherency_modulus[member], direction)
             if particles.coherent
             else 0.0,
             rate_law=design.rate_law,
+            widen=True,
         )
 
 
@@ -281,10 +296,9 @@ def unstable_interval(excess: FloatArray, coherency: float = 0.0) -> tuple[float
 
 
 def shells_for(size: float, interface_length: float, *, limit: int = SHELL_LIMIT) -> int:
-    """Return shells with h ≤ ℓ/2, at most ``limit`` and at least ``SOLID_SOLUTION_SHELLS`` (for ℓ = 0)."""
-    if interface_length == 0:
-        return SOLID_SOLUTION_SHELLS
-    return max(SOLID_SOLUTION_SHELLS, min(limit, ceil(2 * size / interface_length) + 1))
+    """Return shells with h ≤ ℓ/2, at most ``limit`` and at least ``SOLID_SOLUTION_SHELLS``."""
+    wanted = 2 * size / interface_length + 1 if interface_length > 0 else np.inf
+    return max(SOLID_SOLUTION_SHELLS, ceil(min(limit, wanted)))
 
 
 def _excess_table(
@@ -329,7 +343,15 @@ def _diffusivity(
     return jump.along(direction, theta, temperature, member=member)
 
 
-def _along(normals: FloatArray, values: FloatArray, direction: FloatArray | None) -> float:
-    if direction is None:
-        return float(np.mean(values))
-    return float(values[np.argmax(np.abs(normals @ direction))])
+def _along(
+    normals: FloatArray,
+    values: FloatArray,
+    direction: FloatArray | None,
+    *,
+    where: NDArray[np.bool_] | None = None,
+) -> float:
+    """Return the value at the normal nearest to ``direction``, else the mean of those ``where`` (0 for none)."""
+    if direction is not None:
+        return float(values[np.argmax(np.abs(normals @ direction))])
+    chosen = values if where is None else values[where]
+    return float(np.mean(chosen)) if chosen.size else 0.0

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from scalebridge.foundation import InputError
 from scalebridge.foundation.compiled import compiled
-from scalebridge.kinetics import overpotential
+from scalebridge.kinetics import exchange_current, overpotential
 from scalebridge.particle._kernels import (
     Entries,
     ParticleArrays,
@@ -162,7 +162,8 @@ def _guess(
     state[2 * n] = profile @ model.grid.fractions
     state[2 * n + 1] = rate
     activity = state[2 * n - 1] + evaluate_many(p.excess, profile[-1:])[0][0]
-    exchange = p.rate * np.exp(p.transfer * activity) * (1 - p.exclusion * profile[-1])
+    law = model.rate_law
+    exchange = exchange_current(law, profile[-1], activity) * p.rate / law.rate_constant
     state[-1] = held_drive or overpotential(rate, exchange, p.transfer) - activity
     return state
 

@@ -28,6 +28,18 @@ def test_exchange_current_site_exclusion_and_activities() -> None:
     assert exchange_current(LAW, 0.5, 2.0, -3.0) == pytest.approx(0.08 * np.exp(0.4 * 2.0 - 0.6 * 3.0))
 
 
+def test_following_transition_state_gives_newmans_exchange_current() -> None:
+    """j0 = k0 a₊^{1−α} θ^α (1−θ)^{1−α}, whatever the excess potential of the host."""
+    law = RateLaw(rate_constant=0.7, transfer_coefficient=0.3, transition_state="follows host", source="test")
+    theta = np.array([0.1, 0.5, 0.9])
+    for excess in (-12.0, 0.0, 25.0):
+        log_activity = np.log(theta / (1 - theta)) + excess
+        expected = 0.7 * np.exp(0.7 * 0.2) * theta**0.3 * (1 - theta) ** 0.7
+        assert exchange_current(law, theta, log_activity, 0.2) == pytest.approx(expected, rel=1e-12)
+        at_rest = current_density(law, 0.2 - log_activity, theta, log_activity, 0.2)
+        assert np.abs(at_rest).max() < 1e-12
+
+
 @given(
     log_a=st.floats(-20, 20),
     log_plus=st.floats(-5, 2),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from particle_models import particle
+from particle_models import LAW, particle
 from scalebridge.foundation import random_stream
 from scalebridge.particle import (
     Place,
@@ -23,6 +23,12 @@ CASES = {
     "coherent sphere with wetting": particle(
         (3.0, -0.4, 0.2), shells=SHELLS, size=1e-8, coherency_modulus=2e8, surface_gradient=1e8,
         diffusivity=np.array([1e-17, 1e-16, 3e-16]),
+    ),
+    "following transition state": particle(
+        (-8.0, 2.0),
+        shells=SHELLS,
+        size=1e-8,
+        rate_law=LAW.model_copy(update={"transition_state": "follows host"}),
     ),
     "cylinder": particle(4.5, shells=SHELLS, size=1e-8, shape="cylinder"),
     "plate without gradient energy": particle(1.0, shells=SHELLS, gradient_energy=0.0, shape="plate"),
