@@ -127,7 +127,7 @@ def test_updated_hessian_obeys_the_secant_condition_and_finds_a_quadratic():
 
 def test_saddles_beside_a_metastable_site_are_found():
     # Interstitial in palladium: the middle of the path is a minimum by symmetry, with saddles on both sides.
-    crystal = bulk("Pd", "fcc", a=3.9).repeat(3)
+    crystal = bulk("Pd", "fcc", a=3.9, cubic=True).repeat(2)
     start = crystal + Atoms("H", positions=[[1.95, 0, 0]])
     settings = BarrierSettings(images=5, metastable_depth=0.002, end_trials=1)
     barrier = solve_barrier(start, len(crystal), np.array([-1.95, 1.95, 0]), EMT, settings=settings)

@@ -160,6 +160,16 @@ def test_trajectory_holds_its_temperature_and_sees_hops():
     assert walk.hops > 20
 
 
+def test_a_structure_inside_hard_cores_is_refused():
+    class Core(Wells):
+        def evaluate(self, types, positions, cell):
+            return Evaluation(np.inf, np.zeros_like(positions))
+
+    atoms = Atoms("Na2", positions=[[1, 0, 0], [2.5, 0, 0]], cell=[6, 6, 6], pbc=True)
+    with pytest.raises(ConvergenceError, match="closer than any pair in the training set"):
+        sample_trajectory(atoms, Core(), 300.0, random_stream(0, "test"))
+
+
 def test_a_runaway_is_stopped():
     class Explosive(Wells):
         def evaluate(self, types, positions, cell):

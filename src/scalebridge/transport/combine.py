@@ -108,6 +108,12 @@ def _contract(
         if isinstance(r, FailedTrajectory)
     ]
     trajectories = [r for r in results[0] if isinstance(r, TrajectoryResult)]
+    notes += [
+        f"member {r.member}, x = {r.x:g}, {r.temperature:g} K: {r.refused:.0%} of the bursts came closer "
+        "than any pair in the training set; new velocities in their place slow the ions down"
+        for r in trajectories
+        if r.refused > 0.02
+    ]
     columns = _columns(trajectories, barriers, kind, notes)
     for column in columns:
         without = [member for member in range(members) if member not in column.lines]

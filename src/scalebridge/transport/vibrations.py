@@ -156,7 +156,7 @@ def solve_stationary_point(
 
 
 def path_frequency(minimum: StationaryPoint, direction: FloatArray, make_calculator: MakeCalculator) -> float:
-    """Return the frequency √(dᵀHd / dᵀMd)/2π [1/fs] of a vibration along ``direction`` (N, 3) at a minimum."""
+    """Return the frequency √(dᵀHd / dᵀMd)/2π [1/fs] of vibrating along ``direction`` (N, 3) at a minimum."""
     hessian = solve_hessian(minimum.atoms, make_calculator)
     flat = direction.reshape(-1)
     masses = np.repeat(minimum.atoms.get_masses(), 3)

@@ -57,7 +57,10 @@ class TrajectoryTask:
 
 @dataclass(frozen=True)
 class TrajectoryResult:
-    """Diffusivities [Å²/fs] seen in one run; ``tracer.mean`` is the one-hop bound if ``upper_bound``."""
+    """Diffusivities [Å²/fs] seen in one run; ``tracer.mean`` is the one-hop bound if ``upper_bound``.
+
+    ``refused`` is the fraction of bursts that would have entered a hard core.
+    """
 
     member: int
     phase: str
@@ -69,6 +72,7 @@ class TrajectoryResult:
     hops: int
     upper_bound: bool
     temperature_seen: float
+    refused: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,7 @@ def run_trajectory(task: TrajectoryTask, progress: Progress = SILENT) -> Traject
         hops=hops,
         upper_bound=hops == 0,
         temperature_seen=run.temperature,
+        refused=run.refused,
     )
 
 
