@@ -1,6 +1,8 @@
 """Numba's ``njit`` with a typed signature: kernels keep their annotations under ``mypy --strict``."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -11,3 +13,25 @@ F = TypeVar("F", bound=Callable[..., Any])
 def compiled(function: F) -> F:
     """Compile a kernel to machine code on its first call; the result is cached on disk."""
     return cast(F, numba.njit(cache=True)(function))
+
+
+def drop_stale_caches(package: Path) -> int:
+    """Delete cached kernels that are older than the newest kernel source; return how many.
+
+    Numba renews a cached function when its own file changes, not when a kernel from another file that it has
+    inlined changes.
+    """
+    marker = f"from {__name__} import compiled"
+    sources = [path for path in package.rglob("*.py") if marker in path.read_text(encoding="utf-8")]
+    newest = max((path.stat().st_mtime for path in sources), default=0.0)
+    dropped = 0
+    for source in sources:
+        for cached in source.parent.glob(f"__pycache__/{source.stem}.*.nbi"):
+            with suppress(OSError):  # another process was faster, or the installation is read-only
+                if cached.stat().st_mtime < newest:
+                    cached.unlink()
+                    dropped += 1
+    return dropped
+
+
+drop_stale_caches(Path(__file__).parents[1])

@@ -350,7 +350,7 @@ def _along(
     *,
     where: NDArray[np.bool_] | None = None,
 ) -> float:
-    """Return the value at the normal nearest to ``direction``, else the mean of those ``where`` (0 for none)."""
+    """Return the value at the normal nearest to ``direction``, else the mean of those ``where`` (or 0)."""
     if direction is not None:
         return float(values[np.argmax(np.abs(normals @ direction))])
     chosen = values if where is None else values[where]
