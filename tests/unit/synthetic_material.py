@@ -143,6 +143,7 @@ def make_potential(dataset: Dataset) -> PotentialCard:
             )
             for number, (size, grade) in enumerate(zip(sizes, grades, strict=True))
         ),
+        break_grade=10.0,
         converged=True,
         committee_coverage=0.82,
         parity_reference_energy=energy * EV,

@@ -186,6 +186,7 @@ def make_contracts() -> dict[str, Contract]:
         "learning/learning_history.json": LearningHistory(
             provenance=provenance(labels=labels),
             steps=potential.learning,
+            break_grade=10.0,
             converged=True,
             reason="a full round passed without a walker above the break grade",
             potential=reference("potential.mtp"),

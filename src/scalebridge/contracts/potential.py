@@ -62,6 +62,8 @@ class LearningHistory(Contract):
     """What active learning did, and the potential it ended with."""
 
     steps: tuple[LearningStep, ...]
+    break_grade: Annotated[float, Unit("1")]
+    """Extrapolation grade above which walkers stopped."""
     converged: bool
     """True if no walker passed the break grade for one full round."""
     reason: str
@@ -87,6 +89,8 @@ class PotentialCard(Contract):
     errors: tuple[ErrorSummary, ...]
     """One per member."""
     learning: tuple[LearningStep, ...]
+    break_grade: Annotated[float, Unit("1")]
+    """Extrapolation grade above which walkers stopped."""
     converged: bool
     """True if no walker passed the break grade for one full round."""
     committee_coverage: Annotated[float, Unit("1")]

@@ -60,6 +60,7 @@ def compute(context: StageContext) -> None:
                 composition=(0.0, float(host.sites_per_formula_unit)),
             ),
             steps=tuple(_step(entry) for entry in state.history),
+            break_grade=settings.exploration.stop,
             converged=state.converged,
             reason=state.reason,
             potential=FileReference(name=POTENTIAL, sha256=hash_file(context.folder / POTENTIAL)),

@@ -98,6 +98,7 @@ def compute(context: StageContext) -> None:
             ),
             errors=tuple(error_summary(report) for report in reports),
             learning=history.steps,
+            break_grade=history.break_grade,
             converged=history.converged,
             committee_coverage=committee_coverage(reports),
             parity_reference_energy=reports[0].reference_energies * constants.EV,

@@ -12,7 +12,7 @@ from scalebridge.pipeline.recipe import Recipe
 from scalebridge.pipeline.stage import StageContext
 from scalebridge.pipeline.stages.labels import make_labeller
 from scalebridge.pipeline.stages.potential import load_members
-from scalebridge.potential import MomentTensorPotential
+from scalebridge.potential import ActiveSet, MomentTensorPotential
 from scalebridge.sampling import (
     HostCell,
     Ladder,
@@ -47,8 +47,9 @@ def compute(context: StageContext) -> None:
     card = context.load("potential", PotentialCard)
     starts = starting_cells(host, section.repeat)
 
-    ladders = _ladders(context, load_members(context, card), starts)
+    ladders = _ladders(context, card, load_members(context, card), starts)
     _warn_of_poor_overlap(context, ladders)
+    _warn_of_extrapolation(context, ladders[0], card.break_grade)
     metal = context.checkpoint("metal", partial(_metal, context, host))
 
     free_energy = fit_free_energy(
@@ -96,18 +97,31 @@ def _metal(context: StageContext, host: Host) -> MetalReference:
 
 
 def _ladders(
-    context: StageContext, members: Sequence[MomentTensorPotential], starts: Sequence[HostCell]
+    context: StageContext,
+    card: PotentialCard,
+    members: Sequence[MomentTensorPotential],
+    starts: Sequence[HostCell],
 ) -> list[list[Ladder]]:
-    """Sample every member at every temperature; returns ladders by member, then temperature."""
+    """Sample every member at every temperature; returns ladders by member, then temperature.
+
+    Member 0, to which the active set belongs, is graded on the way.
+    """
     section = context.recipe.thermodynamics
     settings = ladder_settings(context.recipe)
+    active, selected_for = ActiveSet.load(context.parent_folder("potential") / card.selection.name)
+    graders = {0: active.grader(selected_for)}
     tasks = [
         (number, temperature, walker, task)
         for number, member in enumerate(members)
         for temperature in section.temperatures
         for walker in range(section.walkers)
         for task in ladder_tasks(
-            PotentialModel(member), starts, temperature, settings=settings, seed=context.seed + walker
+            PotentialModel(member),
+            starts,
+            temperature,
+            settings=settings,
+            seed=context.seed + walker,
+            grader=graders.get(number),
         )
     ]
     parts = context.units(_sample, tasks, description="free-energy ladders", key=lambda item: item[:3])
@@ -132,6 +146,16 @@ def _warn_of_poor_overlap(context: StageContext, ladders: Sequence[Sequence[Ladd
                     f"between {steps} ions (error above {POOR_OVERLAP:g} kT), so g(x) is uncertain there; "
                     "raise thermodynamics.sweeps or switching_steps"
                 )
+
+
+def _warn_of_extrapolation(context: StageContext, ladders: Sequence[Ladder], limit: float) -> None:
+    grades = np.concatenate([rung.grade for ladder in ladders for rung in ladder.rungs])
+    fraction = float(np.mean(grades > limit))
+    if fraction > 0:
+        context.warn(
+            f"{fraction:.1%} of the sampled states lie above the break grade {limit:g} (largest "
+            f"{grades.max():.3g}): the potential extrapolates there; raise learning.rounds"
+        )
 
 
 def _warn_of_disagreement(context: StageContext, isotherm: Isotherm) -> None:
