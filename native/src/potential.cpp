@@ -144,6 +144,60 @@ Potential::Potential(PotentialData data, const char* kernel) : data_(std::move(d
         mult_.push_back(row[2]);
     }
     target_start_.push_back(products);
+    for (std::size_t alpha = 0; alpha < d.scalar.size(); ++alpha) parts_.push_back(part_of(static_cast<int>(alpha)));
+}
+
+Potential::Part Potential::part_of(int alpha) const {
+    std::vector<char> needed(data_.moments, 0);
+    needed[data_.scalar[alpha]] = 1;
+    std::vector<std::size_t> groups;
+    for (std::size_t g = target_.size(); g-- > 0;) {
+        if (!needed[target_[g]]) continue;
+        groups.push_back(g);
+        for (int t = target_start_[g]; t < target_start_[g + 1]; ++t) needed[left_[t]] = needed[right_[t]] = 1;
+    }
+    Part out;
+    for (auto g = groups.rbegin(); g != groups.rend(); ++g) {
+        out.target.push_back(target_[*g]);
+        out.target_start.push_back(static_cast<int>(out.left.size()));
+        for (int t = target_start_[*g]; t < target_start_[*g + 1]; ++t) {
+            out.left.push_back(left_[t]);
+            out.right.push_back(right_[t]);
+            out.mult.push_back(mult_[t]);
+        }
+    }
+    out.target_start.push_back(static_cast<int>(out.left.size()));
+    int last = 0;
+    for (int mu = 0; mu < data_.radial_functions; ++mu) {
+        out.entry_start.push_back(static_cast<int>(out.entry_basic.size()));
+        for (int e = entry_start_[mu]; e < entry_start_[mu + 1]; ++e) {
+            if (!needed[entry_basic_[e]]) continue;
+            out.entry_monomial.push_back(entry_monomial_[e]);
+            out.entry_basic.push_back(entry_basic_[e]);
+            last = std::max(last, entry_monomial_[e]);
+        }
+    }
+    out.entry_start.push_back(static_cast<int>(out.entry_basic.size()));
+    out.runs = 0;
+    while (run_start_[out.runs] <= last) ++out.runs;
+    out.monomials = run_start_[out.runs];
+    return out;
+}
+
+Tables Potential::reduced(const Tables& whole, const Part& part) const {
+    Tables t = whole;
+    t.entry_start = part.entry_start.data();
+    t.entry_monomial = part.entry_monomial.data();
+    t.entry_basic = part.entry_basic.data();
+    t.targets = static_cast<int>(part.target.size());
+    t.target = part.target.data();
+    t.target_start = part.target_start.data();
+    t.left = part.left.data();
+    t.right = part.right.data();
+    t.mult = part.mult.data();
+    t.runs = part.runs;
+    t.monomials = part.monomials;
+    return t;
 }
 
 Tables Potential::tables() const {
@@ -329,8 +383,9 @@ void Potential::design(const Configuration& c, double* values, double* gradients
         for (int alpha = 0; alpha < scalars; ++alpha) {
             for (int a = 0; a < b.count; ++a)
                 values[alpha] += b.moment[static_cast<std::size_t>(p.scalar[alpha]) * width + a];
-            kernel_->adjoint_single(p, b, alpha);
-            kernel_->pair_gradient(p, b);
+            const Tables part = reduced(p, parts_[alpha]);
+            kernel_->adjoint_single(part, b, alpha);
+            kernel_->pair_gradient(part, b);
             double virial[9] = {};
             for (int a = 0; a < b.count; ++a) {
                 double total[3] = {0.0, 0.0, 0.0};

@@ -56,7 +56,16 @@ public:
 
 private:
     class Workspace;
+    // The part of the tables that one scalar function needs.
+    struct Part {
+        std::vector<int> entry_start, entry_monomial, entry_basic;
+        std::vector<int> target, target_start, left, right;
+        std::vector<double> mult;
+        int monomials, runs;
+    };
     Tables tables() const;
+    Part part_of(int alpha) const;
+    Tables reduced(const Tables& whole, const Part& part) const;
     template <class Visit>
     void for_batches(const Configuration& c, Workspace& w, Visit visit) const;
 
@@ -65,6 +74,7 @@ private:
     std::vector<int> parent_, run_start_, run_axis_, entry_start_, entry_monomial_, entry_basic_;
     std::vector<int> target_, target_start_, left_, right_;
     std::vector<double> mult_;
+    std::vector<Part> parts_;
     int monomials_ = 0;
 };
 
