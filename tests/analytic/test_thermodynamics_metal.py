@@ -125,7 +125,7 @@ def test_supercell_convergence_of_a_metal() -> None:
     temperatures = [300.0]
     potentials = []
     for length in (5.0, 9.0, 13.0):
-        settings = MetalSettings(minimum_length=length, mesh=12)
+        settings = MetalSettings(minimum_length=length, mesh=12, samples=0)
         potentials.append(solve_metal(bulk("Cu", "fcc", a=3.6), EMT, temperatures, settings=settings))
     values = np.array([reference.chemical_potential[0] for reference in potentials])
     assert abs(values[2] - values[1]) < 2e-4
@@ -134,7 +134,7 @@ def test_supercell_convergence_of_a_metal() -> None:
 
 
 def test_cell_choice_does_not_matter() -> None:
-    settings = MetalSettings(minimum_length=9.0, mesh=12)
+    settings = MetalSettings(minimum_length=9.0, mesh=12, samples=0)
     primitive = solve_metal(bulk("Cu", "fcc", a=3.6), EMT, [300.0, 500.0], settings=settings)
     cubic = solve_metal(bulk("Cu", "fcc", a=3.6, cubic=True), EMT, [300.0, 500.0], settings=settings)
     assert cubic.energy == pytest.approx(primitive.energy, abs=1e-6)
@@ -144,8 +144,9 @@ def test_cell_choice_does_not_matter() -> None:
 def test_quasi_harmonic_free_energy_is_lower_and_the_metal_expands() -> None:
     crystal = bulk("Cu", "fcc", a=3.6)
     kelvin = [100.0, 300.0, 600.0]
-    plain = solve_metal(crystal, EMT, kelvin, settings=MetalSettings(minimum_length=9.0, mesh=8))
-    strained = MetalSettings(minimum_length=9.0, mesh=8, strains=(-0.005, 0.0, 0.005, 0.01, 0.015, 0.02))
+    plain = solve_metal(crystal, EMT, kelvin, settings=MetalSettings(minimum_length=9.0, mesh=8, samples=0))
+    strains = (-0.005, 0.0, 0.005, 0.01, 0.015, 0.02)
+    strained = MetalSettings(minimum_length=9.0, mesh=8, strains=strains, samples=0)
     relaxed = solve_metal(crystal, EMT, kelvin, settings=strained)
     assert np.all(np.diff([0.0, *relaxed.strain]) > 0)
     gain = plain.chemical_potential - relaxed.chemical_potential
@@ -181,6 +182,8 @@ def test_unstable_lattice_is_refused() -> None:
 def test_bad_settings_are_refused() -> None:
     with pytest.raises(InputError, match="give none or at least 4"):
         MetalSettings(strains=(0.0, 0.01))
+    with pytest.raises(InputError, match=r"use 0 \(harmonic\) or 2 and more"):
+        MetalSettings(samples=1)
     with pytest.raises(InputError, match="must all be positive"):
         MetalSettings(displacement=0.0)
     with pytest.raises(InputError, match="must be positive; give at least one"):

@@ -1,12 +1,18 @@
 """Isotherm and voltage, structures and phases, homogeneous free energy."""
 
+from scalebridge.thermodynamics.anharmonic import (
+    Perturbation,
+    Reference,
+    perturb_harmonic,
+    self_consistent_reference,
+)
 from scalebridge.thermodynamics.free_energy import (
     FreeEnergySettings,
     SampledFreeEnergy,
     fit_free_energy,
     sampled_free_energy,
 )
-from scalebridge.thermodynamics.harmonic import ForceConstants, force_constants, shifted_mesh
+from scalebridge.thermodynamics.harmonic import ForceConstants, force_constants, from_repeated, shifted_mesh
 from scalebridge.thermodynamics.isotherm import (
     CommonTangent,
     lower_hull,
@@ -38,6 +44,8 @@ __all__ = [
     "Increments",
     "MetalReference",
     "MetalSettings",
+    "Perturbation",
+    "Reference",
     "SampledFreeEnergy",
     "SeriesFit",
     "block_error",
@@ -45,10 +53,13 @@ __all__ = [
     "fit_free_energy",
     "fit_series",
     "force_constants",
+    "from_repeated",
     "harmonic_free_energy",
     "lower_hull",
+    "perturb_harmonic",
     "relax_structures",
     "sampled_free_energy",
+    "self_consistent_reference",
     "shifted_mesh",
     "solve_common_tangents",
     "solve_isotherm",

@@ -45,8 +45,23 @@ class ForceConstants:
         hermitian = (dynamical + np.conj(np.swapaxes(dynamical, 1, 2))) / 2
         return np.asarray(np.linalg.eigvalsh(hermitian), dtype=np.float64)
 
-    def mean_log_stiffness(self, mesh: int | Sequence[int]) -> float:
+    def repeated(self, repeat: Sequence[int]) -> FloatArray:
+        """Return the force-constant matrix of the periodic cell repeated as by ``Atoms.repeat``."""
+        size = np.array(repeat)
+        origins = np.array(list(product(*(range(k) for k in repeat))))
+        n = self.matrices.shape[1]
+        matrix = np.zeros((len(origins), n, len(origins), n))
+        for translation, block in zip(self.translations, self.matrices, strict=True):
+            partner = np.ravel_multi_index(tuple(((origins + translation) % size).T), tuple(size.tolist()))
+            for row, column in enumerate(partner):
+                matrix[row, :, column, :] += block
+        flat = matrix.reshape(len(origins) * n, -1)
+        return np.asarray((flat + flat.T) / 2)
+
+    def mean_log_stiffness(self, mesh: int | Sequence[int], *, floor: float = 0.0) -> float:
         """Return ⟨ln(k / (eV/Å²))⟩ over branches and a mesh of wave vectors shifted off Γ.
+
+        Eigenvalues below ``floor`` [eV/Å²] are raised to it, if it is positive.
 
         Raises
         ------
@@ -54,6 +69,8 @@ class ForceConstants:
             If an eigenvalue is not positive: the lattice is not a minimum of its energy.
         """
         stiffness = self.eigenvalues(shifted_mesh(mesh))
+        if floor > 0:
+            stiffness = np.maximum(stiffness, floor)
         if stiffness.min() <= 0:
             raise ConvergenceError(
                 f"the lattice is unstable: lowest force-constant eigenvalue {stiffness.min():.3g} eV/Å², "
@@ -108,6 +125,13 @@ def force_constants(
     for atom in range(n):
         blocks[atom, :, 0, atom, :] -= total[atom]
     return _shared_images(atoms, blocks, np.array(repeat))
+
+
+def from_repeated(atoms: Atoms, matrix: FloatArray, repeat: Sequence[int]) -> ForceConstants:
+    """Return the force constants behind a repeated cell's matrix (3N, 3N), the inverse of ``repeated``."""
+    n = len(atoms)
+    rows = np.asarray(matrix)[: 3 * n]
+    return _shared_images(atoms, rows.reshape(n, 3, len(matrix) // (3 * n), n, 3), np.array(repeat))
 
 
 def _shared_images(atoms: Atoms, blocks: FloatArray, repeat: IntArray) -> ForceConstants:
