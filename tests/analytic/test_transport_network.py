@@ -157,6 +157,17 @@ def test_vacancy_on_a_chain_has_no_tracer_diffusion():
     assert ring == pytest.approx(1 / (2 * n - 1), rel=1e-9)
 
 
+def test_parallel_chains_of_several_sites_do_not_help_the_tracer():
+    # Two chains per cell, two sites each, as in olivines: a ring of 2 L sites gives f = 1/(2 L − 1) exactly.
+    sites = np.array([[0.25, 0.0, 0.25], [0.25, 0.5, 0.25], [0.75, 0.0, 0.75], [0.75, 0.5, 0.75]])
+    network = find_hops(_empty(np.diag([10.0, 6.0, 9.0])), sites)
+    assert len(network.start) == 8 and network.classes.max() == 0
+    chain = walker_chain(network, (HopEnergies(0.0, 0.0, 0.2, NU),), T)
+    tracer = solve_vacancy_tracer(network.cell, chain, blocks=(4, 6))
+    assert np.trace(tracer.finite) / np.trace(tracer.vacancy_diffusivity) == pytest.approx(1 / 11, rel=1e-9)
+    assert tracer.correlation_factor < 0.01
+
+
 def test_hops_of_two_lengths_fall_in_two_classes():
     framework = _empty(np.diag([3.0, 3.0, 3.3]))
     network = find_hops(framework, np.array([[0.5, 0.5, 0.5]]), cutoff_factor=1.2)

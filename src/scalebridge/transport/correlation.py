@@ -123,16 +123,20 @@ def _images(cell: FloatArray, vacancy: JumpChain) -> IntArray:
     """Return the cells crossed by each hop, from displacements and a consistent choice of site positions."""
     n = len(vacancy.weights)
     positions = np.zeros((n, 3))
-    known = {0}
+    known: set[int] = set()
     scaled = vacancy.displacements @ np.linalg.inv(cell)
-    pending = True
-    while pending:
-        pending = False
-        for start, end, move in zip(vacancy.start.tolist(), vacancy.end.tolist(), scaled, strict=True):
-            if start in known and end not in known:
-                positions[end] = positions[start] + move
-                known.add(end)
-                pending = True
+    hops = list(zip(vacancy.start.tolist(), vacancy.end.tolist(), scaled, strict=True))
+    while len(known) < n:
+        # One site of every connected part may be put anywhere.
+        known.add(next(site for site in range(n) if site not in known))
+        grown = True
+        while grown:
+            grown = False
+            for start, end, move in hops:
+                if start in known and end not in known:
+                    positions[end] = positions[start] + move
+                    known.add(end)
+                    grown = True
     return np.asarray(np.rint(scaled - positions[vacancy.end] + positions[vacancy.start]), dtype=np.int64)
 
 
