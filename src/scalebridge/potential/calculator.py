@@ -1,6 +1,7 @@
 """The potential behind ASE's Calculator."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from ase import Atoms
@@ -21,9 +22,9 @@ class MTPCalculator(Calculator):  # type: ignore[misc]
 
     implemented_properties: ClassVar[list[str]] = ["energy", "energies", "free_energy", "forces", "stress"]
 
-    def __init__(self, potential: MomentTensorPotential | str, **kwargs: Any) -> None:
+    def __init__(self, potential: MomentTensorPotential | str | Path, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if isinstance(potential, str):
+        if isinstance(potential, str | Path):
             potential = MomentTensorPotential.load(potential)
         self.potential = potential
 

@@ -20,6 +20,7 @@ from scalebridge.potential._basis import generate_basis
 from scalebridge.potential._descent import Descent, Limits
 from scalebridge.potential._kernels import FloatArray
 from scalebridge.potential._objective import Objective
+from scalebridge.potential.assessment import evaluate_errors
 from scalebridge.potential.model import MomentTensorPotential
 from scalebridge.potential.training import Distances, FitWeights, Label, labels_of, measure_distances
 
@@ -218,4 +219,10 @@ def fit(
         train_frames, level=level, cutoff=cutoff, species=species, start=start, seed=seed, settings=settings,
         progress=progress,
     )  # fmt: skip
+    if held_out:
+        errors = evaluate_errors(report.potential, held_out)
+        progress.message(
+            f"held-out errors: {1e3 * errors.energy_rmse:.2f} meV/atom, {errors.force_rmse:.3f} eV/Å "
+            f"(root mean squares, {len(held_out)} structures)"
+        )
     return report.potential

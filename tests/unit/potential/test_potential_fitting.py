@@ -7,7 +7,7 @@ from ase.neighborlist import neighbor_list
 from ase.stress import full_3x3_to_voigt_6_stress
 from potential_cases import random_crystal, random_potential
 
-from scalebridge.foundation import InputError
+from scalebridge.foundation import SILENT, InputError
 from scalebridge.potential import (
     FitSettings,
     FitWeights,
@@ -134,6 +134,26 @@ def test_limits_and_warm_start():
     assert warm.potential.min_distance == stopped.potential.min_distance
 
 
+def test_held_out_errors_are_reported():
+    class Listener:
+        def __init__(self):
+            self.lines = []
+
+        def task(self, description, total=None):
+            return SILENT.task(description, total)
+
+        def message(self, text):
+            self.lines.append(text)
+
+    truth = random_potential(6, SPECIES, seed=1)
+    listener, held_out = Listener(), labelled(truth, [9])
+    potential = fit(
+        labelled(truth, range(3)), level=4, max_iterations=1, held_out=held_out, progress=listener
+    )
+    (line,) = listener.lines
+    assert f"{1e3 * evaluate_errors(potential, held_out).energy_rmse:.2f} meV/atom" in line
+
+
 def test_support_follows_the_data():
     truth = random_potential(6, SPECIES, seed=1)
     train = labelled(truth, range(4))
@@ -176,7 +196,7 @@ def test_error_report_against_hand_computed_numbers():
     assert np.isnan(without.stress_rmse)
 
 
-def test_the_calculator_gives_ase_what_it_asks_for():
+def test_the_calculator_gives_ase_what_it_asks_for(tmp_path):
     potential = random_potential(8, SPECIES)
     atoms = random_crystal(SPECIES)
     out = potential.compute(atoms)
@@ -186,6 +206,9 @@ def test_the_calculator_gives_ase_what_it_asks_for():
     np.testing.assert_array_equal(atoms.get_potential_energies(), out.energies)
     np.testing.assert_allclose(atoms.get_stress(voigt=False), out.stress)
     atoms.positions[0, 0] += 0.1
+    assert atoms.get_potential_energy() == potential.compute_energy(atoms)
+    potential.save(tmp_path / "x.mtp")
+    atoms.calc = MTPCalculator(tmp_path / "x.mtp")
     assert atoms.get_potential_energy() == potential.compute_energy(atoms)
 
 
