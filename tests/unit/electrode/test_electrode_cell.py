@@ -12,6 +12,7 @@ from scalebridge.electrode import CellModel, Layer, rate_capability, solve_cell,
 from scalebridge.electrode._kernels import cell_arrays, cell_entries, cell_residual
 from scalebridge.electrode.discharge import _cell_system
 from scalebridge.foundation import InputError, ValidityError, constants, random_stream
+from scalebridge.foundation.citations import bibtex
 from scalebridge.kinetics import overpotential
 from scalebridge.particle import Place, SparsePattern, empty_entries, trimmed
 
@@ -196,6 +197,26 @@ def test_discharge_from_a_card(card_and_design: tuple[MaterialCard, ElectrodeDes
     path = solution.save(tmp_path / "solution.json")
     assert path.stat().st_size < 3e5
     assert Solution.load(path).status == solution.status
+    assert all(f"{{{key}," in bibtex(solution.citations) for key in solution.citations)
+
+
+def test_widened_interfaces_are_said_in_the_results(
+    card_and_design: tuple[MaterialCard, ElectrodeDesign],
+) -> None:
+    card, design = card_and_design
+    particles = design.particles.model_copy(
+        update={"coherent": False, "size": design.particles.size.model_copy(update={"value": 3e-7})}
+    )
+    incoherent = design.model_copy(
+        update={
+            "particles": particles,
+            "cathode": design.cathode.model_copy(update={"volumes": 2}),
+            "final_theta": design.final_theta.model_copy(update={"value": 0.05}),
+        }
+    )
+    summary, solutions = rate_capability(card, incoherent, (1.0,), provenance=PROVENANCE, members=(2,))
+    assert any("was widened to" in remark for remark in solutions[0].validity.remarks)
+    assert any(remark.startswith("member 2: the interface length") for remark in summary.validity.remarks)
 
 
 def test_rate_capability_over_members(card_and_design: tuple[MaterialCard, ElectrodeDesign]) -> None:
