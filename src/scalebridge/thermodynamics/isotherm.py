@@ -14,6 +14,7 @@ from scipy.special import expit, logit
 
 from scalebridge.contracts import HomogeneousFreeEnergy, Isotherm, Plateau, Provenance, Spinodal
 from scalebridge.foundation import ConvergenceError, InputError, constants
+from scalebridge.thermodynamics.metal import METAL_CITATIONS
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int_]
@@ -197,7 +198,7 @@ def solve_isotherm(
     return Isotherm(
         provenance=provenance,
         validity=free_energy.validity,
-        citations=(*free_energy.citations, "aydinol1997"),
+        citations=(*free_energy.citations, "aydinol1997", *METAL_CITATIONS),
         temperature=kelvin,
         x=theta * free_energy.sites_per_formula_unit,
         chemical_potential=relative + metal[..., None],

@@ -40,6 +40,9 @@ from scalebridge.thermodynamics.harmonic import force_constants
 
 FloatArray = NDArray[np.float64]
 
+METAL_CITATIONS = ("born1954", "monkhorst1976", "zwanzig1954", "hooton1955")
+"""Methods behind ``solve_metal``."""
+
 
 @dataclass(frozen=True)
 class MetalSettings:

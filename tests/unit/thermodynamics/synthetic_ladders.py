@@ -36,6 +36,7 @@ def ladder_of(
                 deletion_work=rng.normal(shift - steps[ions - 1], sigma, works) if ions else empty,
                 energy=np.zeros(4),
                 cell=np.repeat(np.eye(3)[None] * 10.0, 4, axis=0),
+                grade=empty,
                 mean=Atoms("Fe", cell=[10.0] * 3, pbc=True),
                 last=Atoms("Fe", cell=[10.0] * 3, pbc=True),
                 counts={},
