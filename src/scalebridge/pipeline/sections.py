@@ -196,7 +196,7 @@ class InterfacesSection(Section):
     """Cells per phase in each slab; two lengths at least separate interface from coherency energy."""
     max_force: Positive = 0.03
     """Relaxations end below this force [eV/Å]."""
-    max_steps: Count = 500
+    max_steps: Count = 1500
     """Steps after which a relaxation counts as failed."""
 
 

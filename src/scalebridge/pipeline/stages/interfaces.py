@@ -9,6 +9,9 @@ from scalebridge.pipeline.stages.potential import load_members
 from scalebridge.potential import MTPCalculator
 from scalebridge.sampling import RelaxationSettings
 
+LOOSE = 5.0
+"""A relaxation that ends within this many tolerances is used, and said to be loose."""
+
 
 def compute(context: StageContext) -> None:
     """Save ``InterfaceEnergies``."""
@@ -18,7 +21,11 @@ def compute(context: StageContext) -> None:
     structures = context.load("thermodynamics", StructureTable)
     members = load_members(context, card)
     empty, full = host.nearest_phase(0.0), host.nearest_phase(float(host.sites_per_formula_unit))
-    relaxation = RelaxationSettings(force_tolerance=section.max_force, maximum_steps=section.max_steps)
+    relaxation = RelaxationSettings(
+        force_tolerance=section.max_force,
+        loose_tolerance=LOOSE * section.max_force,
+        maximum_steps=section.max_steps,
+    )
 
     ends: tuple[tuple[End, HostPhase], ...] = (("empty", empty), ("full", full))
     elastic_tasks = [

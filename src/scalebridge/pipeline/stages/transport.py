@@ -10,12 +10,13 @@ from scalebridge.foundation import InputError, constants, random_stream
 from scalebridge.pipeline.stage import StageContext
 from scalebridge.pipeline.stages.potential import load_members
 from scalebridge.potential import MomentTensorPotential, MTPCalculator
-from scalebridge.sampling import PotentialModel, starting_cells
+from scalebridge.sampling import PotentialModel, RelaxationSettings, relax, starting_cells
 from scalebridge.transport import (
     BarrierSettings,
     BarrierTask,
     DynamicsSettings,
     End,
+    FailedTrajectory,
     TrajectoryTask,
     combine,
     hop_network,
@@ -25,6 +26,8 @@ from scalebridge.transport import (
 
 FEMTOSECONDS = 1000.0
 """In a picosecond."""
+START = RelaxationSettings(force_tolerance=0.3, loose_tolerance=5.0, maximum_steps=200)
+"""Ions on ideal sites are moved to where forces are thermal before dynamics starts."""
 
 
 def compute(context: StageContext) -> None:
@@ -42,6 +45,9 @@ def compute(context: StageContext) -> None:
     for barrier in barriers:
         if barrier.problem:
             context.warn(f"barrier not found: {barrier.problem}")
+    for run in trajectories:
+        if isinstance(run, FailedTrajectory):
+            context.warn(f"dynamics failed: {run.problem}")
     tracer, jump = combine(trajectories, barriers, members=len(members), provenance=context.provenance())
     for remark in dict.fromkeys((*tracer.validity.remarks, *jump.validity.remarks)):
         context.warn(remark)
@@ -90,6 +96,7 @@ def _trajectory_tasks(
             rng = random_stream(context.seed, "transport", "start", number, ions)
             start = cell.random_atoms(ions, rng)
             start.set_cell(_mean_cell(context, structures, number, x), scale_atoms=True)
+            start = relax(start, partial(MTPCalculator, member), settings=START).atoms
             tasks += [
                 TrajectoryTask(
                     member=number,
