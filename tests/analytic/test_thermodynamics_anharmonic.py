@@ -15,6 +15,7 @@ from scalebridge.foundation import InputError, constants, random_stream
 from scalebridge.thermodynamics import (
     MetalSettings,
     Reference,
+    exponential_average,
     force_constants,
     from_repeated,
     harmonic_free_energy,
@@ -160,8 +161,8 @@ def test_anharmonic_part_of_a_metal_vanishes_as_the_temperature_squared() -> Non
 def test_supercells_agree_within_their_errors() -> None:
     """Same crystal in 27 and 64 atoms, bound 5 standard errors and 0.3 meV of finite size; seeds fixed."""
     crystal = bulk("Cu", "fcc", a=3.6)
-    small = solve_metal(crystal, EMT, [KELVIN], settings=MetalSettings(minimum_length=6.0, samples=64))
-    large = solve_metal(crystal, EMT, [KELVIN], settings=MetalSettings(minimum_length=8.0, samples=64))
+    small = solve_metal(crystal, EMT, [KELVIN], settings=MetalSettings(minimum_length=6.0, samples=128))
+    large = solve_metal(crystal, EMT, [KELVIN], settings=MetalSettings(minimum_length=8.0, samples=128))
     bound = 5 * np.hypot(small.error[0], large.error[0]) + 3e-4
     assert small.chemical_potential[0] == pytest.approx(large.chemical_potential[0], abs=bound)
     assert bound < 2e-3
@@ -175,6 +176,19 @@ def test_same_seed_same_number() -> None:
     assert first.energy == pytest.approx(
         float(harmonic_free_energy(first.energy, 0.0, np.array([1e-9]))[0]), abs=1e-9
     )
+
+
+@pytest.mark.parametrize("spread", [0.3, 1.5, 4.0])
+def test_errors_cover_the_truth_for_few_samples(spread: float) -> None:
+    """Normal works of mean s²/2 have −ln⟨e^−w⟩ = 0 exactly.
+
+    Of 200 draws of 32 works at least 90 % lie within two stated errors (95 % would if errors were normal and
+    exact); errors stay useful: below 0.75 s² + 0.1. Seeds are fixed.
+    """
+    rng = random_stream(4, "cover", f"{spread}")
+    found = np.array([exponential_average(rng.normal(spread**2 / 2, spread, 32)) for _ in range(200)])
+    assert np.mean(np.abs(found[:, 0]) < 2 * found[:, 1]) > 0.9
+    assert np.median(found[:, 1]) < 1.5 * spread**2 / 2 + 0.1
 
 
 def test_no_samples_are_refused() -> None:

@@ -3,6 +3,7 @@
 from scalebridge.thermodynamics.anharmonic import (
     Perturbation,
     Reference,
+    exponential_average,
     perturb_harmonic,
     self_consistent_reference,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "SeriesFit",
     "block_error",
     "choose_orders",
+    "exponential_average",
     "fit_free_energy",
     "fit_series",
     "force_constants",

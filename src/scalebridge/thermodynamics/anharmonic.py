@@ -33,6 +33,8 @@ SOFTEST = 0.02
 """Floor of the reference's eigenvalues over their mean."""
 FIRST_FLOOR = 0.1
 """The same floor for the first guess, which knows only the curvature at rest."""
+ENOUGH_WEIGHTS = 50.0
+"""Effective samples above which the exponential average is trusted by its own spread."""
 SAME_MODE = 2e-3
 """Eigenvalues closer than this fraction of their mean are taken as equal by symmetry."""
 
@@ -146,16 +148,29 @@ def perturb_harmonic(
         supercell.set_positions(rest + displacement.reshape(-1, 3))
         rise = float(supercell.get_potential_energy()) - energy
         works[number] = rise / thermal - 0.5 * float(noise @ noise)
-    weights = np.exp(-(works - works.min()))
-    difference = float(works.min() - np.log(weights.mean()))
+    difference, error = exponential_average(works)
     scale = thermal / len(supercell)
-    return Perturbation(difference * scale, _error(weights, works) * scale)
+    return Perturbation(difference * scale, error * scale)
 
 
-def _error(weights: FloatArray, works: FloatArray) -> float:
-    """Return the standard error of −ln⟨e^−w⟩, at least that of ⟨w⟩: few samples hide the tail."""
-    sampled = float(weights.std(ddof=1) / weights.mean())
-    return float(max(sampled, float(works.std(ddof=1))) / np.sqrt(len(weights)))
+def exponential_average(works: FloatArray) -> tuple[float, float]:
+    """Return −ln⟨e^−w⟩ of works in kT, and its error.
+
+    The standard error is at least that of ⟨w⟩. With fewer than ``ENOUGH_WEIGHTS`` effective samples,
+    (Σe^−w)²/Σe^−2w, the tail that carries the average may be missing. The error is then the distance to the
+    second cumulant ⟨w⟩ − var(w)/2, exact for normal works, in quadrature with the cumulant's own standard
+    error √(s²/n + s⁴/(2(n−1))).
+    """
+    weights = np.exp(-(works - works.min()))
+    average = float(works.min() - np.log(weights.mean()))
+    spread = max(float(weights.std(ddof=1) / weights.mean()), float(works.std(ddof=1)))
+    error = spread / float(np.sqrt(len(works)))
+    if weights.sum() ** 2 < ENOUGH_WEIGHTS * np.sum(weights**2):
+        variance = float(works.var(ddof=1))
+        distance = average - float(works.mean()) + variance / 2
+        own = variance / len(works) + variance**2 / (2 * (len(works) - 1))
+        error = max(error, float(np.sqrt(distance**2 + own)))
+    return average, error
 
 
 def _pooled(numerator: FloatArray, denominator: FloatArray, groups: IntArray) -> FloatArray:
