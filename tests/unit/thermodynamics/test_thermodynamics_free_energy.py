@@ -177,7 +177,7 @@ def test_ordering_step_makes_no_false_gap() -> None:
 def test_gaps_are_found_and_not_invented_in_noise(name: str, expected: float) -> None:
     """Errors of 0.3 kT on 16 sites, 40 ladders each: no gap without one, always a gap at Ω = 4.
 
-    Over 40 ladders at most 3 may go the other way; measured 0, 0, 1 and 0. Seeds are fixed.
+    Over 40 ladders at most 3 may go the other way; with these fixed seeds none does.
     """
     sites, noise = 16, 0.3
     theta = np.arange(sites + 1) / sites

@@ -142,7 +142,7 @@ def test_relaxed_structures_reach_the_minimum() -> None:
     settings = RelaxationSettings(force_tolerance=1e-3)
     (relaxed,) = relax_structures([start], EMT, settings=settings)
     lengths = relaxed.atoms.cell.lengths()
-    # equilibrium of copper in effective medium theory [ASE documentation: 3.59 Å]
+    # equilibrium of copper in effective medium theory, 3.59 Å
     assert lengths == pytest.approx([3.59] * 3, abs=5e-3)
     assert relaxed.largest_force <= 1e-3
     stretched = relaxed.atoms.copy()
