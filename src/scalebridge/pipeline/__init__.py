@@ -8,6 +8,7 @@ from scalebridge.pipeline.locations import bundled_hosts, design_path, host_fold
 from scalebridge.pipeline.manifest import Manifest, code_version
 from scalebridge.pipeline.recipe import Recipe, load_recipe
 from scalebridge.pipeline.recipe_checks import check_compositions, check_cutoff, check_recipe
+from scalebridge.pipeline.remarks import merge_members
 from scalebridge.pipeline.run_folder import RunFolder, StageState, inspect_run
 from scalebridge.pipeline.runner import RunMonitor, RunResult, SilentMonitor, StageError, run_stages
 from scalebridge.pipeline.stage import Stage, StageContext
@@ -38,6 +39,7 @@ __all__ = [
     "host_folder",
     "inspect_run",
     "load_recipe",
+    "merge_members",
     "parse_executor",
     "recipe_path",
     "remaining_seconds",

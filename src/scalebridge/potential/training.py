@@ -14,7 +14,7 @@ from scalebridge.foundation import InputError
 from scalebridge.potential._basis import IntArray
 from scalebridge.potential._kernels import Configuration, FloatArray, Kernel, shortest_distances
 
-COVALENT_FRACTION: Final = 0.7
+COVALENT_FRACTION: Final = 0.6
 """Hard core of a pair as a fraction of its summed covalent radii, an upper limit."""
 OBSERVED_FRACTION: Final = 0.9
 """Hard core of a pair as a fraction of its shortest distance in the training data, an upper limit."""
@@ -139,7 +139,7 @@ class Distances:
         return MIN_DISTANCE_FRACTION * smallest if math.isfinite(smallest) else 1.0
 
     def hard_core(self) -> FloatArray:
-        """Return per pair the lesser of 0.9 × the shortest distance and 0.7 × the covalent radii's sum."""
+        """Return per pair the lesser of 0.9 × the shortest distance and 0.6 × the covalent radii's sum."""
         radii = np.array([covalent_radii[atomic_numbers[symbol]] for symbol in self.species])
         covalent = COVALENT_FRACTION * (radii[:, None] + radii[None, :])
         core: FloatArray = np.minimum(covalent, OBSERVED_FRACTION * self.shortest)

@@ -1,12 +1,11 @@
 """Everything a reader must know before using the numbers, in plain words."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from scalebridge.contracts import Contract, ElectrodeDesign, PotentialCard, TracerDiffusivity
-from scalebridge.pipeline import Manifest
+from scalebridge.pipeline import Manifest, merge_members
 from scalebridge.report.run_folder import RunContents
 
 NOMINAL_COVERAGE = 0.9
@@ -14,7 +13,6 @@ NOMINAL_COVERAGE = 0.9
 COVERAGE_TOLERANCE = 0.1
 TEMPERATURE_TOLERANCE = 5.0
 """The electrode's temperature may miss a range by this much without a word [K]."""
-_MEMBER = re.compile(r"\bmember (\d+)\b")
 
 
 @dataclass(frozen=True)
@@ -56,22 +54,14 @@ def _stage(name: str) -> str:
 
 def _merged(warnings: Iterable[Warned]) -> list[Warned]:
     """Return each text once; texts that differ only in the member become one."""
-    members: dict[str, list[str]] = defaultdict(list)
-    first: dict[str, Warned] = {}
+    groups: dict[tuple[str, bool], list[str]] = defaultdict(list)
     for warning in warnings:
-        key = _MEMBER.sub("member ·", warning.text, count=1)
-        first.setdefault(key, warning)
-        match = _MEMBER.search(warning.text)
-        if match and match[1] not in members[key]:
-            members[key].append(match[1])
+        groups[warning.place, warning.grave].append(warning.text)
     return [
-        Warned(warning.place, _name_members(warning.text, members[key]), warning.grave)
-        for key, warning in first.items()
+        Warned(place, text, grave)
+        for (place, grave), texts in groups.items()
+        for text in merge_members(texts)
     ]
-
-
-def _name_members(text: str, members: list[str]) -> str:
-    return text if len(members) < 2 else _MEMBER.sub(f"members {', '.join(members)}", text, count=1)
 
 
 def _judge_manifest(stage: str, manifest: Manifest) -> list[Warned]:

@@ -4,6 +4,7 @@ from functools import partial
 
 from scalebridge.contracts import Host, HostPhase, PotentialCard, StructureTable
 from scalebridge.interfaces import ElasticTask, End, SlabSettings, SlabTask, combine, run_elastic, run_slabs
+from scalebridge.pipeline.remarks import merge_members
 from scalebridge.pipeline.stage import StageContext
 from scalebridge.pipeline.stages.potential import load_members
 from scalebridge.potential import MTPCalculator
@@ -50,7 +51,7 @@ def compute(context: StageContext) -> None:
     elastic = context.units(run_elastic, elastic_tasks, description="stiffness")
     slabs = context.units(run_slabs, slab_tasks, description="two-phase slabs")
     problems = [*(result.problem for result in elastic), *(result.problem for result in slabs)]
-    for problem in filter(None, problems):
+    for problem in merge_members(filter(None, problems)):
         context.warn(f"relaxation failed: {problem}")
     energies = combine(
         slabs,
@@ -60,6 +61,9 @@ def compute(context: StageContext) -> None:
         sites_per_formula_unit=host.sites_per_formula_unit,
         structures=structures,
     )
-    for remark in energies.validity.remarks:
-        context.warn(remark)
+    unstable = int((energies.gradient_energy <= 0).any(axis=1).sum())
+    if unstable:
+        context.warn(
+            f"{unstable} of {len(members)} members have an interface energy that is not positive: κ is 0"
+        )
     context.save(energies)

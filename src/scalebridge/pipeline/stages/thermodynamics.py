@@ -68,7 +68,6 @@ def compute(context: StageContext) -> None:
         tabulate_structures(
             [grid[0] for grid in ladders],
             [cell.phase for cell in starts],
-            averages=[rung.last for rung in ladders[0][0].rungs],
             provenance=context.provenance(),
         )
     )
@@ -120,7 +119,7 @@ def _ladders(
             starts,
             temperature,
             settings=settings,
-            seed=context.seed + walker,
+            seed=context.seed + number * section.walkers + walker,
             grader=graders.get(number),
         )
     ]

@@ -7,6 +7,7 @@ import numpy as np
 
 from scalebridge.contracts import Host, PotentialCard, StructureTable
 from scalebridge.foundation import InputError, constants, random_stream
+from scalebridge.pipeline.remarks import merge_members
 from scalebridge.pipeline.stage import StageContext
 from scalebridge.pipeline.stages.potential import load_members
 from scalebridge.potential import MomentTensorPotential, MTPCalculator
@@ -17,6 +18,7 @@ from scalebridge.transport import (
     DynamicsSettings,
     End,
     FailedTrajectory,
+    TrajectoryResult,
     TrajectoryTask,
     combine,
     hop_network,
@@ -42,17 +44,23 @@ def compute(context: StageContext) -> None:
         _trajectory_tasks(context, host, members, structures),
         description="molecular dynamics",
     )
-    for barrier in barriers:
-        if barrier.problem:
-            context.warn(f"barrier not found: {barrier.problem}")
-    for run in trajectories:
-        if isinstance(run, FailedTrajectory):
-            context.warn(f"dynamics failed: {run.problem}")
+    for problem in merge_members(barrier.problem for barrier in barriers if barrier.problem):
+        context.warn(f"barrier not found: {problem}")
+    _warn_of_failures(context, trajectories)
     tracer, jump = combine(trajectories, barriers, members=len(members), provenance=context.provenance())
-    for remark in dict.fromkeys((*tracer.validity.remarks, *jump.validity.remarks)):
-        context.warn(remark)
     context.save(tracer)
     context.save(jump)
+
+
+def _warn_of_failures(
+    context: StageContext, trajectories: Sequence[TrajectoryResult | FailedTrajectory]
+) -> None:
+    failed = [run for run in trajectories if isinstance(run, FailedTrajectory)]
+    if failed:
+        context.warn(
+            f"{len(failed)} of {len(trajectories)} runs of molecular dynamics failed; barriers decide "
+            f"where no three temperatures are left; first: {failed[0].problem}"
+        )
 
 
 def _barrier_tasks(
