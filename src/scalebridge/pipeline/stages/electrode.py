@@ -1,9 +1,10 @@
 """Stage ``electrode``: discharge the porous electrode with every member at every rate."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from scalebridge.contracts import MaterialCard
+from scalebridge.contracts import MaterialCard, Solution
 from scalebridge.electrode import rate_capability
 from scalebridge.materials import load_design
 from scalebridge.pipeline.locations import design_path
@@ -33,7 +34,11 @@ def compute(context: StageContext) -> None:
     )
     context.save(design)
     context.save(summary)
+    failed: dict[int, list[Solution]] = defaultdict(list)
     for solution in solutions:
         context.save(solution, f"solution_m{solution.member}_c{solution.c_rate:g}")
         if solution.termination == "solver failure":
-            context.unsound(f"member {solution.member} at {solution.c_rate:g}C: {solution.status}")
+            failed[solution.member].append(solution)
+    for member, group in failed.items():
+        rates = ", ".join(f"{solution.c_rate:g}C" for solution in group)
+        context.unsound(f"member {member}: the solver failed at {rates}; first: {group[0].status}")

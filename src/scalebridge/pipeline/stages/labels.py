@@ -48,7 +48,7 @@ def save_dataset(
     """Write the frames and their ``Dataset``."""
     spec = make_labeller(context, context.recipe).spec
     if failed:
-        context.warn(f"{failed} reference calculations failed twice and were set aside")
+        context.warn(f"reference calculations that failed twice and were set aside: {failed}")
     context.save(
         Dataset(
             provenance=context.provenance(),
