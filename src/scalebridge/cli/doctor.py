@@ -42,7 +42,7 @@ OPTIONAL: Final = (
     OptionalPart(
         "torch",
         "runs CHGNet",
-        "pip install torch --index-url https://download.pytorch.org/whl/cpu",
+        "pip install torch (a CPU build is enough; see its installation page)",
     ),
     OptionalPart(
         "psycopg2-binary", "label stores on PostgreSQL, shared by runs", "pip install psycopg2-binary"
