@@ -9,6 +9,7 @@ from scalebridge.contracts import Host, Isotherm, PotentialCard
 from scalebridge.foundation import constants
 from scalebridge.oracle import StoredCalculator
 from scalebridge.pipeline.recipe import Recipe
+from scalebridge.pipeline.remarks import merge_members
 from scalebridge.pipeline.stage import StageContext
 from scalebridge.pipeline.stages.labels import make_labeller
 from scalebridge.pipeline.stages.potential import load_members
@@ -134,17 +135,19 @@ def _sample(item: tuple[int, float, int, LadderTask]) -> Ladder:
 
 
 def _warn_of_poor_overlap(context: StageContext, ladders: Sequence[Sequence[Ladder]]) -> None:
+    texts: list[str] = []
     for number, grid in enumerate(ladders):
         for ladder in grid:
             errors = np.array([step.error for step in ladder.free_energy_differences()])
             poor = np.flatnonzero(errors > POOR_OVERLAP * constants.BOLTZMANN_EV * ladder.temperature)
-            if len(poor):
-                steps = ", ".join(f"{index}→{index + 1}" for index in poor)
-                context.warn(
-                    f"member {number}, {ladder.temperature:g} K: insertions and deletions hardly overlap "
-                    f"between {steps} ions (error above {POOR_OVERLAP:g} kT), so g(x) is uncertain there; "
-                    "raise thermodynamics.sweeps or switching_steps"
-                )
+            texts += [
+                f"{ladder.temperature:g} K, {index} to {index + 1} ions, member {number}: insertions and "
+                f"deletions hardly overlap (error above {POOR_OVERLAP:g} kT), so g(x) is uncertain there; "
+                "raise thermodynamics.sweeps or switching_steps"
+                for index in poor
+            ]
+    for text in merge_members(texts):
+        context.warn(text)
 
 
 def _warn_of_extrapolation(context: StageContext, ladders: Sequence[Ladder], limit: float) -> None:
