@@ -196,7 +196,9 @@ def test_both_are_stated_where_dynamics_and_barrier_meet(barriers):
         e = replace(estimate, tensor=np.eye(3) * d, mean=d, error=0.1 * d)
         empty = barriers[0]
         runs.append(
-            TrajectoryResult(0, "cubic", empty.x, empty.theta, temperature, e, e, 100, False, temperature)
+            TrajectoryResult(
+                0, "cubic", empty.x, empty.theta, temperature, e, e, 100, False, temperature, 1, 1e4
+            )
         )
     tracer, jump = combine(runs, barriers, members=1, provenance=PROVENANCE)
     assert jump.methods == ("molecular dynamics", "barrier")

@@ -11,6 +11,11 @@ from scalebridge.transport.barrier import (
     dip_depth,
     solve_barrier,
 )
+from scalebridge.transport.calibrate import (
+    Calibration,
+    expected_hops,
+    fit_prefactor,
+)
 from scalebridge.transport.chain import (
     JumpChain,
     solve_diffusivity,
@@ -74,6 +79,7 @@ __all__ = [
     "BarrierResult",
     "BarrierSettings",
     "BarrierTask",
+    "Calibration",
     "DiffusivityEstimate",
     "DynamicsSettings",
     "End",
@@ -91,9 +97,11 @@ __all__ = [
     "collective_walker",
     "combine",
     "dip_depth",
+    "expected_hops",
     "find_hops",
     "fit_arrhenius",
     "fit_diffusivity",
+    "fit_prefactor",
     "follow_sites",
     "hop_network",
     "mean_squared_displacement",

@@ -17,6 +17,7 @@ from scalebridge.contracts import (
 )
 from scalebridge.foundation import ConvergenceError, constants
 from scalebridge.transport.arrhenius import REFERENCE_TEMPERATURE, fit_arrhenius
+from scalebridge.transport.calibrate import LEAST_HOPS, Calibration, fit_prefactor, state_calibration
 from scalebridge.transport.chain import solve_diffusivity
 from scalebridge.transport.correlation import solve_vacancy_tracer
 from scalebridge.transport.displacement import DiffusivityEstimate
@@ -31,8 +32,8 @@ SQUARE_METRE_PER_SECOND = constants.ANGSTROM**2 * 1e15
 """1 Å²/fs [m²/s]."""
 BARRIER_TEMPERATURES = np.array([250.0, 300.0, 350.0, 400.0])
 """Where the walker's D is evaluated to express it as D0 exp(−E/kT) [K]."""
-LEAST_HOPS = 5
-"""Fewer hops in a trajectory are no measurement."""
+BARRIER = "barrier"
+"""Every method that starts so takes its activation energy from barriers."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Line:
     anisotropy
         (3, 3), largest eigenvalue 1.
     fit_covariance
-        (2, 2) of (ln D0, E/(k · 300 K)) from the fit; zero for barriers.
+        (2, 2) of (ln D0, E/(k · 300 K)) from the fit or the count of hops; zero for barriers alone.
     """
 
     log_prefactor: float
@@ -79,8 +80,10 @@ def combine(
 
     At a composition with hops at three temperatures or more, molecular dynamics decides (Arrhenius fit);
     the ends without it come from barriers: one ion in the empty host (D_J = D*), one vacancy in the full
-    host (D_J/(1−θ) = D of the vacancy, D* = D_v times the correlation and the vacancy fraction). A member
-    without its own result at a composition carries member 0's and a remark says so.
+    host (D_J/(1−θ) = D of the vacancy, D* = D_v times the correlation and the vacancy fraction). Where
+    dynamics ran near such an end, its count of hops, zero included, sets the prefactor of the barriers
+    (``fit_prefactor``). A member without its own result at a composition carries member 0's and a remark
+    says so.
 
     Raises
     ------
@@ -150,7 +153,7 @@ def _columns(
     columns = _dynamics_columns(trajectories, kind, notes)
     ends: tuple[End, ...] = ("empty", "full")
     for end in ends:
-        column = _barrier_column(barriers, end, kind, notes)
+        column = _barrier_column(barriers, trajectories, end, kind=kind, notes=notes)
         if column is not None:
             _add_column(columns, column, notes)
     columns = [column for column in columns if 0 in column.lines]
@@ -187,8 +190,8 @@ def _dynamics_columns(trajectories: Sequence[TrajectoryResult], kind: Kind, note
                 lines[member] = _dynamics_line(used, kind, notes)
             else:
                 notes.append(
-                    f"member {member}, x = {first.x:g}: hops at {len(used)} of {len(results)} temperatures, "
-                    "3 are needed; its molecular dynamics gives samples and upper bounds only"
+                    f"member {member}, x = {first.x:g}: fewer than 3 temperatures with {LEAST_HOPS} hops or "
+                    "more; its molecular dynamics gives no activation energy, only counts of hops and bounds"
                 )
         columns.append(Column(first.x, theta, first.phase, "molecular dynamics", lines))
     return columns
@@ -225,11 +228,36 @@ def _measured(result: TrajectoryResult, kind: Kind, notes: list[str]) -> Diffusi
 
 
 def _barrier_column(
-    barriers: Sequence[BarrierResult], end: End, kind: Kind, notes: list[str]
+    barriers: Sequence[BarrierResult],
+    trajectories: Sequence[TrajectoryResult],
+    end: End,
+    *,
+    kind: Kind,
+    notes: list[str],
 ) -> Column | None:
     here = [result for result in barriers if result.end == end]
     if not here:
         return None
+    lines = _barrier_lines(here, end, kind, notes)
+    first, method = here[0], BARRIER
+    calibration = fit_prefactor(trajectories, here)
+    if calibration is not None:
+        lines = {member: _calibrated(line, calibration, member) for member, line in lines.items()}
+        notes.append(state_calibration(calibration, end))
+        method += ", prefactor bounded by " if calibration.bound else ", prefactor from hops seen in "
+        method += "dynamics"
+    return Column(first.x, first.theta, first.phase, method, lines)
+
+
+def _calibrated(line: Line, calibration: Calibration, member: int) -> Line:
+    covariance = line.fit_covariance.copy()
+    covariance[0, 0] += calibration.variances[member]
+    log_prefactor = line.log_prefactor + float(np.log(calibration.factors[member]))
+    return replace(line, log_prefactor=log_prefactor, fit_covariance=covariance)
+
+
+def _barrier_lines(here: list[BarrierResult], end: End, kind: Kind, notes: list[str]) -> dict[int, Line]:
+    """Return every member's line from its barriers alone."""
     lines = {}
     for member in sorted({result.member for result in here}):
         classes = sorted((r for r in here if r.member == member), key=lambda r: r.hop_class)
@@ -248,8 +276,7 @@ def _barrier_column(
                 "highest energy and the frequency along the path stand for them, an estimate"
             )
         lines[member] = _barrier_line(classes, kind, notes)
-    first = here[0]
-    return Column(first.x, first.theta, first.phase, "barrier", lines)
+    return lines
 
 
 def _barrier_line(classes: list[BarrierResult], kind: Kind, notes: list[str]) -> Line:
@@ -318,7 +345,7 @@ def _samples(trajectories: Sequence[TrajectoryResult], kind: Kind) -> tuple[Diff
 
 def _validity(columns: list[Column], trajectories: Sequence[TrajectoryResult], notes: list[str]) -> Validity:
     temperatures = [*(t.temperature for t in trajectories)]
-    if any(column.method == "barrier" for column in columns):
+    if any(column.method.startswith(BARRIER) for column in columns):
         temperatures += [float(BARRIER_TEMPERATURES.min()), float(BARRIER_TEMPERATURES.max())]
     elif min(temperatures) > REFERENCE_TEMPERATURE:
         notes.append(
@@ -335,7 +362,7 @@ def _validity(columns: list[Column], trajectories: Sequence[TrajectoryResult], n
 def _citations(columns: list[Column]) -> tuple[str, ...]:
     methods = {column.method for column in columns}
     keys = []
-    if "barrier" in methods:
+    if any(method.startswith(BARRIER) for method in methods):
         keys += ["henkelman2000tangent", "henkelman2000climbing", "vineyard1957"]
     if "molecular dynamics" in methods:
         keys.append("bussi2007")

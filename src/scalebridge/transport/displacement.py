@@ -120,7 +120,8 @@ def follow_sites(
     """Replace every ion's position by that of the site it belongs to, with memory.
 
     An ion belongs to a site (of one periodic image) from when it enters the site's core until it enters
-    another core, so recrossings near a boundary are no hops, and rattling in a cage is no diffusion
+    another core, so recrossings near a boundary are no hops, and rattling in a cage is no diffusion. Before
+    its first core it belongs to that core's site, so an ion that starts between sites has not hopped
     (C. H. Bennett, in Diffusion in Solids (1975); core-set milestoning).
 
     Parameters
@@ -139,16 +140,19 @@ def follow_sites(
     anchors = np.empty_like(positions)
     hops = 0
     particles = np.arange(positions.shape[1])
+    entered = np.zeros(positions.shape[1], dtype=bool)
     for frame in range(len(positions)):
         difference = (positions[frame] @ inverse)[:, None] - sites[None]
         image = np.round(difference)
         distance = np.linalg.norm((difference - image) @ cell, axis=-1)
         nearest = distance.argmin(axis=1)
         place = (sites[nearest] + image[particles, nearest]) @ cell
+        inside = distance[particles, nearest] < radius
+        anchors[: frame + 1, inside & ~entered] = place[inside & ~entered]
+        entered |= inside
         if frame == 0:
             anchors[0] = place
             continue
-        inside = distance[particles, nearest] < radius
         anchors[frame] = np.where(inside[:, None], place, anchors[frame - 1])
         hops += int(np.sum(np.abs(anchors[frame] - anchors[frame - 1]).max(axis=1) > 1e-6))
     return SiteWalk(anchors, hops)

@@ -59,7 +59,8 @@ class TrajectoryTask:
 class TrajectoryResult:
     """Diffusivities [Å²/fs] seen in one run; ``tracer.mean`` is the one-hop bound if ``upper_bound``.
 
-    ``refused`` is the fraction of bursts that would have entered a hard core.
+    ``hops`` counts those of all ``ions`` in ``duration`` [fs]; ``refused`` is the fraction of bursts that
+    would have entered a hard core.
     """
 
     member: int
@@ -72,6 +73,8 @@ class TrajectoryResult:
     hops: int
     upper_bound: bool
     temperature_seen: float
+    ions: int
+    duration: float
     refused: float = 0.0
 
 
@@ -129,6 +132,8 @@ def run_trajectory(task: TrajectoryTask, progress: Progress = SILENT) -> Traject
         hops=hops,
         upper_bound=hops == 0,
         temperature_seen=run.temperature,
+        ions=ions,
+        duration=len(walk) * run.interval,
         refused=run.refused,
     )
 
