@@ -150,6 +150,7 @@ def test_dynamics_too_short_to_expect_a_hop_says_nothing():
     assert fit_prefactor(runs, [_barrier()]) is None
     tracer, _ = combine(runs, [_barrier()], members=1, provenance=PROVENANCE)
     assert tracer.methods == ("barrier",)
+    assert any("unchecked" in remark for remark in tracer.validity.remarks)
 
 
 def test_only_the_nearest_composition_of_the_same_phase_counts():

@@ -204,3 +204,12 @@ def test_unequal_sublattices_obey_detailed_balance():
     assert ratio == pytest.approx(np.exp(-0.1 / (constants.BOLTZMANN_EV * T)), rel=1e-12)
     assert n >= 1
     assert network.orbits.tolist() == [0, 1]
+
+
+def test_equivalent_ends_share_the_lower_minimum():
+    # One end relaxed into a higher minimum of the same cage: the ion leaves from the lower one.
+    network = find_hops(_empty(np.eye(3) * 3.0), np.array([[0.5, 0.5, 0.5]]))
+    expected = solve_walker_diffusivity(network, (HopEnergies(0.0, 0.0, 0.3, NU),), T)
+    for ends in ((0.0, 0.04), (0.04, 0.0)):
+        found = solve_walker_diffusivity(network, (HopEnergies(*ends, 0.3, NU),), T)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-30)

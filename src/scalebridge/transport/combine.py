@@ -246,6 +246,11 @@ def _barrier_column(
         notes.append(state_calibration(calibration, end))
         method += ", prefactor bounded by " if calibration.bound else ", prefactor from hops seen in "
         method += "dynamics"
+    elif trajectories:
+        notes.append(
+            f"{end} host: no dynamics of the same phase near x = {first.x:g} lasted until a hop was to be "
+            "expected; the prefactor is that of harmonic vibrations, unchecked"
+        )
     return Column(first.x, first.theta, first.phase, method, lines)
 
 

@@ -242,8 +242,9 @@ def walker_chain(network: HopNetwork, energies: tuple[HopEnergies, ...], tempera
 
     Rates are ν exp(−(E_saddle − E_start)/kT) with the same prefactor and saddle in both directions, so that
     the site populations exp(−E/kT) are stationary. Site energies are the mean over the classes that
-    touch a site.
+    touch a site; ends that symmetry makes one site have the energy of the lower one.
     """
+    energies = _lowest_ends(network, energies)
     site_energy = site_energies(network, energies)
     beta = 1 / (constants.BOLTZMANN_EV * temperature)
     # A saddle is kept relative to the mean of its hop's ends, so that site averages keep detailed balance.
@@ -253,6 +254,20 @@ def walker_chain(network: HopNetwork, energies: tuple[HopEnergies, ...], tempera
     rates = frequency * np.exp(-beta * (saddle - site_energy[network.start]))
     weights = np.exp(-beta * (site_energy - site_energy.min()))
     return JumpChain(weights, network.start, network.end, rates, network.vectors)
+
+
+def _lowest_ends(network: HopNetwork, energies: tuple[HopEnergies, ...]) -> tuple[HopEnergies, ...]:
+    """Return the energies with both ends of a hop between equivalent sites at the lower of the two.
+
+    A wide cage has several minima. Relaxed apart, two ends may rest in different ones; symmetry puts the
+    lower one at both, and the ion leaves from there.
+    """
+    lowest = []
+    for hop, energy in zip(network.representatives, energies, strict=True):
+        same = network.orbits[network.start[hop]] == network.orbits[network.end[hop]]
+        low = min(energy.start_energy, energy.end_energy)
+        lowest.append(replace(energy, start_energy=low, end_energy=low) if same else energy)
+    return tuple(lowest)
 
 
 def site_energies(network: HopNetwork, energies: tuple[HopEnergies, ...]) -> FloatArray:
