@@ -9,14 +9,17 @@ import pytest
 from interfaces_models import ION, LATTICE, CagedIons, phase
 
 from scalebridge.contracts import InterfaceEnergies, Provenance, StructureTable
-from scalebridge.foundation import ConvergenceError, InputError, constants
+from scalebridge.foundation import ConvergenceError, InputError
 from scalebridge.interfaces import (
     ElasticTask,
+    PhasePair,
+    PhaseTask,
     SlabSettings,
     SlabTask,
     coherency_modulus,
     combine,
     run_elastic,
+    run_phase,
     run_slabs,
 )
 from scalebridge.sampling import RelaxationSettings
@@ -26,24 +29,29 @@ RELAXATION = RelaxationSettings(force_tolerance=2e-3, maximum_steps=1000)
 MAKE = partial(CagedIons, 0.04)
 
 
+PAIR = PhasePair(phase(), phase(), 0, 4)
+
+
+def phase_tasks(relaxation=RELAXATION, member=0):
+    return [
+        PhaseTask(member, MAKE, end, phase(), ION, ions, relaxation=relaxation)
+        for end, ions in (("low", 0), ("high", 4))
+    ]
+
+
 @pytest.fixture(scope="module")
 def results():
-    slab = SlabTask(
-        0,
-        MAKE,
-        phase(),
-        phase(),
-        ION,
-        (0, 0, 1),
-        settings=SlabSettings(counts=(1, 2), relaxation=RELAXATION),
-        cell_relaxation=RELAXATION,
-    )
-    ends = [ElasticTask(0, MAKE, phase(), ION, end, relaxation=RELAXATION) for end in ("empty", "full")]
+    phases = [run_phase(pickle.loads(pickle.dumps(task))).phase for task in phase_tasks()]
+    slab = SlabTask(0, MAKE, *phases, (0, 0, 1), settings=SlabSettings(counts=(1, 2), relaxation=RELAXATION))
+    ends = [
+        ElasticTask(0, MAKE, end, relaxed, relaxation=RELAXATION)
+        for end, relaxed in zip(("low", "high"), phases, strict=True)
+    ]
     return run_slabs(pickle.loads(pickle.dumps(slab))), [run_elastic(task) for task in ends]
 
 
 def _combine(slabs, elastic, **more):
-    settings = {"members": 1, "provenance": PROVENANCE, "sites_per_formula_unit": 1} | more
+    settings = {"members": 1, "provenance": PROVENANCE, "pair": PAIR} | more
     return combine(slabs, elastic, **settings)
 
 
@@ -88,7 +96,7 @@ def test_failed_parts_are_named_and_member_zero_must_not_fail(results):
     assert "the slab fell apart" in remarks and "carries member 0's stiffness (soft)" in remarks
     with pytest.raises(ConvergenceError, match="fell apart"):
         _combine([replace(failed, member=0)], elastic)
-    with pytest.raises(ConvergenceError, match="no cell of the full host"):
+    with pytest.raises(ConvergenceError, match="no cell of the high phase"):
         _combine([slab], elastic[:1])
     with pytest.raises(InputError, match="at least one direction"):
         _combine([], elastic)
@@ -116,14 +124,38 @@ def test_eigenstrain_follows_the_sampled_lattice(results):
     np.testing.assert_allclose(contract.stretches[0], 1.03)
     assert contract.cofactor_residual[0] == pytest.approx(0.03)
     partial_table = _combine([slab], elastic, structures=_table([0.2, 0.5], [1.0, 1.01]))
-    assert any("cover x = 0.2" in remark for remark in partial_table.validity.remarks)
+    remarks = partial_table.validity.remarks
+    assert any("lack the pair's compositions" in remark for remark in remarks)
+    assert any("counts from x = 0.2" in remark for remark in remarks)
+    # From half full to full: the stretch of the pair, the eigenstrain still against the empty host.
+    pair = PhasePair(phase(), phase(), 2, 4)
+    upper = _combine([slab], elastic, structures=_table([0.0, 0.5, 1.0], [1.0, 1.01, 1.03]), pair=pair)
+    np.testing.assert_allclose(upper.eigenstrain, contract.eigenstrain)
+    np.testing.assert_allclose(upper.stretches[0], 1.03 / 1.01)
+
+
+def test_b_counts_per_unit_of_site_fraction(results):
+    slab, elastic = results
+    whole = _combine([slab], elastic)
+    half = _combine([slab], elastic, pair=PhasePair(phase(), phase(), 2, 4, "half full"))
+    assert (half.theta_low, half.theta_high) == (0.5, 1.0)
+    np.testing.assert_allclose(half.stretches, whole.stretches)
+    # The same strain over half the step: ½ B (Δθ)² stays.
+    np.testing.assert_allclose(half.coherency_modulus * 0.25, whole.coherency_modulus, rtol=1e-12)
+    assert any("x = 0.5 (cubic) and x = 1 (cubic); half full" in text for text in half.validity.remarks)
+
+
+def test_a_stiffness_no_member_has_is_replaced_by_the_other_phase_s(results):
+    slab, elastic = results
+    contract = _combine([slab], [replace(elastic[0], stiffness=None, problem="soft"), elastic[1]])
+    np.testing.assert_allclose(contract.stiffness[0, 0], contract.stiffness[0, 1])
+    assert any("no member has a stiffness of the low phase" in text for text in contract.validity.remarks)
+    with pytest.raises(ConvergenceError, match="of either phase"):
+        _combine([slab], [replace(result, stiffness=None) for result in elastic])
 
 
 def test_a_phase_that_does_not_relax_is_reported():
-    task = ElasticTask(
-        3, MAKE, phase(), ION, "full", relaxation=RelaxationSettings(force_tolerance=1e-6, maximum_steps=3)
-    )
-    result = run_elastic(task)
-    assert result.stiffness is None
-    assert "member 3, full host" in result.problem and "raise maximum_steps" in result.problem
-    assert constants.EV_PER_ANGSTROM3 > 0
+    short = RelaxationSettings(force_tolerance=1e-6, maximum_steps=3)
+    result = run_phase(phase_tasks(short, member=3)[1])
+    assert result.phase is None
+    assert "member 3, high phase" in result.problem and "raise maximum_steps" in result.problem

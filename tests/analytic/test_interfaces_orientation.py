@@ -5,7 +5,7 @@ import pytest
 from interfaces_models import ION, TwoCrystals, phase
 
 from scalebridge.foundation import InputError
-from scalebridge.interfaces import SlabTask, orientation_matrix, oriented_cell, run_slabs
+from scalebridge.interfaces import SlabTask, orientation_matrix, oriented_cell, relax_phase, run_slabs
 from scalebridge.sampling import HostCell
 
 SKEW = np.array([[5.0, 0.3, 0], [0.4, 6.0, -0.2], [1.0, 0.1, 7.0]])
@@ -33,7 +33,9 @@ def test_oriented_host_is_the_same_crystal():
 
 
 def test_normal_of_a_tilted_slab():
-    result = run_slabs(SlabTask(0, TwoCrystals, phase(), phase(), ION, (1, 1, 0)))
+    host = HostCell.from_phase(phase(), ION)
+    low, high = (relax_phase(host, TwoCrystals, occupied=sites) for sites in ([], range(4)))
+    result = run_slabs(SlabTask(0, TwoCrystals, low, high, (1, 1, 0)))
     assert result.problem == ""
     np.testing.assert_allclose(np.abs(result.slabs.normal), [np.sqrt(0.5), np.sqrt(0.5), 0], atol=1e-3)
     # Ions of a face-centred lattice: planes (220) follow each other at a/(2 √2).

@@ -69,8 +69,8 @@ def _surface_energy(layers):
 
 def test_matched_slab_gives_the_surface_energy_of_the_ion_crystal(cell):
     settings = SlabSettings(counts=(2, 3), relaxation=TIGHT)
-    empty = relax_phase(cell, TwoCrystals, full=False, settings=TIGHT)
-    full = relax_phase(cell, TwoCrystals, full=True, settings=TIGHT)
+    empty = relax_phase(cell, TwoCrystals, occupied=[], settings=TIGHT)
+    full = relax_phase(cell, TwoCrystals, occupied=range(4), settings=TIGHT)
     np.testing.assert_allclose(full.cell, np.eye(3) * LATTICE, atol=2e-4)
     slabs = solve_slabs(empty, full, TwoCrystals, settings=settings)
     expected = _surface_energy(3)
@@ -84,8 +84,8 @@ def test_matched_slab_gives_the_surface_energy_of_the_ion_crystal(cell):
 
 def test_mismatched_slab_costs_the_coherency_energy_of_khachaturyan(cell):
     make_calculator = partial(CagedIons, 0.05)
-    empty = relax_phase(cell, make_calculator, full=False, settings=TIGHT)
-    full = relax_phase(cell, make_calculator, full=True, settings=TIGHT)
+    empty = relax_phase(cell, make_calculator, occupied=[], settings=TIGHT)
+    full = relax_phase(cell, make_calculator, occupied=range(4), settings=TIGHT)
     change = solve_transformation(empty.cell, full.cell)
     assert 0.005 < change.stretches[0] - 1 < 0.03
     slabs = solve_slabs(empty, full, make_calculator, settings=SlabSettings(counts=(2, 4), relaxation=TIGHT))
@@ -98,6 +98,6 @@ def test_mismatched_slab_costs_the_coherency_energy_of_khachaturyan(cell):
 
 
 def test_slab_counts_must_differ(cell):
-    empty = relax_phase(cell, TwoCrystals, full=False)
+    empty = relax_phase(cell, TwoCrystals, occupied=[])
     with pytest.raises(InputError, match="two different"):
         solve_slabs(empty, empty, TwoCrystals, settings=SlabSettings(counts=(2, 2)))

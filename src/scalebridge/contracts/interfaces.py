@@ -1,4 +1,4 @@
-"""Interface and strain energies between the empty and the full host."""
+"""Interface and strain energies between two coexisting phases."""
 
 from typing import Annotated
 
@@ -9,8 +9,9 @@ from scalebridge.foundation.units import Axes, Unit
 class InterfaceEnergies(Contract):
     """Convention: F = ∫ [f(θ) + ½ κ |∇θ|² + coherency] dV with the site fraction θ.
 
-    ``direction`` runs over the interface normals; the composition difference of the slabs is
-    ``theta_high − theta_low``.
+    ``direction`` runs over the interface normals. Slabs, stiffness, stretches and B(n) are those of two
+    phases that coexist, at ``theta_low`` and ``theta_high``: Δθ = ``theta_high − theta_low``. Without a
+    plateau they are the empty and the full host. Only the eigenstrain is given for all x.
     """
 
     normals: Annotated[Array, Unit("1"), Axes("direction", "xyz")]
@@ -22,9 +23,9 @@ class InterfaceEnergies(Contract):
     interface_energy: Annotated[Array, Unit("J.m-2"), Axes("member", "direction")]
     """γ."""
     coherency_energy_density: Annotated[Array, Unit("J.m-3"), Axes("member", "direction")]
-    """From the slope of the slab energies."""
+    """From the slope of the slab energies: of equal parts of both phases, ⅛ B(n) (Δθ)²."""
     gradient_energy: Annotated[Array, Unit("J.m-1"), Axes("member", "direction")]
-    """κ along each normal; 0 where the slab has no stable interface."""
+    """κ = 2γd/(Δθ)² along each normal; 0 where the slab has no stable interface."""
     x: Annotated[Array, Unit("1"), Axes("x")]
     eigenstrain: Annotated[Array, Unit("1"), Axes("member", "x", "row", "column")]
     """ε⁰(x) against the empty host, symmetric."""
@@ -33,8 +34,8 @@ class InterfaceEnergies(Contract):
     theta_low: Annotated[float, Unit("1")]
     theta_high: Annotated[float, Unit("1")]
     coherency_modulus: Annotated[Array, Unit("Pa"), Axes("member", "direction")]
-    """B(n) of ½ B(n) (Δθ)², Khachaturyan, from the mean stiffness and the total eigenstrain."""
+    """B(n) of ½ B(n) (θ − θ̄)², Khachaturyan: mean stiffness, strain of the pair over Δθ."""
     stretches: Annotated[Array, Unit("1"), Axes("member", "principal")]
-    """λ_i of the transformation stretch U, ascending; compatible if λ_2 = 1 and det U = 1."""
+    """λ_i of the stretch U from θ_low to θ_high, ascending; compatible if λ_2 = 1 and det U = 1."""
     cofactor_residual: Annotated[Array, Unit("1"), Axes("member")]
     """|λ_2 − 1|."""

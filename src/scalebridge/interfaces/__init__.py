@@ -15,11 +15,17 @@ from scalebridge.interfaces.orientation import (
     orientation_matrix,
     oriented_cell,
 )
+from scalebridge.interfaces.pair import (
+    PhasePair,
+    candidate_arrangements,
+    choose_pair,
+)
 from scalebridge.interfaces.slab import (
     RelaxedPhase,
     SlabEnergies,
     SlabSettings,
     build_slab,
+    oriented_phase,
     relax_phase,
     solve_slabs,
 )
@@ -36,9 +42,12 @@ from scalebridge.interfaces.work import (
     ElasticResult,
     ElasticTask,
     End,
+    PhaseResult,
+    PhaseTask,
     SlabResult,
     SlabTask,
     run_elastic,
+    run_phase,
     run_slabs,
 )
 
@@ -47,6 +56,9 @@ __all__ = [
     "ElasticResult",
     "ElasticTask",
     "End",
+    "PhasePair",
+    "PhaseResult",
+    "PhaseTask",
     "RelaxedPhase",
     "SlabEnergies",
     "SlabResult",
@@ -54,6 +66,8 @@ __all__ = [
     "SlabTask",
     "Transformation",
     "build_slab",
+    "candidate_arrangements",
+    "choose_pair",
     "coherency_modulus",
     "combine",
     "eigenstrain",
@@ -62,9 +76,11 @@ __all__ = [
     "interface_width",
     "orientation_matrix",
     "oriented_cell",
+    "oriented_phase",
     "relax_phase",
     "rotate_stiffness",
     "run_elastic",
+    "run_phase",
     "run_slabs",
     "solve_slabs",
     "solve_stiffness",

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from scalebridge.contracts import InterfaceEnergies, Provenance, StructureTable, Validity
 from scalebridge.foundation import ConvergenceError, InputError, constants
+from scalebridge.interfaces.pair import PhasePair
 from scalebridge.interfaces.slab import SlabEnergies
 from scalebridge.interfaces.strain import (
     Transformation,
@@ -20,6 +21,8 @@ from scalebridge.interfaces.work import ElasticResult, End, SlabResult
 
 FloatArray = NDArray[np.float64]
 Miller = tuple[int, int, int]
+NEAR = 0.05
+"""Compositions x closer than this count as the same."""
 EV_PER_ANGSTROM = constants.EV / constants.ANGSTROM
 """1 eV/Å [J/m]."""
 
@@ -40,19 +43,20 @@ def combine(
     *,
     members: int,
     provenance: Provenance,
-    sites_per_formula_unit: int,
+    pair: PhasePair,
     structures: StructureTable | None = None,
 ) -> InterfaceEnergies:
     """Combine all results into the contract.
 
-    The eigenstrain follows the cells of ``structures`` where given, else the relaxed cells of both ends.
-    The transformation (stretches, B(n)) is that of ``structures`` where it reaches both ends, else of
-    the relaxed cells. A member's part that failed is taken from member 0, and a remark says so.
+    The eigenstrain follows the cells of ``structures`` where given, else the relaxed cells of ``pair``.
+    The transformation (stretches, B(n)) from the low to the high phase of ``pair`` is that of ``structures``
+    where it holds both compositions, else of the relaxed cells. A member's part that failed is taken from
+    member 0, and a remark says so.
 
     Raises
     ------
     ConvergenceError
-        If member 0 lacks a slab direction, a cell or a stiffness.
+        If member 0 lacks a slab direction or a cell, or no member has a stiffness.
     InputError
         If no slab was given, or ``structures`` has another number of members.
     """
@@ -67,7 +71,7 @@ def combine(
     parts = [
         _Member(
             [_slab_of(slabs, member, plane, remarks) for plane in planes],
-            *_strains(elastic, member, structures, sites_per_formula_unit, remarks),
+            *_strains(elastic, member, structures, pair, remarks),
         )
         for member in range(members)
     ]
@@ -88,12 +92,13 @@ def combine(
                 remarks.append(
                     f"member {member}, plane {plane}: γ = {gamma:.3g} J/m²; no stable interface, κ = 0"
                 )
+    remarks.append(f"slabs, stiffness, stretches and B(n) join {pair}{pair.reason and f'; {pair.reason}'}")
     remarks.append(
         "slabs share the mean of both relaxed phases' base vectors; κ = 2γd is that of bonds between "
         "neighbouring site planes, a lower bound if interactions reach further"
     )
-    x = [0.0, float(sites_per_formula_unit)] if structures is None else structures.x
-    return _contract(parts, np.asarray(x), provenance, tuple(dict.fromkeys(remarks)))
+    x = np.array([pair.x_low, pair.x_high]) if structures is None else structures.x
+    return _contract(parts, x, pair, provenance=provenance, remarks=tuple(dict.fromkeys(remarks)))
 
 
 def _slab_of(slabs: Sequence[SlabResult], member: int, plane: Miller, remarks: list[str]) -> SlabEnergies:
@@ -115,60 +120,79 @@ def _slab_of(slabs: Sequence[SlabResult], member: int, plane: Miller, remarks: l
 
 def _end_of(
     elastic: Sequence[ElasticResult], member: int, end: End, remarks: list[str]
-) -> tuple[FloatArray, FloatArray]:
-    """Return cell and stiffness of one end."""
-    found = {result.member: result for result in elastic if result.end == end}
-    values = []
-    for name in ("cell", "stiffness"):
-        own = getattr(found.get(member), name, None)
-        value = own if own is not None else getattr(found.get(0), name, None)
-        if value is None:
-            problem = found[0].problem if 0 in found else "it was not computed"
-            raise ConvergenceError(
-                f"no {name} of the {end} host for member 0 ({problem}); "
-                "relax further or train the potential on strained cells"
-            )
-        if own is None:
-            problem = found[member].problem if member in found else "not computed"
-            remarks.append(f"member {member}, {end} host: carries member 0's {name} ({problem})")
-        values.append(value)
-    return values[0], values[1]
+) -> tuple[FloatArray, FloatArray | None]:
+    """Return cell and stiffness of one end, where it failed that of the first member that has one."""
+    results = {result.member: result for result in elastic if result.end == end}
+    own = results.get(member, results.get(0))
+    if own is None:
+        raise ConvergenceError(f"no cell of the {end} phase for member 0; relax it with the others")
+    if own.member == member and own.stiffness is not None:
+        return own.cell, own.stiffness
+    other = next((result for result in results.values() if result.stiffness is not None), None)
+    if other is not None:
+        remarks.append(
+            f"member {member}, {end} phase: carries member {other.member}'s stiffness "
+            f"({own.problem or 'not computed'})"
+        )
+    return own.cell, None if other is None else other.stiffness
+
+
+def _both(low: FloatArray | None, high: FloatArray | None, remarks: list[str]) -> FloatArray:
+    """Return both stiffnesses (2, 6, 6); where no member has one of them, the other stands for both."""
+    known = [stiffness for stiffness in (low, high) if stiffness is not None]
+    if not known:
+        raise ConvergenceError(
+            "no stiffness of either phase for any member; relax further or train the potential on strained "
+            "cells"
+        )
+    if len(known) == 1:
+        name, other = ("low", "high") if low is None else ("high", "low")
+        remarks.append(f"no member has a stiffness of the {name} phase: that of the {other} phase is used")
+    return np.array([known[0], known[-1]])
 
 
 def _strains(
     elastic: Sequence[ElasticResult],
     member: int,
     structures: StructureTable | None,
-    sites_per_formula_unit: int,
+    pair: PhasePair,
     remarks: list[str],
 ) -> tuple[FloatArray, FloatArray, Transformation]:
-    """Return stiffnesses (2, 6, 6) in the empty host's frame, eigenstrain (x, 3, 3) and transformation."""
-    empty_cell, empty_stiffness = _end_of(elastic, member, "empty", remarks)
-    full_cell, full_stiffness = _end_of(elastic, member, "full", remarks)
-    transformation = solve_transformation(empty_cell, full_cell)
-    turned = rotate_stiffness(full_stiffness, transformation.rotation)
-    stiffness = np.array([empty_stiffness, turned])
+    """Return stiffnesses (2, 6, 6) in the low phase's frame, eigenstrain (x, 3, 3) and transformation."""
+    low_cell, low_stiffness = _end_of(elastic, member, "low", remarks)
+    high_cell, high_stiffness = _end_of(elastic, member, "high", remarks)
+    transformation = solve_transformation(low_cell, high_cell)
+    if high_stiffness is not None:
+        high_stiffness = rotate_stiffness(high_stiffness, transformation.rotation)
+    stiffness = _both(low_stiffness, high_stiffness, remarks)
     if structures is None:
-        cells = np.array([empty_cell, full_cell])
-        return stiffness, eigenstrain(empty_cell, cells), transformation
-    cells = structures.cell[member]
-    ends = int(np.argmin(structures.x)), int(np.argmax(structures.x))
-    reaches = structures.x[ends[0]] < 0.05 and structures.x[ends[1]] > sites_per_formula_unit - 0.05
-    if reaches:
-        transformation = solve_transformation(cells[ends[0]], cells[ends[1]])
+        cells, x = np.array([low_cell, high_cell]), np.array([pair.x_low, pair.x_high])
     else:
-        remarks.append(
-            f"structures cover x = {structures.x[ends[0]]:g} … {structures.x[ends[1]]:g} only; the "
-            "transformation and B(n) are those of the relaxed ends, the eigenstrain counts from the lowest x"
-        )
-    return stiffness, eigenstrain(cells[ends[0]], cells), transformation
+        cells, x = structures.cell[member], structures.x
+        ends = [int(np.argmin(np.abs(x - end))) for end in (pair.x_low, pair.x_high)]
+        if max(abs(x[ends[0]] - pair.x_low), abs(x[ends[1]] - pair.x_high)) < NEAR:
+            transformation = solve_transformation(cells[ends[0]], cells[ends[1]])
+        else:
+            remarks.append(
+                "structures lack the pair's compositions; its transformation is that of relaxed cells"
+            )
+    first = int(np.argmin(x))
+    if x[first] > NEAR:
+        remarks.append(f"the eigenstrain counts from x = {x[first]:g}, the lowest sampled")
+    return stiffness, eigenstrain(cells[first], cells), transformation
 
 
 def _contract(
-    parts: list[_Member], x: FloatArray, provenance: Provenance, remarks: tuple[str, ...]
+    parts: list[_Member],
+    x: FloatArray,
+    pair: PhasePair,
+    *,
+    provenance: Provenance,
+    remarks: tuple[str, ...],
 ) -> InterfaceEnergies:
-    """Return the contract in SI."""
+    """Return the contract in SI; B(n) counts per unit of θ, so ½ B (Δθ)² holds the pair's whole strain."""
     first = parts[0].slabs
+    step = pair.theta_high - pair.theta_low
 
     def of_slabs(name: str) -> FloatArray:
         return np.array([[getattr(slab, name) for slab in part.slabs] for part in parts])
@@ -176,7 +200,7 @@ def _contract(
     moduli = [
         [
             coherency_modulus(
-                part.stiffness.mean(axis=0), part.transformation.stretch - np.eye(3), slab.normal
+                part.stiffness.mean(axis=0), (part.transformation.stretch - np.eye(3)) / step, slab.normal
             )
             for slab in part.slabs
         ]
@@ -197,8 +221,8 @@ def _contract(
         x=x,
         eigenstrain=np.array([part.eigenstrain for part in parts]),
         stiffness=np.array([part.stiffness for part in parts]) * constants.EV_PER_ANGSTROM3,
-        theta_low=0.0,
-        theta_high=1.0,
+        theta_low=pair.theta_low,
+        theta_high=pair.theta_high,
         coherency_modulus=np.array(moduli) * constants.EV_PER_ANGSTROM3,
         stretches=np.array([part.transformation.stretches for part in parts]),
         cofactor_residual=np.array([part.transformation.cofactor_residual for part in parts]),

@@ -1,5 +1,6 @@
-"""Coherent slabs of empty and full host: interface energy and coherency energy."""
+"""Coherent slabs of two phases of a host: interface energy and coherency energy."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from scalebridge.foundation import ConvergenceError, InputError
 from scalebridge.interfaces.gradient import gradient_energy
+from scalebridge.interfaces.orientation import oriented_cell
 from scalebridge.interfaces.strain import solve_transformation
 from scalebridge.sampling import HostCell, MakeCalculator, RelaxationSettings, Relaxed, relax
 
@@ -22,8 +24,8 @@ class RelaxedPhase:
     ----------
     host
         Framework and sites before relaxation.
-    full
-        Whether all sites are occupied.
+    occupied
+        Sites that hold an ion.
     cell
         (3, 3) relaxed vectors as rows [Å].
     scaled
@@ -33,7 +35,7 @@ class RelaxedPhase:
     """
 
     host: HostCell
-    full: bool
+    occupied: tuple[int, ...]
     cell: FloatArray
     scaled: FloatArray
     energy: float
@@ -42,7 +44,12 @@ class RelaxedPhase:
     def symbols(self) -> list[str]:
         """Chemical symbols, framework first."""
         symbols: list[str] = self.host.framework.get_chemical_symbols()
-        return symbols + [self.host.ion] * (self.host.n_sites if self.full else 0)
+        return symbols + [self.host.ion] * len(self.occupied)
+
+    @property
+    def theta(self) -> float:
+        """Site fraction."""
+        return len(self.occupied) / self.host.n_sites
 
     def atoms(self) -> Atoms:
         """Return the relaxed unit."""
@@ -53,24 +60,34 @@ def relax_phase(
     host: HostCell,
     make_calculator: MakeCalculator,
     *,
-    full: bool,
+    occupied: Sequence[int],
+    shift: FloatArray | None = None,
     settings: RelaxationSettings | None = None,
     what: str = "the host",
 ) -> RelaxedPhase:
-    """Relax atoms and cell of the empty or full host.
+    """Relax atoms and cell of the host with ions on ``occupied``, started off by ``shift`` (N, 3) [Å].
 
     Raises
     ------
     ConvergenceError
         If the relaxation fails.
     """
-    start = host.atoms(range(host.n_sites) if full else [])
-    relaxed = relax(start, make_calculator, cell="all", settings=settings, what=what)
+    start = host.atoms(occupied)
     before = start.get_scaled_positions(wrap=False)
+    if shift is not None:
+        start.positions += shift
+    relaxed = relax(start, make_calculator, cell="all", settings=settings, what=what)
     after = relaxed.atoms.get_scaled_positions(wrap=False)
     frame = len(host.framework)
     after = after - (after - before)[:frame].mean(axis=0)
-    return RelaxedPhase(host, full, np.array(relaxed.atoms.cell), after, relaxed.energy)
+    return RelaxedPhase(host, tuple(occupied), np.array(relaxed.atoms.cell), after, relaxed.energy)
+
+
+def oriented_phase(phase: RelaxedPhase, matrix: NDArray[np.int64]) -> RelaxedPhase:
+    """Return the relaxed phase in the cell ``matrix`` @ cell."""
+    scaled = phase.scaled @ np.linalg.inv(matrix.astype(float))
+    host = oriented_cell(phase.host, matrix)
+    return RelaxedPhase(host, phase.occupied, matrix @ phase.cell, scaled, phase.energy)
 
 
 @dataclass(frozen=True)
@@ -101,7 +118,7 @@ class SlabEnergies:
     Attributes
     ----------
     normal
-        (3,) unit normal in the frame of the empty host's cell.
+        (3,) unit normal in the frame of the low phase's cell.
     counts
         (n,) units per phase.
     energies
@@ -119,7 +136,7 @@ class SlabEnergies:
     converged
         Whether every slab reached the force tolerance, not only the loose one.
     gradient_energy
-        κ = 2 γ d [eV/Å], 0 if γ ≤ 0.
+        κ = 2 γ d/(Δθ)² [eV/Å], 0 if γ ≤ 0.
     """
 
     normal: FloatArray
@@ -135,8 +152,8 @@ class SlabEnergies:
 
 
 def solve_slabs(
-    empty: RelaxedPhase,
-    full: RelaxedPhase,
+    low: RelaxedPhase,
+    high: RelaxedPhase,
     make_calculator: MakeCalculator,
     *,
     settings: SlabSettings | None = None,
@@ -144,8 +161,8 @@ def solve_slabs(
 ) -> SlabEnergies:
     """Build, relax and fit coherent slabs stacked along the third cell vector.
 
-    N units of each phase share the mean of both phases' base vectors (the full host's cell taken without
-    its rotation against the empty one). All atoms and the stacking vector relax.
+    N units of each phase share the mean of both phases' base vectors (the high phase's cell taken without
+    its rotation against the low one). All atoms and the stacking vector relax.
     E(N)/A = 2 γ + N · slope; interfaces of the two sides are averaged.
 
     Raises
@@ -159,12 +176,12 @@ def solve_slabs(
     counts = np.array(sorted(set(settings.counts)), dtype=np.int64)
     if len(counts) < 2 or counts[0] < 1:
         raise InputError(f"slab counts {settings.counts}: at least two different numbers of units are needed")
-    base, stacks = _common_base(empty, full)
+    base, stacks = _common_base(low, high)
     area = float(np.linalg.norm(np.cross(base[0], base[1])))
     energies = np.empty(len(counts))
     converged = True
     for k, count in enumerate(counts.tolist()):
-        slab = build_slab(empty, full, count)
+        slab = build_slab(low, high, count)
         relaxed: Relaxed = relax(
             slab,
             make_calculator,
@@ -173,13 +190,13 @@ def solve_slabs(
             what=f"{what} of {count} + {count} units",
         )
         converged = converged and relaxed.converged
-        energies[k] = (relaxed.energy - count * (empty.energy + full.energy)) / area
+        energies[k] = (relaxed.energy - count * (low.energy + high.energy)) / area
     slope, intercept = np.polyfit(counts, energies, 1)
     residual = energies - (intercept + slope * counts)
     normal = np.cross(base[0], base[1]) / area
     normal *= np.sign(normal @ stacks[0])
     heights = [float(stack @ normal) for stack in stacks]
-    spacing = 0.5 * sum(heights) / _site_planes(empty, heights[0], settings.plane_tolerance)
+    spacing = 0.5 * sum(heights) / _site_planes(low, heights[0], settings.plane_tolerance)
     gamma = float(intercept) / 2
     return SlabEnergies(
         normal=normal,
@@ -191,21 +208,21 @@ def solve_slabs(
         coherency_energy_density=float(slope) / sum(heights),
         spacing=spacing,
         converged=converged,
-        gradient_energy=gradient_energy(gamma, spacing),
+        gradient_energy=gradient_energy(gamma, spacing, high.theta - low.theta),
     )
 
 
-def build_slab(empty: RelaxedPhase, full: RelaxedPhase, count: int) -> Atoms:
-    """Return ``count`` units of the empty and then of the full host, stacked along the third vector.
+def build_slab(low: RelaxedPhase, high: RelaxedPhase, count: int) -> Atoms:
+    """Return ``count`` units of the low and then of the high phase, stacked along the third vector.
 
     Both are cut in the middle of the widest gap that their atoms share along the stack, so that no atom near
     the cut is doubled or missing where one phase is tilted against the other.
     """
-    base, stacks = _common_base(empty, full)
+    base, stacks = _common_base(low, high)
     slab = Atoms(cell=np.vstack([base, count * (stacks[0] + stacks[1])]), pbc=True)
     origin = np.zeros(3)
-    cut = _widest_gap(np.concatenate([empty.scaled[:, 2], full.scaled[:, 2]]))
-    for phase, stack in zip((empty, full), stacks, strict=True):
+    cut = _widest_gap(np.concatenate([low.scaled[:, 2], high.scaled[:, 2]]))
+    for phase, stack in zip((low, high), stacks, strict=True):
         cell = np.vstack([base, stack])
         scaled = phase.scaled.copy()
         scaled[:, 2] -= np.floor(scaled[:, 2] - cut)
@@ -224,10 +241,10 @@ def _widest_gap(places: FloatArray) -> float:
     return float(places[widest] + gaps[widest] / 2)
 
 
-def _common_base(empty: RelaxedPhase, full: RelaxedPhase) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
-    """Return the mean base vectors (2, 3) and each phase's stacking vector, in the empty host's frame."""
-    stretched = empty.cell @ solve_transformation(empty.cell, full.cell).stretch
-    return 0.5 * (empty.cell + stretched)[:2], (empty.cell[2], stretched[2])
+def _common_base(low: RelaxedPhase, high: RelaxedPhase) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
+    """Return the mean base vectors (2, 3) and each phase's stacking vector, in the low phase's frame."""
+    stretched = low.cell @ solve_transformation(low.cell, high.cell).stretch
+    return 0.5 * (low.cell + stretched)[:2], (low.cell[2], stretched[2])
 
 
 def _site_planes(phase: RelaxedPhase, height: float, tolerance: float) -> int:

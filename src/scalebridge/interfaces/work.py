@@ -1,4 +1,4 @@
-"""Units of work that run in any process: one slab direction, one end's lattice and stiffness."""
+"""Units of work that run in any process: one relaxed phase, its stiffness, one slab direction."""
 
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -7,14 +7,95 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.contracts import HostPhase
-from scalebridge.foundation import ConvergenceError
+from scalebridge.foundation import ConvergenceError, random_stream
 from scalebridge.interfaces.elastic import solve_stiffness
-from scalebridge.interfaces.orientation import orientation_matrix, oriented_cell
-from scalebridge.interfaces.slab import SlabEnergies, SlabSettings, relax_phase, solve_slabs
-from scalebridge.sampling import HostCell, MakeCalculator, RelaxationSettings
+from scalebridge.interfaces.orientation import orientation_matrix
+from scalebridge.interfaces.pair import candidate_arrangements
+from scalebridge.interfaces.slab import (
+    RelaxedPhase,
+    SlabEnergies,
+    SlabSettings,
+    oriented_phase,
+    relax_phase,
+    solve_slabs,
+)
+from scalebridge.sampling import HostCell, MakeCalculator, RelaxationSettings, relax
 
 FloatArray = NDArray[np.float64]
-End = Literal["empty", "full"]
+End = Literal["low", "high"]
+
+
+@dataclass(frozen=True)
+class PhaseTask:
+    """Relaxation of one phase of one member.
+
+    Attributes
+    ----------
+    member
+        Committee member of ``make_calculator``.
+    make_calculator
+        Makes the member's ASE calculator; picklable.
+    end
+        Which of the two phases.
+    ions
+        In the phase's cell.
+    arrangements
+        Random arrangements of the ions in a partly filled phase; the lowest energy wins.
+    displacement
+        Standard deviation by which the atoms of a partly filled phase start off their ideal places [Å]:
+        those are often a saddle of the energy.
+    seed
+        Of both, the same for all members.
+    """
+
+    member: int
+    make_calculator: MakeCalculator
+    end: End
+    phase: HostPhase
+    ion: str
+    ions: int
+    arrangements: int = 6
+    displacement: float = 0.05
+    seed: int = 0
+    relaxation: RelaxationSettings = field(default_factory=RelaxationSettings)
+
+
+@dataclass(frozen=True)
+class PhaseResult:
+    """Lowest phase and energies [eV] of all arrangements that relaxed, or the reason why there are none."""
+
+    member: int
+    end: End
+    phase: RelaxedPhase | None
+    energies: FloatArray
+    problem: str = ""
+
+
+def run_phase(task: PhaseTask) -> PhaseResult:
+    """Relax arrangements of the ions, atoms and cell; those that fail are left out."""
+    host = HostCell.from_phase(task.phase, task.ion)
+    candidates = candidate_arrangements(host.n_sites, task.ions, task.arrangements, task.seed)
+    displacement = task.displacement if len(candidates) > 1 else 0.0
+    relaxed: list[RelaxedPhase] = []
+    problem = ""
+    for number, occupied in enumerate(candidates):
+        random = random_stream(task.seed, "interfaces", "displacement", number)
+        try:
+            phase = relax_phase(
+                host,
+                task.make_calculator,
+                occupied=occupied,
+                shift=displacement * random.normal(size=(len(host.framework) + task.ions, 3)),
+                settings=task.relaxation,
+                what=f"member {task.member}, {task.end} phase",
+            )
+            relaxed.append(phase)
+        except ConvergenceError as error:
+            problem = str(error)
+    energies = np.array([phase.energy for phase in relaxed])
+    if not relaxed:
+        return PhaseResult(task.member, task.end, None, energies, problem)
+    return PhaseResult(task.member, task.end, relaxed[int(np.argmin(energies))], energies)
 
 
 @dataclass(frozen=True)
@@ -27,25 +108,18 @@ class SlabTask:
         Committee member of ``make_calculator``.
     make_calculator
         Makes the member's ASE calculator; picklable.
-    empty, full
-        The host's phases at both ends, cells with corresponding vectors.
-    ion
-        The mobile ion.
+    low, high
+        The relaxed phases on both sides, cells with corresponding vectors; ``high`` holds more ions.
     miller
         Interface plane (hkl) in the cell of the phases.
-    repeat
-        Repeats of the phases' cells that make one unit; (hkl) then counts in the repeated cell.
     """
 
     member: int
     make_calculator: MakeCalculator
-    empty: HostPhase
-    full: HostPhase
-    ion: str
+    low: RelaxedPhase
+    high: RelaxedPhase
     miller: tuple[int, int, int]
-    repeat: tuple[int, int, int] = (1, 1, 1)
     settings: SlabSettings = field(default_factory=SlabSettings)
-    cell_relaxation: RelaxationSettings = field(default_factory=RelaxationSettings)
 
 
 @dataclass(frozen=True)
@@ -59,32 +133,18 @@ class SlabResult:
 
 
 def run_slabs(task: SlabTask) -> SlabResult:
-    """Relax both phases, then slabs of them; a relaxation that fails is reported in ``problem``.
+    """Relax slabs of both phases; a relaxation that fails is reported in ``problem``.
 
     Raises
     ------
     InputError
         If the settings or the phases' cells do not fit together.
     """
-    what = f"member {task.member}, plane {task.miller}"
-    hosts = [HostCell.from_phase(phase, task.ion, task.repeat) for phase in (task.empty, task.full)]
-    matrix = orientation_matrix(np.asarray(hosts[0].framework.cell), task.miller)
+    matrix = orientation_matrix(np.asarray(task.low.host.framework.cell), task.miller)
+    low, high = (oriented_phase(phase, matrix) for phase in (task.low, task.high))
+    what = f"member {task.member}, plane {task.miller}, slab"
     try:
-        empty = relax_phase(
-            oriented_cell(hosts[0], matrix),
-            task.make_calculator,
-            full=False,
-            settings=task.cell_relaxation,
-            what=f"{what}, empty host",
-        )
-        full = relax_phase(
-            oriented_cell(hosts[1], matrix),
-            task.make_calculator,
-            full=True,
-            settings=task.cell_relaxation,
-            what=f"{what}, full host",
-        )
-        slabs = solve_slabs(empty, full, task.make_calculator, settings=task.settings, what=f"{what}, slab")
+        slabs = solve_slabs(low, high, task.make_calculator, settings=task.settings, what=what)
     except ConvergenceError as error:
         return SlabResult(task.member, task.miller, None, str(error))
     return SlabResult(task.member, task.miller, slabs)
@@ -92,51 +152,36 @@ def run_slabs(task: SlabTask) -> SlabResult:
 
 @dataclass(frozen=True)
 class ElasticTask:
-    """Lattice and stiffness of one end of one member; fields as in ``SlabTask``."""
+    """Stiffness of one relaxed phase of one member; fields as in ``SlabTask``."""
 
     member: int
     make_calculator: MakeCalculator
-    phase: HostPhase
-    ion: str
     end: End
-    repeat: tuple[int, int, int] = (1, 1, 1)
+    phase: RelaxedPhase
     strain_step: float = 0.005
     relaxation: RelaxationSettings = field(default_factory=RelaxationSettings)
 
 
 @dataclass(frozen=True)
 class ElasticResult:
-    """Relaxed cell (3, 3) [Å] and C (6, 6) [eV/Å³] of one end, or the reason why there are none."""
+    """Cell (3, 3) [Å] and C (6, 6) [eV/Å³] of one end, or the reason why there is no C."""
 
     member: int
     end: End
-    cell: FloatArray | None
+    cell: FloatArray
     stiffness: FloatArray | None
     problem: str = ""
 
 
 def run_elastic(task: ElasticTask) -> ElasticResult:
-    """Relax one end, then strain it; a relaxation that fails is reported in ``problem``.
-
-    The cell that is returned is that of the phase's unit, not of its repetition.
-    """
-    what = f"member {task.member}, {task.end} host"
-    cell: FloatArray | None = None
+    """Relax the phase tightly, then strain it; a relaxation that fails is reported in ``problem``."""
+    what = f"member {task.member}, {task.end} phase"
+    cell, tight = task.phase.cell, _tighter(task.relaxation)
     try:
-        relaxed = relax_phase(
-            HostCell.from_phase(task.phase, task.ion, task.repeat),
-            task.make_calculator,
-            full=task.end == "full",
-            settings=task.relaxation,
-            what=what,
-        )
-        cell = relaxed.cell / np.array(task.repeat)[:, None]
+        relaxed = relax(task.phase.atoms(), task.make_calculator, cell="all", settings=tight, what=what)
+        cell = np.array(relaxed.atoms.cell)
         stiffness = solve_stiffness(
-            relaxed.atoms(),
-            task.make_calculator,
-            step=task.strain_step,
-            settings=_tighter(task.relaxation),
-            what=what,
+            relaxed.atoms, task.make_calculator, step=task.strain_step, settings=tight, what=what
         )
     except ConvergenceError as error:
         return ElasticResult(task.member, task.end, cell, None, str(error))

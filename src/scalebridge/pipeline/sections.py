@@ -173,8 +173,8 @@ class TransportSection(Section):
     """x at which ions are followed."""
     repeat: Repeat = (2, 2, 2)
     """Repeats of the host's cell."""
-    picoseconds: Positive = 10.0
-    """Length of each trajectory [ps]."""
+    picoseconds: Annotated[float, Field(ge=3)] = 10.0
+    """Length of each trajectory [ps]; 3 at least, for block errors."""
     equilibration_ps: Positive = 1.0
     """Dynamics dropped before [ps]."""
     timestep_fs: Positive = 1.0
@@ -194,6 +194,8 @@ class InterfacesSection(Section):
     """Interface normals as Miller indices of the host's cell."""
     slab_cells: Annotated[tuple[Count, ...], Field(min_length=2)] = (1, 2, 3)
     """Cells per phase in each slab; two lengths at least separate interface from coherency energy."""
+    arrangements: Count = 6
+    """Random arrangements of the ions in a partly filled phase; the lowest relaxed energy is used."""
     max_force: Positive = 0.03
     """Relaxations end below this force [eV/Å]."""
     max_steps: Count = 1500
