@@ -122,6 +122,12 @@ def test_few_hops_are_pooled_over_the_members():
     total = expected_hops(barriers[:1], runs[0]) + expected_hops(barriers[1:], runs[1])
     assert found.pooled and found.hops == 7
     assert found.factors == pytest.approx({0: 7 / total, 1: 7 / total}, rel=1e-12)
+    # Two Poisson counts of a common factor: χ² = (h₀ − m₀)²/(7 p (1 − p)) with p = m₀/7, one freedom.
+    share = expected_hops(barriers[:1], runs[0]) / total
+    chi = (6 - 7 * share) ** 2 / (7 * share * (1 - share))
+    assert chi > 1 and found.variances[1] == pytest.approx(chi / 7, rel=1e-9)
+    alike = [replace(runs[0], hops=4), replace(runs[1], hops=2)]
+    assert fit_prefactor(alike, barriers).variances[1] == pytest.approx(1 / 6, rel=1e-12)
     _, jump = combine(runs, barriers, members=2, provenance=PROVENANCE)
     assert sum("all members together" in remark for remark in jump.validity.remarks) == 1
     apart = jump.activation_energy[1, 0] - jump.activation_energy[0, 0]

@@ -25,7 +25,7 @@ class Calibration:
     factors
         Of every member with a barrier; the same for all where ``pooled``.
     variances
-        Of ln r by counting; the same keys.
+        Of ln r, by counting and by the disagreement of pooled members; the same keys.
     hops, expected
         Seen in all trajectories, and what the barriers alone let expect.
     pooled
@@ -85,12 +85,14 @@ def fit_prefactor(
     (−∂² ln L/∂(ln r)² = r Σ λ = Σ h). Without any hop r < 1/Σ λ is what one hop would have given: an upper
     bound, used only where it lowers the rate. E stays the barrier's. Where a member alone has fewer than
     ``LEAST_HOPS`` hops, hops and expectations of all members are summed before they are divided: choosing
-    member by member would favour those that happened to hop.
+    member by member would favour those that happened to hop. One factor may fit the members badly (their ν
+    differ by more than their rates do): Pearson's χ² over its freedom, where above 1, multiplies var(ln r).
 
     Dynamics overlaps with the barriers in the same phase, at the nearest composition within ``NEIGHBOUR``.
 
     Source: the transmission factor, D. Chandler, J. Chem. Phys. 68, 2959 (1978); counts of a Poisson
-    process, D. R. Cox and P. A. W. Lewis, The Statistical Analysis of Series of Events (1966), chapter 2.
+    process, D. R. Cox and P. A. W. Lewis, The Statistical Analysis of Series of Events (1966), chapter 2;
+    overdispersion, P. McCullagh and J. A. Nelder, Generalized Linear Models (1989), section 6.2.
 
     Parameters
     ----------
@@ -120,14 +122,24 @@ def fit_prefactor(
         variances = {member: 1 / hops[member] for member in solved}
         return Calibration(runs[0].x, factors, variances, seen, total, pooled=False)
     counted = max(seen, 1)
+    dispersion = _dispersion(hops, expected) if seen else 1.0
     return Calibration(
         runs[0].x,
         dict.fromkeys(solved, counted / total),
-        dict.fromkeys(solved, 1 / counted),
+        dict.fromkeys(solved, dispersion / counted),
         seen,
         total,
         pooled=True,
     )
+
+
+def _dispersion(hops: dict[int, int], expected: dict[int, float]) -> float:
+    """Return Pearson's χ² of the members' hops against the common factor over its freedom, at least 1."""
+    members = [member for member in hops if expected[member] > 0]
+    seen = np.array([hops[member] for member in members])
+    mean = np.array([expected[member] for member in members])
+    mean *= seen.sum() / mean.sum()
+    return max(1.0, float(((seen - mean) ** 2 / mean).sum()) / max(len(members) - 1, 1))
 
 
 def _solved(barriers: Sequence[BarrierResult], member: int) -> list[BarrierResult]:
@@ -166,10 +178,10 @@ def state_calibration(calibration: Calibration, end: str) -> str:
     counts = f"{calibration.hops} hops where the barriers expect {calibration.expected:.3g}"
     if calibration.pooled:
         factor = calibration.hops / calibration.expected
-        error = np.exp(1 / np.sqrt(calibration.hops))
+        error = np.exp(np.sqrt(next(iter(calibration.variances.values()))))
         return (
             f"{where} {counts}; the hops of all members together multiply every rate by {factor:.2g} "
-            f"(counting error a factor {error:.2g}); {kept}, each member's own"
+            f"(standard error a factor {error:.2g}); {kept}, each member's own"
         )
     low, high = min(calibration.factors.values()), max(calibration.factors.values())
     return f"{where} {counts}; every member's own hops multiply its rates by {low:.2g} to {high:.2g}; {kept}"
