@@ -35,7 +35,8 @@ class ArrheniusDiffusivity(Contract):
     """Site fraction at each composition."""
     phases: tuple[str, ...]
     methods: tuple[str, ...]
-    """At each composition: ``molecular dynamics``, ``barrier`` (NEB and harmonic transition state theory)."""
+    """At each composition: ``molecular dynamics``, or ``barrier`` (NEB and harmonic transition state theory),
+    with a prefactor from the hops that dynamics saw, or bounded by them, where the text goes on to say so."""
     prefactor: Annotated[Array, Unit("m2.s-1"), Axes("member", "x")]
     """D0 along the fastest direction."""
     anisotropy: Annotated[Array, Unit("1"), Axes("member", "x", "row", "column")]
