@@ -30,7 +30,7 @@ def plot_arrhenius(diffusivity: ArrheniusDiffusivity) -> Figure:
                 for member in range(len(diffusivity.prefactor))
             ]
         )
-        style = "--" if diffusivity.methods[number] .startswith("barrier") else "-"
+        style = "--" if diffusivity.methods[number].startswith("barrier") else "-"
         member_band(axes, 1000 / temperature, lines, colour)
         axes.plot(1000 / temperature, lines[0], style, color=colour)
         axes.plot([], [], marker + style, color=colour, label=f"x = {x:.3g}, {diffusivity.methods[number]}")
