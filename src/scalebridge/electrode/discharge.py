@@ -28,6 +28,7 @@ from scalebridge.particle import (
     consistent_start,
     empty_entries,
     entry_count,
+    restore_particle,
     solve_implicit,
     trimmed,
 )
@@ -208,6 +209,12 @@ def _cell_system(model: CellModel, arrays: CellArrays) -> ImplicitSystem:
         cell_entries(arrays, Place(state, unused, 0, 0.0, 0.0), cj, entries)
         return entries.values
 
+    def restore(state: FloatArray) -> FloatArray:
+        restored = state.copy()
+        for offset in offsets:
+            restore_particle(arrays.particle, restored, int(offset))
+        return restored
+
     values(np.full(size, 0.5), 1.0)
     entries = trimmed(entries)
     tolerance = np.full(size, POTENTIAL_TOLERANCE)
@@ -224,5 +231,13 @@ def _cell_system(model: CellModel, arrays: CellArrays) -> ImplicitSystem:
             tolerance[o + 2 * shells] = THETA_TOLERANCE
             differential[o : o + 2 * shells : 2] = True
     return ImplicitSystem(
-        residual, values, entries.rows, entries.columns, differential, offsets, shells, tolerance
+        residual=residual,
+        entries=values,
+        rows=entries.rows,
+        columns=entries.columns,
+        differential=differential,
+        particle_offsets=offsets,
+        shells=shells,
+        absolute_tolerance=tolerance,
+        restore=restore,
     )

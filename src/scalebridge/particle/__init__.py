@@ -15,6 +15,7 @@ from scalebridge.particle._kernels import (
     particle_arrays,
     particle_entries,
     particle_residual,
+    restore_particle,
     trimmed,
 )
 from scalebridge.particle.boundary import boundary_radius
@@ -55,6 +56,7 @@ __all__ = [
     "particle_arrays",
     "particle_entries",
     "particle_residual",
+    "restore_particle",
     "shells_for",
     "solve_implicit",
     "solve_particle",

@@ -135,6 +135,39 @@ def odds_to_fraction(y: float) -> tuple[float, float]:
 
 
 @compiled
+def restore_particle(p: ParticleArrays, state: FloatArray, o: int) -> None:
+    """Make θ_i and θ̄ those of the log-odds, shifted together so that the ions Σ V_i/V θ_i are kept.
+
+    An integrator's θ_i may be off by its tolerance, even outside (0, 1), where no log-odds exist.
+    """
+    n = p.fractions.size
+    ions = 0.0
+    for i in range(n):
+        ions += p.fractions[i] * state[o + 2 * i]
+    shift, low, high = 0.0, -np.inf, np.inf
+    for _ in range(200):
+        total, slope = -ions, 0.0
+        for i in range(n):
+            theta, theta_slope = odds_to_fraction(state[o + 2 * i + 1] + shift)
+            total += p.fractions[i] * theta
+            slope += p.fractions[i] * theta_slope
+        if abs(total) < 4e-16:
+            break
+        low, high = (shift, high) if total < 0.0 else (low, shift)
+        # Newton's step, at most 2 and never out of the bracket
+        proposal = shift - min(max(total / max(slope, 1e-300), -2.0), 2.0)
+        if not low < proposal < high:
+            proposal = 0.5 * (low + high)
+        if proposal in (low, high):
+            break
+        shift = proposal
+    for i in range(n):
+        state[o + 2 * i + 1] += shift
+        state[o + 2 * i] = odds_to_fraction(state[o + 2 * i + 1])[0]
+    state[o + 2 * n] = ions
+
+
+@compiled
 def log_vacancy(y: float) -> float:
     """Return ln(1 − θ) = −ln(1 + exp(y)) without overflow."""
     value: float = -y - np.log1p(np.exp(-y)) if y > 0 else -np.log1p(np.exp(y))

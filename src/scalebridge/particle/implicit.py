@@ -16,12 +16,21 @@ from sksundae.ida import IDA, IDAJacTimes, IDAPrecond
 from scalebridge.foundation import ConvergenceError
 from scalebridge.particle.block_solver import BlockSolver
 from scalebridge.particle.pattern import SparsePattern
+from scalebridge.particle.quiet import silenced
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
 REFERENCE_TOLERANCE = 1e-4
+LOCAL = 5.0
+"""Division of the tolerances. IDA weighs errors by their root mean square over all unknowns, thousands: where
+one shell of one particle changes phase, that forgives errors of a hundred tolerances, even site fractions
+beyond 1, where no log-odds exist and no step, however small, goes on."""
+RESTARTS = 20
+"""Attempts to reach the next output time."""
+MAX_STEPS = 20000
+"""Steps to the next output time."""
 
 # SUNDIALS warns on stderr whenever Newton's iteration failed often between two output times; the step size
 # control answers that already. The variable is read when a solver is made.
@@ -46,6 +55,8 @@ class ImplicitSystem:
     """Of every particle."""
     absolute_tolerance: FloatArray
     """(size,) at a relative tolerance of `REFERENCE_TOLERANCE`; scales with it."""
+    restore: Callable[[FloatArray], FloatArray]
+    """restore(y): the state with site fractions that belong to its log-odds, the particles' ions kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +73,8 @@ class ImplicitSolution:
     """The solver's message if it stopped before the end, else None."""
     steps: int
     """Residual evaluations."""
+    restarts: int
+    """How often the integrator was started anew."""
 
 
 def consistent_start(
@@ -170,9 +183,60 @@ def solve_implicit(
     *,
     events: Callable[[FloatArray], FloatArray] | None = None,
     relative_tolerance: float = REFERENCE_TOLERANCE,
-    max_steps: int = 5000,
 ) -> ImplicitSolution:
-    """Integrate over ``times``, which are the output times; a falling zero of ``events(y)`` ends the run."""
+    """Integrate over ``times``, which are the output times; a falling zero of ``events(y)`` ends the run.
+
+    Where the integrator stops before the end, as it may while an unstable particle decomposes, the state it
+    reached is put back inside its bounds (`ImplicitSystem.restore`), made consistent and integrated further
+    from a fresh first step; the integrator's clock starts at 0 again, so that steps of picoseconds do not
+    vanish beside hours. A run that does not reach its next output time in `RESTARTS` attempts ends, and
+    ``failure`` says why.
+    """
+    found_times, found_states = [times[:1]], [start[0][None, :]]
+    now, begin, evaluations, restarts, attempts = float(times[0]), start, 0, 0, 0
+    while True:
+        ahead = times[times > now]
+        piece = _integrate(system, ahead - now, begin, events, relative_tolerance)
+        evaluations += piece.steps
+        stopped = piece.failure is not None
+        kept = piece.time.size - (1 if stopped else 0)
+        attempts = 1 if kept else attempts + 1
+        found_times.append(
+            np.where(
+                piece.time == ahead[: piece.time.size] - now, ahead[: piece.time.size], piece.time + now
+            )[:kept]
+        )
+        found_states.append(piece.states[:kept])
+        now += float(piece.time[-1])
+        failure = piece.failure
+        if stopped and attempts <= RESTARTS:
+            try:
+                begin = consistent_start(system, system.restore(piece.states[-1]))
+                restarts += 1
+                continue
+            except ConvergenceError as error:
+                failure = f"{failure} {error}"
+        if stopped:
+            found_times.append(np.array([now]))
+            found_states.append(piece.states[-1:])
+        return ImplicitSolution(
+            time=np.concatenate(found_times),
+            states=np.concatenate(found_states),
+            event=piece.event,
+            failure=failure,
+            steps=evaluations,
+            restarts=restarts,
+        )
+
+
+def _integrate(
+    system: ImplicitSystem,
+    times: FloatArray,
+    start: tuple[FloatArray, FloatArray],
+    events: Callable[[FloatArray], FloatArray] | None,
+    relative_tolerance: float,
+) -> ImplicitSolution:
+    """Integrate from 0 to ``times``; the start itself is not among the returned times."""
     linear = _LinearSolver(system, start[0])
     # SUNDIALS hands out read-only arrays, a type of its own to the compiled kernels: copy instead of
     # compiling everything twice
@@ -198,18 +262,24 @@ def solve_implicit(
         precond=IDAPrecond(linear.set_up, linear.solve),
         jactimes=IDAJacTimes(None, linear.multiply),
         algebraic_idx=np.flatnonzero(~system.differential),
-        rtol=relative_tolerance,
-        atol=system.absolute_tolerance * relative_tolerance / REFERENCE_TOLERANCE,
-        max_num_steps=max_steps,
+        rtol=relative_tolerance / LOCAL,
+        atol=system.absolute_tolerance * relative_tolerance / REFERENCE_TOLERANCE / LOCAL,
+        max_num_steps=MAX_STEPS,
         max_conv_fails=40,  # from minutes to the growth time of an instability, by a factor of 4 each
         **options,
     )
-    result = solver.solve(times, *start)
-    event = None if result.i_events is None else int(np.flatnonzero(result.i_events[-1])[0])
+    # with two times the solver would return all its steps
+    skipped = 2 if times.size == 1 else 1
+    asked = np.concatenate([[0.0], 0.5 * times if skipped == 2 else [], times])
+    with silenced():
+        result = solver.solve(asked, *start)
+    reached = np.array(result.t)
+    skipped = min(skipped, reached.size - 1)
     return ImplicitSolution(
-        time=np.array(result.t),
-        states=np.array(result.y),
-        event=event,
+        time=reached[skipped:],
+        states=np.array(result.y)[skipped:],
+        event=None if result.i_events is None else int(np.flatnonzero(result.i_events[-1])[0]),
         failure=None if result.success else str(result.message),
         steps=int(result.nfev),
+        restarts=0,
     )

@@ -1,6 +1,7 @@
 """One particle as numbers in SI: what the solver sees, and the one place where a card becomes that."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
 from typing import Self
 
@@ -23,8 +24,12 @@ FloatArray = NDArray[np.float64]
 
 SOLID_SOLUTION_SHELLS = 40
 """Shells of a particle without a miscibility gap, where no interface sets a length."""
-SHELL_LIMIT = 200
+SHELL_LIMIT = 120
 """Most shells chosen without being asked."""
+WIDENED_SHELLS = 50
+"""Shells of a particle whose interface is thinner than `SHELL_LIMIT` shells can resolve and is widened."""
+SHELLS_PER_INTERFACE = 3.0
+"""Shells chosen across the interface: with fewer, the grid pins it and single shells fill on their own."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -102,6 +107,13 @@ class ParticleModel:
         return float(np.sqrt(self.gradient_energy / self._energy_density))
 
     @property
+    def resolved_length(self) -> float:
+        """The smaller of ℓ and the interface's width [m]; deep gaps make interfaces thinner than ℓ."""
+        return self.interface_length * interface_sharpness(
+            self.excess, self.coherency_modulus / self._energy_density
+        )
+
+    @property
     def grid(self) -> ShellGrid:
         """The particle's shells."""
         return shell_grid(self.shape, self.size, self.shells)
@@ -151,7 +163,7 @@ class ParticleModel:
         gap = self.unstable_interval()
         if gap is None:
             return
-        width = self.interface_length
+        width = self.resolved_length
         where = f"the free energy is unstable between θ = {gap[0]:.3g} and {gap[1]:.3g}"
         if width == 0:
             raise InputError(
@@ -193,8 +205,9 @@ class ParticleModel:
         shells
             None: from the interface length where there is a miscibility gap, see `shells_for`.
         widen
-            Where ``shells`` is None and `SHELL_LIMIT` shells are too few for the interface, raise κ until ℓ
-            spans two of them, and say so in ``remarks``; otherwise such a model is refused.
+            Where ``shells`` is None and `SHELL_LIMIT` shells are too few for the interface, raise κ until it
+            spans `SHELLS_PER_INTERFACE` of `WIDENED_SHELLS`, and say so in ``remarks``; otherwise such a
+            model is refused.
 
         Raises
         ------
@@ -207,16 +220,18 @@ class ParticleModel:
         energy_density = site_density * constants.BOLTZMANN * temperature
         remarks: tuple[str, ...] = ()
         if shells is None:
-            gap = unstable_interval(excess, coherency_modulus / energy_density)
-            width = float(np.sqrt(max(gradient_energy, 0.0) / energy_density))
-            smallest = 2 * size / (SHELL_LIMIT - 1)
-            if gap and widen and width < smallest:
+            coherency = coherency_modulus / energy_density
+            gap = unstable_interval(excess, coherency)
+            sharpness = interface_sharpness(excess, coherency)
+            width = sharpness * float(np.sqrt(max(gradient_energy, 0.0) / energy_density))
+            if gap and widen and width < SHELLS_PER_INTERFACE * size / (SHELL_LIMIT - 1):
+                wide = SHELLS_PER_INTERFACE * size / (WIDENED_SHELLS - 1)
                 remarks = (
                     f"the interface length {width:.3g} m is too short for {SHELL_LIMIT} shells in a particle "
-                    f"of {size:.3g} m; it was widened to {smallest:.3g} m",
+                    f"of {size:.3g} m; it was widened to {wide:.3g} m",
                 )
-                width = smallest
-                gradient_energy = width**2 * energy_density
+                width = wide
+                gradient_energy = (width / sharpness) ** 2 * energy_density
             shells = shells_for(size, width) if gap else SOLID_SOLUTION_SHELLS
         values = np.atleast_1d(np.asarray(diffusivity, dtype=np.float64))
         knots = np.linspace(0.0, 1.0, values.size)
@@ -295,9 +310,45 @@ def unstable_interval(excess: FloatArray, coherency: float = 0.0) -> tuple[float
     return (float(unstable[0]), float(unstable[-1])) if unstable.size else None
 
 
+def interface_sharpness(excess: FloatArray, coherency: float = 0.0) -> float:
+    """Return min(1, w/ℓ) with the width w = (θ₂ − θ₁)/max|∇θ| = (θ₂ − θ₁) ℓ/√(2 max Δf/kT).
+
+    Δf is the free energy per site above the common tangent from θ₁ to θ₂ (Cahn, Hilliard, J. Chem. Phys. 28,
+    258 (1958)); of several gaps the sharpest counts, without a gap the value is 1. Parameters as in
+    `unstable_interval`.
+    """
+    theta = np.linspace(0.0, 1.0, 4001)
+    energy = xlogy(theta, theta) + xlogy(1 - theta, 1 - theta) + integrate(excess, theta)
+    energy += 0.5 * coherency * theta**2
+    hull = _lower_hull(theta, energy)
+    sharpness = 1.0
+    for left, right in pairwise(hull):
+        if right - left > 1:
+            inside = slice(left, right + 1)
+            tangent = np.interp(theta[inside], theta[[left, right]], energy[[left, right]])
+            height = float(np.max(energy[inside] - tangent))
+            # curvature joins knots of a convex stretch over rounding errors; those are no gaps
+            if height > 1e-9:
+                sharpness = min(sharpness, float(theta[right] - theta[left]) / np.sqrt(2 * height))
+    return float(sharpness)
+
+
+def _lower_hull(x: FloatArray, y: FloatArray) -> list[int]:
+    """Return the indices of the lower convex hull of points with ascending x."""
+    hull: list[int] = []
+    for i in range(x.size):
+        while len(hull) > 1:
+            a, b = hull[-2], hull[-1]
+            if (y[b] - y[a]) * (x[i] - x[a]) < (y[i] - y[a]) * (x[b] - x[a]):
+                break
+            hull.pop()
+        hull.append(i)
+    return hull
+
+
 def shells_for(size: float, interface_length: float, *, limit: int = SHELL_LIMIT) -> int:
-    """Return shells with h ≤ ℓ/2, at most ``limit`` and at least ``SOLID_SOLUTION_SHELLS``."""
-    wanted = 2 * size / interface_length + 1 if interface_length > 0 else np.inf
+    """Return shells with h ≤ ℓ/3, at most ``limit`` and at least ``SOLID_SOLUTION_SHELLS``."""
+    wanted = SHELLS_PER_INTERFACE * size / interface_length + 1 if interface_length > 0 else np.inf
     return max(SOLID_SOLUTION_SHELLS, ceil(min(limit, wanted)))
 
 

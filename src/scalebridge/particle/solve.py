@@ -19,6 +19,7 @@ from scalebridge.particle._kernels import (
     particle_arrays,
     particle_entries,
     particle_residual,
+    restore_particle,
     trimmed,
 )
 from scalebridge.particle.implicit import (
@@ -185,6 +186,11 @@ def _particle_system(
         _entries(p, Place(state, unused, 0, 0.0, float(state[-1])), cj, fixed_drive, entries)
         return entries.values
 
+    def restore(state: FloatArray) -> FloatArray:
+        restored = state.copy()
+        restore_particle(p, restored, 0)
+        return restored
+
     values(np.full(size, 0.5), 1.0)
     entries = trimmed(entries)
     tolerance = np.full(size, POTENTIAL_TOLERANCE)
@@ -193,7 +199,15 @@ def _particle_system(
     tolerance[2 * n] = THETA_TOLERANCE
     differential[0 : 2 * n : 2] = True
     return ImplicitSystem(
-        residual, values, entries.rows, entries.columns, differential, np.zeros(1, np.int64), n, tolerance
+        residual=residual,
+        entries=values,
+        rows=entries.rows,
+        columns=entries.columns,
+        differential=differential,
+        particle_offsets=np.zeros(1, np.int64),
+        shells=n,
+        absolute_tolerance=tolerance,
+        restore=restore,
     )
 
 

@@ -17,6 +17,7 @@ from scalebridge.contracts import Contract, ElectrodeDesign, HomogeneousFreeEner
 from scalebridge.foundation import InputError, ValidityError, constants
 from scalebridge.particle import ParticleModel, boundary_radius, shells_for
 from scalebridge.particle.grid import shell_grid
+from scalebridge.particle.model import SHELLS_PER_INTERFACE, WIDENED_SHELLS, interface_sharpness
 from scalebridge.particle.tables import evaluate_many, integrate, tabulate
 
 
@@ -108,14 +109,14 @@ def test_too_coarse_a_grid_is_refused_with_the_way_out() -> None:
     assert length == pytest.approx(2.97e-9, rel=1e-3)
     with pytest.raises(InputError, match=f"use at least {shells_for(100e-9, length)} shells"):
         particle(shells=30)
-    assert particle(shells=None).grid.spacing <= length / 2
+    assert particle(shells=None).grid.spacing <= length / SHELLS_PER_INTERFACE
 
 
 def test_thin_interfaces_are_widened_where_asked_and_said_so() -> None:
     wide = particle(shells=None, size=2e-6, widen=True)
-    assert wide.shells == 200
-    assert wide.interface_length == pytest.approx(2 * wide.grid.spacing)
-    assert "was widened to 2.01e-08 m" in wide.remarks[0]
+    assert wide.shells == WIDENED_SHELLS
+    assert wide.interface_length == pytest.approx(SHELLS_PER_INTERFACE * wide.grid.spacing)
+    assert "was widened to 1.22e-07 m" in wide.remarks[0]
     assert particle(shells=None, gradient_energy=0.0, widen=True).remarks
     assert not particle(shells=None, widen=True).remarks
     with pytest.raises(InputError, match="must be below the interface length"):
@@ -150,6 +151,24 @@ def test_spinodal_of_the_regular_solution() -> None:
     for omega, spinodal in ((2.5, 0.276393), (3.0, 0.211325), (4.0, 0.146447), (5.0, 0.112702)):
         interval = particle(omega).unstable_interval()
         assert interval == pytest.approx((spinodal, 1 - spinodal), abs=5e-4)
+
+
+@pytest.mark.parametrize(("omega", "width"), [(2.5, 1.0), (4.0, 1.0), (5.0, 0.928), (8.0, 0.6182)])
+def test_deep_gaps_make_interfaces_thinner_than_the_interface_length(omega: float, width: float) -> None:
+    """w/ℓ = Δθ/√(2Δf) of the regular solution (closed form at θ = ½), at most 1; coherency takes part."""
+    model = particle(omega, size=2e-8)
+    assert interface_sharpness(model.excess) == pytest.approx(width, rel=1e-3)
+    # B/ρkT = b acts like Ω − b/2
+    assert interface_sharpness(particle(omega + 1.5, size=2e-8).excess, 3.0) == pytest.approx(width, rel=1e-3)
+
+
+def test_shells_follow_the_thin_interface_of_a_deep_gap() -> None:
+    """A single shell may not hold the whole interface: κ of a deep gap is raised more than ℓ = 3 h asks."""
+    deep = particle(12.0, shells=None, gradient_energy=1e-15, widen=True)
+    assert deep.resolved_length == pytest.approx(SHELLS_PER_INTERFACE * deep.grid.spacing)
+    assert deep.interface_length > 1.9 * deep.resolved_length
+    with pytest.raises(InputError, match="must be below the interface length"):
+        particle(12.0, shells=50, gradient_energy=1.1 * deep._energy_density * deep.grid.spacing**2)
 
 
 def test_boundary_radius() -> None:
