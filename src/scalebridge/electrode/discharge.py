@@ -28,6 +28,7 @@ from scalebridge.particle import (
     consistent_start,
     empty_entries,
     entry_count,
+    resolves_growth,
     restore_particle,
     solve_implicit,
     trimmed,
@@ -209,6 +210,9 @@ def _cell_system(model: CellModel, arrays: CellArrays) -> ImplicitSystem:
         cell_entries(arrays, Place(state, unused, 0, 0.0, 0.0), cj, entries)
         return entries.values
 
+    def resolves(state: FloatArray, cj: float) -> bool:
+        return bool(resolves_growth(arrays.particle, state, offsets, cj))
+
     def restore(state: FloatArray) -> FloatArray:
         restored = state.copy()
         for offset in offsets:
@@ -239,5 +243,6 @@ def _cell_system(model: CellModel, arrays: CellArrays) -> ImplicitSystem:
         particle_offsets=offsets,
         shells=shells,
         absolute_tolerance=tolerance,
+        resolves=resolves,
         restore=restore,
     )

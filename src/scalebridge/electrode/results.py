@@ -237,9 +237,13 @@ def _summary(
     for solution, cell in zip(solutions[:: shape[1]], cells, strict=True):
         remarks += [f"member {solution.member}: {remark}" for remark in cell.particle.remarks]
     remarks += [
-        f"member {s.member}, {s.status}"
+        f"member {s.member}, {s.status}" for s in solutions if s.termination == "electrolyte depletion"
+    ]
+    remarks += [
+        f"not a result: member {s.member}, {s.status}; its capacity, mean voltage and energy here cover only "
+        "what was reached"
         for s in solutions
-        if s.termination in ("solver failure", "electrolyte depletion")
+        if s.termination == "solver failure"
     ]
     rates = shape[1]
     return RateCapability(

@@ -34,6 +34,7 @@ from scalebridge.particle.solve import (
     ParticleSolution,
     solve_particle,
 )
+from scalebridge.particle.stability import resolves_growth
 
 __all__ = [
     "POTENTIAL_TOLERANCE",
@@ -56,6 +57,7 @@ __all__ = [
     "particle_arrays",
     "particle_entries",
     "particle_residual",
+    "resolves_growth",
     "restore_particle",
     "shells_for",
     "solve_implicit",

@@ -116,16 +116,9 @@ class BlockSolver:
         )
         return cls(where, _empty_factors(where))
 
-    def factor(self, data: FloatArray) -> bool:
-        """Factorise the matrix with nonzeros ``data`` in the order of the pattern.
-
-        Returns
-        -------
-        Whether the determinant of every particle's block is positive, as it is for steps shorter than the
-        growth time of an unstable state (ω < cj). A longer implicit step would damp the unstable mode instead
-        of following it.
-        """
-        return _factor(self.where, np.append(data, 0.0), self.factors)
+    def factor(self, data: FloatArray) -> None:
+        """Factorise the matrix with nonzeros ``data`` in the order of the pattern."""
+        _factor(self.where, np.append(data, 0.0), self.factors)
 
     def solve(self, right: FloatArray) -> FloatArray:
         """Return the solution for one right-hand side (size,)."""
@@ -164,22 +157,16 @@ def _empty_factors(where: BlockMap) -> Factors:
 
 
 @compiled
-def _band_factor(band: FloatArray) -> bool:
-    """Factorise a band matrix (size, 2b + 1) in place: unit L below, U on and above the middle.
-
-    Returns whether the determinant is positive.
-    """
-    positive = True
+def _band_factor(band: FloatArray) -> None:
+    """Factorise a band matrix (size, 2b + 1) in place: unit L below, U on and above the middle."""
     size, half = band.shape[0], band.shape[1] // 2
     for k in range(size):
         pivot = 1.0 / band[k, half]
-        positive = positive == (pivot > 0.0)
         for i in range(k + 1, min(size, k + half + 1)):
             multiple = band[i, half + k - i] * pivot
             band[i, half + k - i] = multiple
             for j in range(1, half + 1):
                 band[i, half + k - i + j] -= multiple * band[k, half + j]
-    return positive
 
 
 @compiled
@@ -199,8 +186,7 @@ def _band_solve(band: FloatArray, x: FloatArray) -> None:
 
 
 @compiled
-def _factor(where: BlockMap, data: FloatArray, f: Factors) -> bool:
-    stable = True
+def _factor(where: BlockMap, data: FloatArray, f: Factors) -> None:
     particles, n = where.slope.shape
     for i in range(f.band.shape[0]):
         for k in range(f.band.shape[1]):
@@ -216,7 +202,7 @@ def _factor(where: BlockMap, data: FloatArray, f: Factors) -> bool:
                 by_theta = data[where.by_theta[p, i, k]]
                 f.by_theta[p, i, k] = by_theta
                 f.inner[p, i, k] = data[where.by_odds[p, i, k]] - by_theta * f.slope[p, column]
-        stable = _band_factor(f.inner[p]) and stable
+        _band_factor(f.inner[p])
         response = f.response[p]
         response[:] = 0.0
         response[n - 1] = -data[where.by_rate[p]]
@@ -238,7 +224,6 @@ def _factor(where: BlockMap, data: FloatArray, f: Factors) -> bool:
                 column = where.neighbours[p, b]
                 f.band[row, half + column - row] -= f.feedback[p, a] * f.couplings[p, b] / r[0]
     _band_factor(f.band)
-    return stable
 
 
 @compiled

@@ -55,6 +55,8 @@ class ImplicitSystem:
     """Of every particle."""
     absolute_tolerance: FloatArray
     """(size,) at a relative tolerance of `REFERENCE_TOLERANCE`; scales with it."""
+    resolves: Callable[[FloatArray, float], bool]
+    """resolves(y, cj): whether every particle's unstable modes grow slower than cj, see `resolves_growth`."""
     restore: Callable[[FloatArray], FloatArray]
     """restore(y): the state with site fractions that belong to its log-odds, the particles' ions kept."""
 
@@ -121,25 +123,25 @@ class _LinearSolver:
 
     def __init__(self, system: ImplicitSystem, start: FloatArray) -> None:
         self._system = system
-        self._state = start.copy()
+        self._state_now = start.copy()
+        self._vector = start.copy()
         self._pattern = SparsePattern(system.rows, system.columns, start.size)
         self._solver = BlockSolver.of_pattern(self._pattern, system.particle_offsets, system.shells)
         self._fixed = self._pattern.data(system.entries(start, 0.0))
         self._by_rate = self._pattern.data(system.entries(start, 1.0)) - self._fixed
         self._data = self._fixed
         self._cj = np.nan
-        self._sound = True
 
     def set_up(self, _t: float, y: FloatArray, _r: FloatArray, _f: FloatArray, cj: float) -> None:
         """Evaluate and factorise the Jacobian."""
-        self._state[:] = y
-        self._fixed = self._pattern.data(self._system.entries(self._state, 0.0))
+        self._state_now[:] = y
+        self._fixed = self._pattern.data(self._system.entries(self._state_now, 0.0))
         self._refactor(cj)
 
     def solve(
         self,
         _t: float,
-        _y: FloatArray,
+        y: FloatArray,
         _r: FloatArray,
         _f: FloatArray,
         right: FloatArray,
@@ -150,9 +152,11 @@ class _LinearSolver:
         """Fill the solution for the right-hand side."""
         if cj != self._cj:
             self._refactor(cj)
-        self._state[:] = right
-        # not a number makes the step fail, so that the step size falls until the unstable mode is followed
-        out[:] = self._solver.solve(self._state) if self._sound else np.nan
+        # not a number makes the step fail, so that the step size falls until the unstable mode is followed;
+        # asked at every state, since the integrator keeps a Jacobian as long as steps stay equal
+        self._state_now[:] = y
+        self._vector[:] = right
+        out[:] = self._solver.solve(self._vector) if self._system.resolves(self._state_now, cj) else np.nan
 
     def multiply(
         self,
@@ -167,12 +171,12 @@ class _LinearSolver:
         """Fill Jacobian × vector."""
         if cj != self._cj:
             self._refactor(cj)
-        self._state[:] = vector
-        out[:] = self._pattern.multiply(self._data, self._state)
+        self._vector[:] = vector
+        out[:] = self._pattern.multiply(self._data, self._vector)
 
     def _refactor(self, cj: float) -> None:
         self._data = self._fixed + cj * self._by_rate
-        self._sound = self._solver.factor(self._data)
+        self._solver.factor(self._data)
         self._cj = cj
 
 

@@ -29,6 +29,7 @@ from scalebridge.particle.implicit import (
     solve_implicit,
 )
 from scalebridge.particle.model import ParticleModel
+from scalebridge.particle.stability import resolves_growth
 from scalebridge.particle.tables import evaluate_many
 
 FloatArray = NDArray[np.float64]
@@ -176,6 +177,7 @@ def _particle_system(
     size = block_size(n) + 1
     entries = empty_entries(entry_count(n))
     unused = np.empty(size)
+    offsets = np.zeros(1, np.int64)
     held = held_drive if fixed_drive else rate
 
     def residual(state: FloatArray, rates: FloatArray, out: FloatArray) -> None:
@@ -185,6 +187,9 @@ def _particle_system(
     def values(state: FloatArray, cj: float) -> FloatArray:
         _entries(p, Place(state, unused, 0, 0.0, float(state[-1])), cj, fixed_drive, entries)
         return entries.values
+
+    def resolves(state: FloatArray, cj: float) -> bool:
+        return bool(resolves_growth(p, state, offsets, cj))
 
     def restore(state: FloatArray) -> FloatArray:
         restored = state.copy()
@@ -204,9 +209,10 @@ def _particle_system(
         rows=entries.rows,
         columns=entries.columns,
         differential=differential,
-        particle_offsets=np.zeros(1, np.int64),
+        particle_offsets=offsets,
         shells=n,
         absolute_tolerance=tolerance,
+        resolves=resolves,
         restore=restore,
     )
 

@@ -1,0 +1,62 @@
+"""Which unstable modes of a particle grow faster than a time step follows.
+
+| symbol | name here |
+|---|---|
+| V_i θ_i′ = −Σ_k K_ik μ_k, symmetric, from the mobility of the faces | ``conductance`` |
+| V_i μ_i = Σ_k G_ik θ_k, second derivatives of the free energy | ``stiffness`` |
+| cj: θ′ = cj θ + … of an implicit step | ``cj`` |
+"""
+
+from scalebridge.foundation.compiled import compiled
+from scalebridge.particle._kernels import FloatArray, IntArray, ParticleArrays, mobility, odds_to_fraction
+from scalebridge.particle.tables import evaluate
+
+
+@compiled
+def resolves_growth(p: ParticleArrays, state: FloatArray, offsets: IntArray, cj: float) -> bool:
+    """Return whether every mode of every particle at fixed filling grows slower than ``cj`` [1/s]."""
+    resolved = True
+    for k in range(offsets.size):
+        resolved = resolved and _particle_resolves(p, state, offsets[k], cj)
+    return resolved
+
+
+@compiled
+def _particle_resolves(p: ParticleArrays, state: FloatArray, o: int, cj: float) -> bool:
+    """Return whether no mode of one particle grows faster.
+
+    A longer implicit step would damp the mode instead of following it: the particle would stay on its
+    unstable branch. The symmetric matrix of (θ, μ), [[G, −V], [−V, −K/cj]], has one negative eigenvalue per
+    shell and one more for every mode with ω > cj; the signs of its pivots of 2 × 2 blocks count them
+    (Sylvester's law of inertia). The sign of a determinant would miss every even number. The mobility's slope
+    and the mean-field coherency's −B V_i V_k, zero at fixed filling, are left out.
+    """
+    n = p.fractions.size
+    first, mixed, second = 0.0, 0.0, 0.0
+    stiff_left, conduct_left = 0.0, 0.0
+    negative = 0
+    for i in range(n):
+        theta = state[o + 2 * i]
+        slope = odds_to_fraction(state[o + 2 * i + 1])[1]
+        local = 1.0 / max(slope, 1e-300) + evaluate(p.excess, theta)[1] + p.coherency
+        stiff_right, conduct_right = 0.0, 0.0
+        if i < n - 1:
+            face = p.face_areas[i] / p.spacing
+            stiff_right = p.gradient * face
+            conduct_right = face * max(mobility(p, 0.5 * (theta + state[o + 2 * i + 2]))[0], 0.0) / cj
+        a = p.fractions[i] * local + stiff_left + stiff_right
+        b = -p.fractions[i]
+        c = -(conduct_left + conduct_right)
+        if i > 0:
+            determinant = first * second - mixed * mixed
+            # the last pivot's inverse between the off-diagonal blocks diag(−stiffness, +conductance)
+            a -= stiff_left * stiff_left * second / determinant
+            b -= stiff_left * conduct_left * mixed / determinant
+            c -= conduct_left * conduct_left * first / determinant
+        if a * c - b * b <= 0.0:
+            negative += 1
+        elif a < 0.0:
+            negative += 2
+        first, mixed, second = a, b, c
+        stiff_left, conduct_left = stiff_right, conduct_right
+    return negative <= n
