@@ -163,6 +163,14 @@ def test_no_hop_gives_an_upper_bound_only():
         combine([result], [], members=1, provenance=PROVENANCE)
 
 
+def test_a_displacement_that_does_not_grow_is_an_upper_bound(trajectories, barriers):
+    seen = trajectories[0]
+    flat = replace(seen, upper_bound=False, tracer=replace(seen.tracer, mean=-1e-6, error=2e-6))
+    tracer, _ = combine([flat], barriers, members=1, provenance=PROVENANCE)
+    assert tracer.samples[0].upper_bound
+    assert tracer.samples[0].diffusivity == pytest.approx(2 * 2e-6 * 1e-5)  # Å²/fs in m²/s
+
+
 def test_a_runaway_is_reported_and_does_not_stop_the_rest(barriers):
     class Hot(LandscapeModel):
         def evaluate(self, types, positions, cell):

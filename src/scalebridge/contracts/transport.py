@@ -4,6 +4,7 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from scalebridge.contracts.base import Array, Contract, Record
 from scalebridge.foundation import constants
@@ -18,13 +19,14 @@ class DiffusivitySample(Record):
     member: int
     x: Annotated[float, Unit("1")]
     temperature: Annotated[float, Unit("K")]
-    diffusivity: Annotated[float, Unit("m2.s-1")]
+    diffusivity: Annotated[float, Unit("m2.s-1"), Field(gt=0)]
     """Mean over directions."""
     error: Annotated[float, Unit("m2.s-1")]
     """Standard error."""
     hops: int
     upper_bound: bool
-    """True if no hop was seen: the value is what one hop would have given."""
+    """True if no hop was seen (the value is what one hop would have given) or if the displacement did not
+    grow (two standard errors)."""
 
 
 class ArrheniusDiffusivity(Contract):

@@ -330,19 +330,25 @@ def _covariance(column: Column) -> FloatArray:
     return np.asarray(between + fits)
 
 
+UNRESOLVED_ERRORS = 2.0
+"""A displacement that does not grow bounds the diffusivity by this many standard errors."""
+
+
 def _samples(trajectories: Sequence[TrajectoryResult], kind: Kind) -> tuple[DiffusivitySample, ...]:
     samples = []
     for result in trajectories:
         estimate = _measured(result, kind, [])
+        resolved = estimate.mean > 0
+        value = estimate.mean if resolved else UNRESOLVED_ERRORS * estimate.error
         samples.append(
             DiffusivitySample(
                 member=result.member,
                 x=result.x,
                 temperature=result.temperature,
-                diffusivity=estimate.mean * SQUARE_METRE_PER_SECOND,
+                diffusivity=value * SQUARE_METRE_PER_SECOND,
                 error=estimate.error * SQUARE_METRE_PER_SECOND,
                 hops=result.hops,
-                upper_bound=result.upper_bound,
+                upper_bound=result.upper_bound or not resolved,
             )
         )
     return tuple(samples)
