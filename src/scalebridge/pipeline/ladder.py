@@ -31,7 +31,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         parents=("host",),
         sections=("oracle", "labels", "seed"),
         title="label the first training set",
-        weight=60,
+        weight=40,
     ),
     Stage(
         "learning",
@@ -39,7 +39,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         parents=("host", "labels"),
         sections=("oracle", "learning", "potential", "seed"),
         title="explore all ion contents, label what is new, refit",
-        weight=250,
+        weight=170,
     ),
     Stage(
         "potential",
@@ -47,7 +47,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         parents=("learning",),
         sections=("potential", "seed"),
         title="fit the committee",
-        weight=120,
+        weight=60,
     ),
     Stage(
         "thermodynamics",
@@ -55,7 +55,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         parents=("host", "potential"),
         sections=("oracle", "thermodynamics", "seed"),
         title="free energies, voltage and volumes against x",
-        weight=150,
+        weight=130,
     ),
     Stage(
         "transport",
@@ -63,7 +63,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         parents=("host", "potential", "thermodynamics"),
         sections=("thermodynamics", "transport", "seed"),
         title="diffusivities against x and temperature",
-        weight=80,
+        weight=110,
     ),
     Stage(
         "interfaces",
@@ -72,7 +72,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         sections=("interfaces", "seed"),
         version=2,
         title="eigenstrain, stiffness and interface energies",
-        weight=60,
+        weight=15,
     ),
     Stage(
         "card",
