@@ -16,6 +16,7 @@ from scalebridge.cli.bars import TaskBars
 from scalebridge.cli.structure_files import read_frames, write_frames
 from scalebridge.cli.tables import Rows, show_table
 from scalebridge.foundation import InputError, Progress, StoreError, constants
+from scalebridge.oracle import CalculatorSpec, label_differences
 from scalebridge.potential import (
     ActiveSet,
     ErrorReport,
@@ -43,6 +44,7 @@ def fit_files(
     cutoff: float,
     species: Species,
     held_out: Path | None,
+    baseline: str | None,
     start: Path | None,
     members: int,
     iterations: int,
@@ -65,6 +67,10 @@ def fit_files(
     warm = load_potential(start, species) if start else None
     settings = Settings(max_iterations=iterations, weights=FitWeights(*weights))
     with TaskBars(Console(stderr=True)) as bars:
+        if baseline is not None:
+            spec = CalculatorSpec(baseline)
+            frames = label_differences(frames, spec, progress=bars)
+            others = label_differences(others, spec, progress=bars) if others is not None else None
         report = fit_report(
             frames,
             level=level,

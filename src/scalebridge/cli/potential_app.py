@@ -40,6 +40,13 @@ def fit(
     held_out: Annotated[
         Path | None, typer.Option(help="Structures kept out of the fit, to measure errors on.")
     ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            help="Fit the labels minus this ASE calculator, module:Class: a correction of it.",
+            show_default=False,
+        ),
+    ] = None,
     start: Annotated[Path | None, typer.Option(help="A potential to start from; it fixes the form.")] = None,
     members: Annotated[int, typer.Option(min=0, help="Committee members to fit beside it.")] = 0,
     iterations: Annotated[int, typer.Option(min=0, help="Largest number of iterations.")] = 200,
@@ -53,6 +60,9 @@ def fit(
     """Fit a potential to labelled structures.
 
     Example: scalebridge potential fit train.extxyz pot.mtp --level 12 --held-out test.extxyz --members 4
+
+    A correction of CHGNet towards density-functional labels, for [oracle] correction in a recipe:
+    scalebridge potential fit dft.extxyz out.mtp --baseline scalebridge.oracle.chgnet:CHGNet03 --level 8
     """
     from scalebridge.cli.potential import fit_files  # noqa: PLC0415
 
@@ -63,6 +73,7 @@ def fit(
         cutoff=cutoff,
         species=_symbols(species),
         held_out=held_out,
+        baseline=baseline,
         start=start,
         members=members,
         iterations=iterations,

@@ -1,6 +1,7 @@
 """Reference calculators behind ASE's ``Calculator``, labelling with retries, and the label store."""
 
 from scalebridge.oracle.calculators import CalculatorSpec
+from scalebridge.oracle.difference import label_differences
 from scalebridge.oracle.evaluation import LabelLimits, Outcome
 from scalebridge.oracle.labelling import LabelBatch, LabelFailure, Labeller
 from scalebridge.oracle.relaxation import Relaxation, StoredCalculator, relax
@@ -17,6 +18,7 @@ __all__ = [
     "Relaxation",
     "StoredCalculator",
     "StoredLabel",
+    "label_differences",
     "relax",
     "structure_key",
 ]

@@ -1,9 +1,11 @@
-"""Any ASE calculator, named as ``module:Class`` (or ``module:factory``) with keyword arguments."""
+"""Any ASE calculator, named as ``module:Class`` (or ``module:factory``) with arguments; sums of them."""
 
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+from ase.calculators.mixing import SumCalculator
 
 from scalebridge.foundation import InputError, MissingDependencyError, hash_json
 
@@ -26,10 +28,17 @@ class CalculatorSpec:
         ``module:Class`` or ``module:factory``, for example ``ase.calculators.emt:EMT``.
     arguments
         Keyword arguments; values that JSON can hold.
+    locations
+        Keyword arguments that say where something lies, never what it is: no part of the hash.
+    plus
+        Calculators whose energies, forces and stresses are added, for example a correction of this one
+        towards a better level of theory.
     """
 
     target: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    locations: Mapping[str, str] = field(default_factory=dict)
+    plus: tuple["CalculatorSpec", ...] = ()
 
     def __post_init__(self) -> None:
         module, colon, name = self.target.partition(":")
@@ -48,18 +57,24 @@ class CalculatorSpec:
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 of target and arguments."""
+        """SHA-256 of target and arguments, those of added calculators included."""
         return hash_json(self.to_dict())
 
     def __hash__(self) -> int:
         return hash(self.content_hash)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return target and arguments as a JSON-ready dictionary."""
-        return {"target": self.target, "arguments": dict(self.arguments)}
+        """Return target and arguments, and those of added calculators, as a JSON-ready dictionary."""
+        content: dict[str, Any] = {"target": self.target, "arguments": dict(self.arguments)}
+        return content | ({"plus": [term.to_dict() for term in self.plus]} if self.plus else {})
+
+    def __str__(self) -> str:
+        """Return target and arguments for people to read."""
+        terms = [f"{self.target} {dict(self.arguments) or ''}".strip(), *map(str, self.plus)]
+        return " + ".join(terms)
 
     def build(self) -> Any:
-        """Import the target and return a new calculator.
+        """Import the target and return a new calculator, a sum where calculators are added.
 
         Raises
         ------
@@ -68,9 +83,15 @@ class CalculatorSpec:
         InputError
             If the module has no such name, or does not take these arguments.
         """
+        own = self._build_own()
+        if not self.plus:
+            return own
+        return SumCalculator([own, *(term.build() for term in self.plus)])
+
+    def _build_own(self) -> Any:
         try:
             factory = self._factory()
-            return factory(**self.arguments)
+            return factory(**self.arguments, **self.locations)
         except ModuleNotFoundError as error:
             raise self._missing(error) from error
         except TypeError as error:

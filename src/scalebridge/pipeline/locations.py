@@ -78,6 +78,24 @@ def design_path(design: str, host: str) -> Path:
     )
 
 
+def correction_path(correction: str, host: str) -> Path:
+    """Return the file of a correcting potential: of that name in the host's folder, else the given path.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    """
+    candidates = (host_folder(host) / correction, Path(correction).expanduser())
+    for path in candidates:
+        if path.is_file():
+            return path
+    raise InputError(
+        f"correction '{correction}': neither a file in the host's folder nor {candidates[1]}; give a "
+        "potential (.mtp) fitted with 'scalebridge potential fit --baseline', or leave the key out"
+    )
+
+
 def folder_hash(folder: Path) -> str:
     """Return a hash of a host folder's data (its recipe and design, hidden files and code left out)."""
     files = {

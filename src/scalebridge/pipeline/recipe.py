@@ -1,15 +1,21 @@
 """The recipe: everything that decides a run's numbers, read from TOML, profiles merged, content hashed."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field, ValidationError
 
 from scalebridge.foundation import InputError, hash_file, hash_json
-from scalebridge.pipeline.locations import bundled_hosts, design_path, folder_hash, host_folder
+from scalebridge.pipeline.locations import (
+    bundled_hosts,
+    correction_path,
+    design_path,
+    folder_hash,
+    host_folder,
+)
 from scalebridge.pipeline.recipe_errors import describe_problem
 from scalebridge.pipeline.sections import (
     ElectrodeSection,
@@ -156,7 +162,7 @@ def _tuples(value: Any) -> Any:
 
 def _locate(recipe: Recipe, path: Path) -> Recipe:
     """Make paths absolute (relative ones start at the recipe's folder) and check that they exist."""
-    host, design = recipe.host.name, recipe.electrode.design
+    host, design, correction = recipe.host.name, recipe.electrode.design, recipe.oracle.correction
     if host not in bundled_hosts():
         host = str((path.parent / Path(host).expanduser()).resolve())
     if design != "bundled":
@@ -164,11 +170,15 @@ def _locate(recipe: Recipe, path: Path) -> Recipe:
     try:
         host_folder(host)
         design_path(design, host)
+        if correction is not None and not (host_folder(host) / correction).is_file():
+            correction = str((path.parent / Path(correction).expanduser()).resolve())
+            correction_path(correction, host)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return recipe.model_copy(
         update={
             "host": recipe.host.model_copy(update={"name": host}),
+            "oracle": recipe.oracle.model_copy(update={"correction": correction}),
             "electrode": recipe.electrode.model_copy(update={"design": design}),
         }
     )
@@ -184,10 +194,15 @@ def _hashable(section: BaseModel, host: str) -> Content:
         if isinstance(value, BaseModel):
             content[name] = _hashable(value, host)
         elif kinds := [mark.kind for mark in field.metadata if isinstance(mark, Located)]:
-            is_host = kinds[0] == "host"
-            content[name] = (
-                folder_hash(host_folder(value)) if is_host else hash_file(design_path(value, host))
-            )
+            if value is not None:
+                content[name] = _LOCATED[kinds[0]](value, host)
         else:
             content[name] = value
     return content
+
+
+_LOCATED: Final[Mapping[str, Callable[[str, str], str]]] = {
+    "host": lambda value, _: folder_hash(host_folder(value)),
+    "design": lambda value, host: hash_file(design_path(value, host)),
+    "correction": lambda value, host: hash_file(correction_path(value, host)),
+}

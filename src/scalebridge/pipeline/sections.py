@@ -15,7 +15,7 @@ class Located:
     """Marks a text that is a bundled name or a path; the recipe's hash takes the content found there."""
 
     kind: str
-    """``host`` (a folder) or ``design`` (a file)."""
+    """``host`` (a folder), ``design`` or ``correction`` (files)."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,9 @@ class OracleSection(Section):
     """An ASE calculator as ``module:Class``."""
     arguments: dict[str, Any] = {}
     """Keyword arguments of the calculator."""
+    correction: Annotated[str | None, Located("correction")] = None
+    """A potential that is added to the calculator, fitted to the difference between a better level of theory
+    and this one: a file in the host's folder, or a path."""
     store: Annotated[str, WithoutEffect()] = "labels.db"
     """Label store: an SQLite file in the run folder, an absolute path, or ``postgresql://…``."""
     max_failed_fraction: Fraction = 0.1

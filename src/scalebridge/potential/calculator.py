@@ -8,6 +8,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from scalebridge.foundation import InputError, hash_file
 from scalebridge.potential.model import MomentTensorPotential
 
 
@@ -45,3 +46,27 @@ class MTPCalculator(Calculator):  # type: ignore[misc]
         }
         if self.atoms.pbc.all():
             self.results["stress"] = full_3x3_to_voigt_6_stress(out.stress)
+
+
+def correction(*, path: str, sha256: str) -> MTPCalculator:
+    """Return a potential fitted to differences between two levels of theory, without its hard core.
+
+    Parameters
+    ----------
+    path
+        The potential's file.
+    sha256
+        Of its content.
+
+    Raises
+    ------
+    InputError
+        If the file is not the one that was meant.
+    """
+    found = hash_file(Path(path))
+    if found != sha256:
+        raise InputError(
+            f"{path}: its content changed (SHA-256 {found[:12]}…, expected {sha256[:12]}…) since the recipe "
+            "was read; start the run again"
+        )
+    return MTPCalculator(MomentTensorPotential.load(path).without_hard_core())

@@ -149,3 +149,14 @@ def test_mistakes_are_one_line(files: Path, tmp_path: Path) -> None:
     ase.io.write(unlabelled, bulk("Cu", cubic=True))
     assert "no structure has energy and forces" in error_of("evaluate", pot, unlabelled)
     assert "--out FILE" in error_of("evaluate", pot, unlabelled)
+
+
+def test_fit_to_a_baseline_learns_the_difference_only(files: Path, tmp_path: Path) -> None:
+    """Labels and baseline are the same calculator: nothing is left to learn."""
+    out = tmp_path / "correction.mtp"
+    fit = ("fit", files / "train.extxyz", out, "--level", 4, "--iterations", 2)
+    done(*fit, "--baseline", "ase.calculators.emt:EMT")
+    potential = MomentTensorPotential.load(out)
+    for atoms in ase.io.read(files / "test.extxyz", index=":"):
+        assert abs(potential.compute(atoms).energy) < 1e-6  # the file rounds to 1e-8
+        assert np.abs(potential.compute(atoms).forces).max() < 1e-6

@@ -53,6 +53,21 @@ def test_hash_is_that_of_the_content(tmp_path: Path) -> None:
     assert load_recipe(tmp_path / "one" / "recipe.toml").hash != recipe.hash
 
 
+def test_a_correction_lies_with_the_host_or_the_recipe_and_counts_by_its_content(tmp_path: Path) -> None:
+    plain = toy_recipe(tmp_path)
+    text = RECIPE.replace('EMT"', 'EMT"\ncorrection = "delta.mtp"')
+    (tmp_path / "delta.mtp").write_text("one")
+    beside_recipe = toy_recipe(tmp_path, text)
+    assert beside_recipe.oracle.correction == str(tmp_path / "delta.mtp")
+    (tmp_path / "delta.mtp").write_text("two")
+    changed = toy_recipe(tmp_path, text)
+    (tmp_path / "delta.mtp").rename(tmp_path / "toyhost" / "delta.mtp")
+    beside_host = toy_recipe(tmp_path, text)
+    assert beside_host.oracle.correction == "delta.mtp"
+    assert beside_host.content["oracle"] == changed.content["oracle"]
+    assert len({recipe.hash for recipe in (plain, beside_recipe, changed)}) == 3
+
+
 def test_view_shows_only_the_sections_a_stage_lists(tmp_path: Path) -> None:
     view = toy_recipe(tmp_path).view(("labels",))
     assert view.labels.compositions == (0.0, 1.0)
@@ -78,6 +93,7 @@ def test_view_shows_only_the_sections_a_stage_lists(tmp_path: Path) -> None:
         ('"ase.calculators.emt:EMT"', '"emt"', "oracle.calculator = 'emt'"),
         ("seed = 3", "seed = ", "not valid TOML"),
         ("toyhost", "nohost", "neither a bundled host"),
+        ('EMT"', 'EMT"\ncorrection = "no.mtp"', "correction '"),
         ("[profiles.quick]", "[electrode]\ndesign = 'x.toml'\n[profiles.quick]", "no file"),
         ("[profiles.quick]", "[profiles.fast]", "no such profile; choose one of fast, standard"),
     ],

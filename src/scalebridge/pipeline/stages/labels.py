@@ -3,8 +3,9 @@
 from ase import Atoms
 
 from scalebridge.contracts import Dataset, Host
-from scalebridge.foundation import random_stream
+from scalebridge.foundation import hash_file, random_stream
 from scalebridge.oracle import CalculatorSpec, Labeller, LabelStore, relax
+from scalebridge.pipeline.locations import correction_path
 from scalebridge.pipeline.recipe import Recipe
 from scalebridge.pipeline.stage import StageContext
 from scalebridge.pipeline.stages.frames import write_frames
@@ -35,11 +36,22 @@ def make_labeller(context: StageContext, recipe: Recipe) -> Labeller:
     local = "://" not in section.store
     store = LabelStore(str(context.run_folder / section.store) if local else section.store)
     return Labeller(
-        spec=CalculatorSpec(section.calculator, section.arguments),
+        spec=_reference(recipe),
         store=store,
         workers=section.workers,
         max_failed_fraction=section.max_failed_fraction,
     )
+
+
+def _reference(recipe: Recipe) -> CalculatorSpec:
+    section = recipe.oracle
+    if section.correction is None:
+        return CalculatorSpec(section.calculator, section.arguments)
+    path = correction_path(section.correction, recipe.host.name)
+    correction = CalculatorSpec(
+        "scalebridge.potential.calculator:correction", {"sha256": hash_file(path)}, {"path": str(path)}
+    )
+    return CalculatorSpec(section.calculator, section.arguments, plus=(correction,))
 
 
 def save_dataset(
@@ -57,7 +69,7 @@ def save_dataset(
             held_out=write_frames(context.folder / "held_out.extxyz", held_out),
             held_out_size=len(held_out),
             species=tuple(sorted({host.ion, *host.phases[0].framework.symbols})),
-            level_of_theory=f"{spec.target} {spec.arguments or ''}".strip(),
+            level_of_theory=str(spec),
             calculator_hash=spec.content_hash,
             failed=failed,
         )
