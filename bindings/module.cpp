@@ -84,18 +84,18 @@ nb::tuple design(const Potential& p, const Configuration& c) {
                           array(std::move(virials), {3, 3, A}));
 }
 
-Out tangent_gradient(const Potential& p, const Configuration& c, double weight, const In<double>& velocities,
-                     const In<double>& strain_rate) {
+nb::tuple loss_gradient(const Potential& p, const Configuration& c, double weight, const In<double>& velocities,
+                        const In<double>& strain_rate) {
     const PotentialData& d = p.data();
-    const std::size_t S = d.species, M = d.radial_functions, K = d.radial_size;
+    const std::size_t A = d.scalar.size(), S = d.species, M = d.radial_functions, K = d.radial_size;
     if (velocities.size() != 3 * static_cast<std::size_t>(c.atoms) || strain_rate.size() != 9)
         throw std::invalid_argument("velocities must have shape (N, 3) and strain_rate shape (3, 3)");
-    std::vector<double> out(S * S * M * K);
+    std::vector<double> linear(A), radial(S * S * M * K);
     {
         nb::gil_scoped_release release;
-        p.tangent_gradient(c, weight, velocities.data(), strain_rate.data(), out.data());
+        p.loss_gradient(c, weight, velocities.data(), strain_rate.data(), linear.data(), radial.data());
     }
-    return array(std::move(out), {S, S, M, K});
+    return nb::make_tuple(array(std::move(linear), {A}), array(std::move(radial), {S, S, M, K}));
 }
 
 nb::tuple verlet(const Potential& p, const In<int>& types, const In<double>& positions, const In<double>& velocities,
@@ -135,13 +135,14 @@ Out shortest_distances(const In<int>& types, const In<double>& positions, const 
                                                 periodicity_of(pbc), cutoff, species);
     for (std::size_t i = 0; i < n; ++i)
         for (int e = list.start[i]; e < list.start[i + 1]; ++e) {
-            const Neighbour& entry = list.entries[e];
+            const std::size_t site = list.entries[e], j = list.owner[site];
             double square = 0.0;
             for (int k = 0; k < 3; ++k) {
-                const double d = positions.data()[3 * entry.atom + k] - positions.data()[3 * i + k] + entry.shift[k];
+                const double d = positions.data()[3 * j + k] + list.shift[3 * site + k] - positions.data()[3 * i + k] -
+                                 list.shift[3 * i + k];
                 square += d * d;
             }
-            double& best = out[types.data()[i] * S + entry.type];
+            double& best = out[types.data()[i] * S + types.data()[j]];
             best = std::min(best, std::sqrt(square));
         }
     return array(std::move(out), {S, S});
@@ -179,7 +180,7 @@ NB_MODULE(_core, module) {
         .def("forces", &forces, "configuration"_a)
         .def("rows", &rows, "configuration"_a)
         .def("design", &design, "configuration"_a)
-        .def("tangent_gradient", &tangent_gradient, "configuration"_a, "weight"_a, "velocities"_a, "strain_rate"_a)
+        .def("loss_gradient", &loss_gradient, "configuration"_a, "weight"_a, "velocities"_a, "strain_rate"_a)
         .def("velocity_verlet", &verlet, "types"_a, "positions"_a, "velocities"_a, "masses"_a, "cell"_a, "pbc"_a,
              "timestep"_a, "steps"_a);
 }

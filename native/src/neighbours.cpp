@@ -2,14 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
+#include <numeric>
 #include <sstream>
 #include <stdexcept>
 
 namespace scalebridge {
 namespace {
 
-constexpr double max_candidates = 4.0e8;  // pair candidates: several seconds and gigabytes beyond this
+constexpr double max_candidates = 4.0e8, max_sites = 2.0e7;  // several seconds and gigabytes beyond these
 
 using Vector = std::array<double, 3>;
 
@@ -57,107 +57,178 @@ Cell complete(const Cell& cell, const Periodicity& periodic) {
     return out;
 }
 
-struct Grid {
+// Sites and their fractional coordinates.
+struct Sites {
     Cell cell;
-    Vector inverse[3];       // fractional coordinate d = dot(position, inverse[d])
-    double origin[3];        // of the bins, in fractional units
-    double width[3];         // of one bin, in fractional units
-    int bins[3];
-    int reach[3];            // bins to visit on each side
+    Vector inverse[3];             // fractional coordinate d = dot(position, inverse[d])
+    double margin[3];              // cutoff over the cell's height
+    std::vector<Vector> fraction, position;
 };
 
-Grid make_grid(int atoms, const double* positions, const Cell& cell, const Periodicity& periodic, double cutoff) {
-    Grid g;
-    g.cell = complete(cell, periodic);
-    const Vector a = row(g.cell, 0), b = row(g.cell, 1), c = row(g.cell, 2);
+void prepare_cell(Sites& s, int atoms, const Cell& cell, const Periodicity& periodic, double cutoff) {
+    s.cell = complete(cell, periodic);
+    const Vector a = row(s.cell, 0), b = row(s.cell, 1), c = row(s.cell, 2);
     const Vector normal[3] = {cross(b, c), cross(c, a), cross(a, b)};
     const double volume = dot(a, normal[0]);
     double images = 1.0;
     for (int d = 0; d < 3; ++d) {
-        for (int k = 0; k < 3; ++k) g.inverse[d][k] = normal[d][k] / volume;
-        double low = 0.0, high = 1.0;
-        if (!periodic[d]) {
-            low = HUGE_VAL;
-            high = -HUGE_VAL;
-            for (int i = 0; i < atoms; ++i) {
-                const double* x = positions + 3 * i;
-                const double s = x[0] * g.inverse[d][0] + x[1] * g.inverse[d][1] + x[2] * g.inverse[d][2];
-                low = std::min(low, s);
-                high = std::max(high, s);
-            }
-            if (!(high > low)) high = low + 1e-9;
-        }
-        const double height = (high - low) / norm(g.inverse[d]);
-        const double wanted = std::max(1.0, std::cbrt(4.0 * atoms));
-        g.bins[d] = static_cast<int>(std::max(1.0, std::min(std::floor(2.0 * height / cutoff), wanted)));
-        g.origin[d] = low;
-        g.width[d] = (high - low) / g.bins[d];
-        const double reach = std::ceil(cutoff / (height / g.bins[d]) * (1.0 + 1e-12));
-        if (periodic[d]) images *= 2.0 * reach / g.bins[d] + 1.0;
-        g.reach[d] = static_cast<int>(std::min(reach, periodic[d] ? 1e6 : static_cast<double>(g.bins[d])));
+        for (int k = 0; k < 3; ++k) s.inverse[d][k] = normal[d][k] / volume;
+        s.margin[d] = cutoff * norm(s.inverse[d]) * (1.0 + 1e-12);
+        if (periodic[d]) images *= 2.0 * s.margin[d] + 1.0;
     }
-    if (images * atoms * atoms > max_candidates && images > 1000.0) {
+    if (images > 1000.0 && (images * atoms > max_sites || images * atoms * atoms > max_candidates)) {
         std::ostringstream text;
         text << "cutoff " << cutoff << " Å needs about " << std::llround(images) << " images of a cell with "
              << atoms << " atoms; use a larger cell or a smaller cutoff";
         throw std::invalid_argument(text.str());
     }
-    return g;
 }
 
-struct Binned {
-    std::vector<int> start, atom;      // atoms sorted by bin
-    std::vector<Vector> wrapped;       // positions inside the grid
-    std::vector<std::array<int, 3>> image, bin;
-};
-
-Binned bin_atoms(int atoms, const double* positions, const Periodicity& periodic, const Grid& g) {
-    Binned out;
-    out.wrapped.resize(atoms);
-    out.image.resize(atoms);
-    out.bin.resize(atoms);
-    std::vector<int> flat(atoms);
-    out.start.assign(static_cast<std::size_t>(g.bins[0]) * g.bins[1] * g.bins[2] + 1, 0);
-    for (int i = 0; i < atoms; ++i) {
-        Vector x = {positions[3 * i], positions[3 * i + 1], positions[3 * i + 2]};
-        if (!(std::isfinite(x[0]) && std::isfinite(x[1]) && std::isfinite(x[2])))
-            throw std::invalid_argument("the position of atom " + std::to_string(i) +
-                                        " is not finite; the trajectory or input that gave it is broken");
-        const Vector original = x;
-        for (int d = 0; d < 3; ++d) {
-            const double s = dot(original, g.inverse[d]);
-            const double shift = periodic[d] ? -std::floor(s) : 0.0;
-            if (std::fabs(shift) > 1e8)
-                throw std::invalid_argument("the position of atom " + std::to_string(i) +
-                                            " is more than 1e8 cells away; wrap it into the cell");
-            out.image[i][d] = static_cast<int>(shift);
-            for (int k = 0; k < 3; ++k) x[k] += shift * g.cell[3 * d + k];
-            const int b = static_cast<int>((s + shift - g.origin[d]) / g.width[d]);
-            out.bin[i][d] = std::min(std::max(b, 0), g.bins[d] - 1);
-        }
-        out.wrapped[i] = x;
-        flat[i] = (out.bin[i][0] * g.bins[1] + out.bin[i][1]) * g.bins[2] + out.bin[i][2];
-        ++out.start[flat[i] + 1];
-    }
-    for (std::size_t b = 1; b < out.start.size(); ++b) out.start[b] += out.start[b - 1];
-    out.atom.resize(atoms);
-    std::vector<int> next(out.start.begin(), out.start.end() - 1);
-    for (int i = 0; i < atoms; ++i) out.atom[next[flat[i]]++] = i;
+Vector combine(const Cell& cell, const Vector& weights) {
+    Vector out{};
+    for (int d = 0; d < 3; ++d)
+        for (int k = 0; k < 3; ++k) out[k] += weights[d] * cell[3 * d + k];
     return out;
 }
 
-// Bin index and whole cells crossed when `step` bins are walked from `bin`; false outside an open direction.
-bool walk(int bin, int step, int bins, bool periodic, int& target, int& crossed) {
-    const int raw = bin + step;
-    if (raw >= 0 && raw < bins) {
-        target = raw;
-        crossed = 0;
-        return true;
+void add_site(Sites& s, NeighbourList& list, int owner, const double* x, const Vector& fraction, const Vector& cells) {
+    const Vector shift = combine(s.cell, cells);
+    list.owner.push_back(owner);
+    list.shift.insert(list.shift.end(), shift.begin(), shift.end());
+    s.position.push_back({x[0] + shift[0], x[1] + shift[1], x[2] + shift[2]});
+    s.fraction.push_back({fraction[0] + cells[0], fraction[1] + cells[1], fraction[2] + cells[2]});
+}
+
+// The atoms wrapped into the cell, then every image within the cutoff of it.
+Sites make_sites(int atoms, const double* positions, const Cell& cell, const Periodicity& periodic,
+                 NeighbourList& list) {
+    Sites s;
+    prepare_cell(s, atoms, cell, periodic, list.cutoff);
+    std::vector<Vector> fraction(atoms), home(atoms);
+    for (int i = 0; i < atoms; ++i) {
+        const double* x = positions + 3 * static_cast<std::size_t>(i);
+        if (!std::isfinite(x[0]) || !std::isfinite(x[1]) || !std::isfinite(x[2]))
+            throw std::invalid_argument("the position of atom " + std::to_string(i) +
+                                        " is not finite; the trajectory or input that gave it is broken");
+        for (int d = 0; d < 3; ++d) {
+            fraction[i][d] = dot({x[0], x[1], x[2]}, s.inverse[d]);
+            home[i][d] = periodic[d] ? -std::floor(fraction[i][d]) : 0.0;
+            if (std::fabs(home[i][d]) > 1e8)
+                throw std::invalid_argument("the position of atom " + std::to_string(i) +
+                                            " is more than 1e8 cells away; wrap it into the cell");
+        }
+        add_site(s, list, i, x, fraction[i], home[i]);
     }
-    if (!periodic) return false;
-    crossed = raw >= 0 ? raw / bins : -((bins - 1 - raw) / bins);
-    target = raw - crossed * bins;
-    return true;
+    for (int i = 0; i < atoms; ++i) {
+        int low[3] = {}, high[3] = {};
+        for (int d = 0; d < 3; ++d) {
+            if (!periodic[d]) continue;
+            const double inside = fraction[i][d] + home[i][d];
+            low[d] = static_cast<int>(std::ceil(-s.margin[d] - inside));
+            high[d] = static_cast<int>(std::floor(1.0 + s.margin[d] - inside));
+        }
+        for (int a = low[0]; a <= high[0]; ++a)
+            for (int b = low[1]; b <= high[1]; ++b)
+                for (int c = low[2]; c <= high[2]; ++c)
+                    if (a != 0 || b != 0 || c != 0)
+                        add_site(s, list, i, positions + 3 * static_cast<std::size_t>(i), fraction[i],
+                                 {home[i][0] + a, home[i][1] + b, home[i][2] + c});
+    }
+    return s;
+}
+
+// Sites sorted into bins about half a cutoff wide; rows of bins along the third direction lie side by side.
+struct Bins {
+    int bins[3], reach[3];
+    std::vector<std::array<int, 3>> bin;   // of each site
+    std::vector<int> start, site;
+    std::vector<double> x, y, z;           // of the sorted sites
+};
+
+Bins sort_sites(const Sites& s, double cutoff) {
+    Bins out;
+    const std::size_t count = s.position.size();
+    double low[3], width[3];
+    const double most = std::max(1.0, std::cbrt(8.0 * static_cast<double>(count)));
+    for (int d = 0; d < 3; ++d) {
+        low[d] = HUGE_VAL;
+        double high = -HUGE_VAL;
+        for (const Vector& f : s.fraction) {
+            low[d] = std::min(low[d], f[d]);
+            high = std::max(high, f[d]);
+        }
+        const double per_cutoff = s.margin[d], extent = std::max(high - low[d], 1e-9 * per_cutoff);
+        out.bins[d] = static_cast<int>(std::max(1.0, std::min(std::floor(2.0 * extent / per_cutoff), most)));
+        width[d] = extent / out.bins[d];
+        out.reach[d] = static_cast<int>(std::min(std::ceil(per_cutoff / width[d]), 1.0 * out.bins[d]));
+    }
+    out.bin.resize(count);
+    std::vector<int> flat(count);
+    out.start.assign(static_cast<std::size_t>(out.bins[0]) * out.bins[1] * out.bins[2] + 1, 0);
+    for (std::size_t k = 0; k < count; ++k) {
+        for (int d = 0; d < 3; ++d)
+            out.bin[k][d] = std::min(static_cast<int>((s.fraction[k][d] - low[d]) / width[d]), out.bins[d] - 1);
+        flat[k] = (out.bin[k][0] * out.bins[1] + out.bin[k][1]) * out.bins[2] + out.bin[k][2];
+        ++out.start[flat[k] + 1];
+    }
+    for (std::size_t b = 1; b < out.start.size(); ++b) out.start[b] += out.start[b - 1];
+    out.site.resize(count);
+    out.x.resize(count);
+    out.y.resize(count);
+    out.z.resize(count);
+    std::vector<int> next(out.start.begin(), out.start.end() - 1);
+    for (std::size_t k = 0; k < count; ++k) {
+        const int at = next[flat[k]]++;
+        out.site[at] = static_cast<int>(k);
+        out.x[at] = s.position[k][0];
+        out.y[at] = s.position[k][1];
+        out.z[at] = s.position[k][2];
+    }
+    return out;
+}
+
+// Sites within the cutoff of atom i, appended to nothing: `found` is overwritten and its length returned.
+int find_close(int i, const Vector& x, const Bins& b, double limit, std::vector<int>& found, std::vector<double>& square) {
+    int count = 0;
+    int from[3], to[3];
+    for (int d = 0; d < 3; ++d) {
+        from[d] = std::max(0, b.bin[i][d] - b.reach[d]);
+        to[d] = std::min(b.bins[d] - 1, b.bin[i][d] + b.reach[d]);
+    }
+    for (int p = from[0]; p <= to[0]; ++p)
+        for (int q = from[1]; q <= to[1]; ++q) {
+            const int line = (p * b.bins[1] + q) * b.bins[2];
+            const int begin = b.start[line + from[2]], length = b.start[line + to[2] + 1] - begin;
+            if (found.size() < static_cast<std::size_t>(count + length)) found.resize(2 * (count + length));
+            if (square.size() < static_cast<std::size_t>(length)) square.resize(2 * length);
+            const double *sx = b.x.data() + begin, *sy = b.y.data() + begin, *sz = b.z.data() + begin;
+            double* r2 = square.data();
+            for (int n = 0; n < length; ++n) {
+                const double dx = sx[n] - x[0], dy = sy[n] - x[1], dz = sz[n] - x[2];
+                r2[n] = dx * dx + dy * dy + dz * dz;
+            }
+            const int* site = b.site.data() + begin;
+            int* out = found.data();
+            for (int n = 0; n < length; ++n) {
+                out[count] = site[n];
+                count += (r2[n] < limit) & (site[n] != i);
+            }
+        }
+    return count;
+}
+
+// Atoms of one species with equal numbers of neighbours side by side, so that vectors of atoms are full;
+// within stretches of the list, so that atoms that are close in memory stay so.
+std::vector<int> lane_order(int atoms, const int* types, const std::vector<int>& start) {
+    constexpr int stretch = 512;
+    std::vector<int> order(atoms);
+    std::iota(order.begin(), order.end(), 0);
+    for (int first = 0; first < atoms; first += stretch)
+        std::sort(order.begin() + first, order.begin() + std::min(atoms, first + stretch), [&](int i, int j) {
+            const int ni = start[i + 1] - start[i], nj = start[j + 1] - start[j];
+            return types[i] != types[j] ? types[i] < types[j] : ni != nj ? ni < nj : i < j;
+        });
+    return order;
 }
 
 }  // namespace
@@ -168,46 +239,23 @@ NeighbourList build_neighbours(int atoms, const int* types, const double* positi
     out.cutoff = cutoff;
     out.start.assign(atoms + 1, 0);
     if (atoms == 0) return out;
-    const Grid g = make_grid(atoms, positions, cell, periodic, cutoff);
-    const Binned binned = bin_atoms(atoms, positions, periodic, g);
-    const double limit = cutoff * cutoff;
-    std::vector<std::vector<Neighbour>> found(species);
+    const Sites sites = make_sites(atoms, positions, cell, periodic, out);
+    const Bins bins = sort_sites(sites, cutoff);
+    std::vector<int> found, next(species + 1);
+    std::vector<double> square;
     for (int i = 0; i < atoms; ++i) {
-        for (auto& list : found) list.clear();
-        const Vector& xi = binned.wrapped[i];
-        int bin[3], crossed[3];
-        for (int a = -g.reach[0]; a <= g.reach[0]; ++a) {
-            if (!walk(binned.bin[i][0], a, g.bins[0], periodic[0], bin[0], crossed[0])) continue;
-            for (int b = -g.reach[1]; b <= g.reach[1]; ++b) {
-                if (!walk(binned.bin[i][1], b, g.bins[1], periodic[1], bin[1], crossed[1])) continue;
-                for (int c = -g.reach[2]; c <= g.reach[2]; ++c) {
-                    if (!walk(binned.bin[i][2], c, g.bins[2], periodic[2], bin[2], crossed[2])) continue;
-                    const int flat = (bin[0] * g.bins[1] + bin[1]) * g.bins[2] + bin[2];
-                    const bool home = crossed[0] == 0 && crossed[1] == 0 && crossed[2] == 0;
-                    Vector offset{};
-                    for (int d = 0; d < 3; ++d)
-                        for (int k = 0; k < 3; ++k) offset[k] += crossed[d] * g.cell[3 * d + k];
-                    for (int n = binned.start[flat]; n < binned.start[flat + 1]; ++n) {
-                        const int j = binned.atom[n];
-                        const Vector& xj = binned.wrapped[j];
-                        const double dx = xj[0] + offset[0] - xi[0], dy = xj[1] + offset[1] - xi[1],
-                                     dz = xj[2] + offset[2] - xi[2];
-                        if (dx * dx + dy * dy + dz * dz >= limit || (home && j == i)) continue;
-                        Neighbour entry{j, types[j], {0.0, 0.0, 0.0}};
-                        for (int d = 0; d < 3; ++d) {
-                            const double cells = crossed[d] + binned.image[j][d] - binned.image[i][d];
-                            for (int k = 0; k < 3; ++k) entry.shift[k] += cells * g.cell[3 * d + k];
-                        }
-                        found[types[j]].push_back(entry);
-                    }
-                }
-            }
-        }
-        for (const auto& list : found) out.entries.insert(out.entries.end(), list.begin(), list.end());
-        if (out.entries.size() > 2000000000u)
+        const int count = find_close(i, sites.position[i], bins, cutoff * cutoff, found, square);
+        const std::size_t begin = out.entries.size();
+        if (begin + count > 2000000000u)
             throw std::invalid_argument("more than 2e9 pairs within the cutoff; use a smaller system or cutoff");
-        out.start[i + 1] = static_cast<int>(out.entries.size());
+        out.entries.resize(begin + count);
+        std::fill(next.begin(), next.end(), 0);
+        for (int n = 0; n < count; ++n) ++next[types[out.owner[found[n]]] + 1];
+        for (int z = 0; z < species; ++z) next[z + 1] += next[z];
+        for (int n = 0; n < count; ++n) out.entries[begin + next[types[out.owner[found[n]]]]++] = found[n];
+        out.start[i + 1] = static_cast<int>(begin) + count;
     }
+    out.order = lane_order(atoms, types, out.start);
     return out;
 }
 

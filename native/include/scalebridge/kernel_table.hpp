@@ -6,66 +6,73 @@
 namespace scalebridge {
 
 // A moment tensor potential as flat tables. Symbols as in Novikov et al., MLST 2, 025002 (2021).
+//
+// On the unit sphere z^2 = 1 - x^2 - y^2, so the monomials x^a y^b z^c with c <= 1 span all others. The pair
+// passes see only those, (n + 1)^2 of them up to rank n, in the order of `powers` in kernel_pairs.hpp; basic
+// moments with c >= 2 follow by expansion rows, once per atom.
 struct Tables {
-    int species;            // number of species
-    int radial_functions;   // number of f_mu
-    int radial_size;        // number of Chebyshev polynomials per f_mu
-    double r_min, r_max;    // support of the radial basis [Å]
-    double scaling;         // s in Q_k = s T_k (R - r)^2
-    const double* radial;   // c[z_i][z_j][mu][k], without s
-    int monomials;          // x^a y^b z^c with a + b + c <= largest rank; index 0 is 1
-    const int* parent;      // monomial p = monomial parent[p] times its axis
-    int runs;               // monomials of one degree and axis follow each other:
-    const int* run_start;   // run_start[n] .. run_start[n+1], by rising degree
-    const int* run_axis;
-    const int* entry_start; // basic moments with f_mu: entries entry_start[mu] .. entry_start[mu+1]
-    const int* entry_monomial;
-    const int* entry_basic;
-    int basic;              // number of basic moments M_{mu, abc}
-    int moments;            // basic and derived moments
-    int targets;            // derived moments, each a sum of products
-    const int* target;      // m[target[g]] = sum over products[target_start[g] .. target_start[g+1]]
-    const int* target_start;
-    const int* left;        // products: mult * m[left] * m[right]
-    const int* right;
-    const double* mult;
-    int scalars;            // B_alpha = m[scalar[alpha]]
+    int species;
+    int species_stride;       // species rounded up to a multiple of the widest vector
+    int radial_functions;     // number of f_mu
+    int radial_size;          // number of Chebyshev polynomials per f_mu
+    double r_min, r_max;      // support of the radial basis [Å]
+    double scaling;           // s in Q_k = s T_k (R - r)^2
+    const double* radial;     // c[z_i][mu][k][z_j], without s
+    int rank;                 // largest rank of a basic moment
+    const int* rank_of;       // largest rank with f_mu, -1 for none
+    const int* first;         // moments first[mu] .. first[mu] + (rank_of[mu] + 1)^2: those with c <= 1
+    int reduced;              // number of moments with c <= 1
+    int expansions;           // m[row 0] = m[row 1] - m[row 2] - m[row 3]
+    const int* expansion;
+    int moments;              // basic and derived moments
+    int groups;               // m[group_target[g]] += group_mult[g] * sum of the products of group g
+    const int* group_target;
+    const int* group_start;
+    const double* group_mult;
+    const int* factors;       // rows (left, right) of moments to multiply
+    int scalars;              // B_alpha = m[scalar[alpha]]
     const int* scalar;
-    const double* xi;       // linear coefficients
+    const double* xi;         // linear coefficients
 };
 
-// Up to `width` central atoms at once. Pairs sit in blocks of `width` lanes; a block has one neighbour species.
+// Up to `width` central atoms, one per lane; slot n holds the n-th neighbour of each. Arrays are [slot][lane].
 struct Batch {
-    int count;              // atoms in use
-    int type[8];
-    int block_start[9];     // blocks of atom a: block_start[a] .. block_start[a+1]
-    int* block_type;
-    double *dx, *dy, *dz, *r;   // r_ij = r_j - r_i and its length; empty lanes hold 0, 0, 0, r_max
-    double *gx, *gy, *gz;       // out: dV_i/dr_ij
-    double *vx, *vy, *vz;       // in: tangent of r_ij
-    double *f, *df;             // f_mu(r), f_mu'(r): [block][mu][lane]
-    double* accumulator;        // scratch
-    double *moment, *adjoint;   // [moment][atom lane]
+    int count;                // atoms in use
+    int slots;                // a multiple of slots_at_once
+    int centres;              // distinct central species, and per lane which
+    int centre_type[8];
+    alignas(64) long long centre[8];
+    long long* kind;          // species of the neighbours
+    double *dx, *dy, *dz;     // r_ij = r_j - r_i; empty places hold (r_max, 0, 0), where f and f' vanish
+    double *ux, *uy, *uz;     // r_ij / |r_ij|
+    double* inverse;          // 1 / |r_ij|
+    double *f, *df;           // f_mu(r), f_mu'(r): [slot][mu][lane]
+    double *gx, *gy, *gz;     // out: dV_i/dr_ij
+    double *vx, *vy, *vz;     // in: tangent of r_ij
+    double *moment, *adjoint; // [moment][lane]
     double *moment_dot, *adjoint_dot;
-    double energy[8];           // out: sum_alpha xi_alpha B_alpha
-    double energy_weight[8];    // in, for the tangent pass
+    double* sums;             // in and out: [z_j][mu][k][lane], or for gradients [z_i][z_j][mu][k][lane]
+    alignas(64) double energy[8];        // out: sum_alpha xi_alpha B_alpha
+    alignas(64) double total[3][8];      // out: sum over the slots of dV_i/dr_ij
+    alignas(64) double virial[9][8];     // out: sum over the slots of r_ij dV_i/dr_ij
 };
+
+constexpr int slots_at_once = 2;
+constexpr int max_rank = 12, max_radial_size = 64, max_radial_functions = 16;
 
 struct KernelTable {
     const char* name;
     int width;
-    // f, f', moments, energy
+    // unit vectors, f, f', moments, energy
     void (*forward)(const Tables&, Batch&);
-    // adjoints of all moments from seeds xi
-    void (*adjoint)(const Tables&, Batch&);
-    // adjoints of all moments for the single scalar function alpha
-    void (*adjoint_single)(const Tables&, Batch&, int alpha);
-    // pair gradients from the adjoints
+    // adjoints of all moments: those of the energy, or of the single scalar function alpha >= 0
+    void (*adjoint)(const Tables&, Batch&, int alpha);
+    // pair gradients, their sums and the virial from the adjoints
     void (*pair_gradient)(const Tables&, Batch&);
-    // out[atom][z_j][mu][k] += dV_i/dc
-    void (*radial_rows)(const Tables&, Batch&, double* const* out);
-    // moments' tangents along v, then out[z_i][z_j][mu][k] += d(weight E + dE along v)/dc
-    void (*tangent_gradient)(const Tables&, Batch&, double* out);
+    // sums[z_j][mu][k][lane] += dV_i/dc
+    void (*radial_rows)(const Tables&, Batch&);
+    // moments with their tangents along v, then sums[z_i][z_j][mu][k][lane] += d/dc (weight V_i + dV_i along v)
+    void (*tangent_gradient)(const Tables&, Batch&, double weight);
 };
 
 const KernelTable& kernel_baseline();

@@ -1,4 +1,4 @@
-// Neighbour lists under any periodicity and cell shape, each atom's neighbours sorted by species.
+// Neighbour lists under any periodicity and cell shape.
 #pragma once
 
 #include <array>
@@ -9,20 +9,20 @@ namespace scalebridge {
 using Cell = std::array<double, 9>;       // rows are the cell vectors [Å]
 using Periodicity = std::array<bool, 3>;
 
-struct Neighbour {
-    int atom;
-    int type;
-    double shift[3];  // r_ij = position[atom] - position[i] + shift
-};
-
+// Pairs closer than the cutoff. Neighbours are sites: site k is atom owner[k] displaced by shift[k], sites
+// 0 .. atoms-1 are the atoms themselves wrapped into the cell, the others their periodic images. Displacements
+// stay as they are when atoms move, so a list made with a skin serves several steps.
 struct NeighbourList {
     double cutoff = 0.0;
-    std::vector<int> start;            // neighbours of atom i: entries start[i] .. start[i + 1]
-    std::vector<Neighbour> entries;
+    std::vector<int> owner;
+    std::vector<double> shift;     // [site][3]
+    std::vector<int> start;        // neighbours of atom i: entries start[i] .. start[i + 1], by species
+    std::vector<int> entries;      // sites
+    std::vector<int> order;        // the atoms, those alike in species and number of neighbours side by side
 };
 
 // Every pair closer than `cutoff`, images of an atom included. Cost is linear in the number of atoms in
-// large cells; in cells smaller than the cutoff all needed images are visited.
+// large cells; in cells smaller than the cutoff all needed images are made.
 // Throws std::invalid_argument when the cell is singular, a coordinate is not finite, or the cutoff asks
 // for an absurd number of images.
 NeighbourList build_neighbours(int atoms, const int* types, const double* positions, const Cell& cell,

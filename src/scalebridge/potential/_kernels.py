@@ -216,18 +216,18 @@ class Kernel:
         values, gradients, virials = self.compiled.design(configuration._compiled)
         return values, gradients, virials
 
-    def radial_gradient(
+    def loss_gradient(
         self, configuration: Configuration, weight: float, velocities: FloatArray, strain_rate: FloatArray
-    ) -> FloatArray:
-        """Return d/dc (weight E + sum_i v_i . dE/dr_i + strain_rate : dE/dstrain), shape (S, S, M, K).
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return d/dξ (A,) and d/dc (S, S, M, K) of weight E + Σ_i v_i · dE/dr_i + strain_rate : dE/dstrain.
 
-        Tangent-over-reverse: with v and strain_rate the derivatives of a loss with respect to dE/dr and
-        dE/dstrain this is the loss's gradient.
+        Tangent-over-reverse, one pass: with v and strain_rate the derivatives of a loss with respect to dE/dr
+        and dE/dstrain this is the loss's gradient. That of the offsets is ``weight`` per atom.
         """
-        out: FloatArray = self.compiled.tangent_gradient(
+        linear, radial = self.compiled.loss_gradient(
             configuration._compiled, weight, _doubles(velocities), _doubles(strain_rate)
         )
-        return out
+        return linear, radial
 
     def velocity_verlet(  # noqa: PLR0917 - the arrays of a walker, in the order every caller has them
         self,

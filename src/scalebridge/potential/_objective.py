@@ -117,9 +117,9 @@ class Objective:
                 error_stress = -0.5 * (virial + virial.T) - label.strain_derivative
                 loss += stress * float(np.sum(error_stress**2))
                 strain_rate = 2.0 * stress * error_stress
-            gradient += kernel.radial_gradient(
+            gradient += kernel.loss_gradient(
                 configuration, 2.0 * energy * error_energy, -2.0 * force * error_forces, strain_rate
-            )
+            )[1]
         return loss, gradient
 
 

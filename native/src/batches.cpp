@@ -1,0 +1,105 @@
+#include "batches.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace scalebridge {
+
+SiteTable::SiteTable(const Configuration& c) : empty(static_cast<int>(c.list.owner.size())) {
+    position.resize(4 * (static_cast<std::size_t>(empty) + 1));
+    type.resize(static_cast<std::size_t>(empty) + 1);
+    for (int k = 0; k < empty; ++k) {
+        const int i = c.list.owner[k];
+        for (int d = 0; d < 3; ++d)
+            position[4 * static_cast<std::size_t>(k) + d] =
+                c.positions[3 * static_cast<std::size_t>(i) + d] + c.list.shift[3 * static_cast<std::size_t>(k) + d];
+        type[k] = c.types[i];
+    }
+}
+
+Workspace& thread_workspace() {
+    static thread_local Workspace workspace;
+    return workspace;
+}
+
+void Workspace::reserve(const Tables& p, std::size_t slots, int width) {
+    Batch& b = batch;
+    const std::size_t lanes = slots * width;
+    site = site_.reserve(lanes);
+    b.kind = kind_.reserve(lanes);
+    double* next = pairs_.reserve(13 * lanes);
+    for (double** array : {&b.dx, &b.dy, &b.dz, &b.ux, &b.uy, &b.uz, &b.inverse, &b.gx, &b.gy, &b.gz, &b.vx, &b.vy, &b.vz}) {
+        *array = next;
+        next += lanes;
+    }
+    b.f = functions_.reserve(2 * lanes * p.radial_functions);
+    b.df = b.f + lanes * p.radial_functions;
+    const std::size_t moments = static_cast<std::size_t>(p.moments) * width;
+    b.moment = moments_.reserve(4 * moments);
+    b.adjoint = b.moment + moments;
+    b.moment_dot = b.adjoint + moments;
+    b.adjoint_dot = b.moment_dot + moments;
+}
+
+// Neighbours of one lane that are within the cutoff; returns their number.
+int Workspace::pack_lane(const Configuration& c, const SiteTable& sites, const PotentialData& data, int lane, int width) {
+    const int i = atom[lane];
+    const double* xi = sites.position.data() + 4 * static_cast<std::size_t>(i);
+    const double x = xi[0], y = xi[1], z = xi[2], limit = data.r_max * data.r_max;
+    const double* core = data.hard_core.data() + static_cast<std::size_t>(c.types[i]) * data.species;
+    Batch& b = batch;
+    int* site = site_.data();
+    bool touched = false;
+    int at = lane;
+    for (int n = c.list.start[i]; n < c.list.start[i + 1]; ++n) {
+        const int k = c.list.entries[n], type = sites.type[k];
+        const double* xj = sites.position.data() + 4 * static_cast<std::size_t>(k);
+        const double dx = xj[0] - x, dy = xj[1] - y, dz = xj[2] - z;
+        const double square = dx * dx + dy * dy + dz * dz;
+        const bool on_top = square < 1e-12;
+        touched |= on_top | (square < core[type] * core[type]);
+        b.dx[at] = dx;
+        b.dy[at] = dy;
+        b.dz[at] = dz;
+        b.kind[at] = type;
+        site[at] = k;
+        at += (square < limit) & !on_top ? width : 0;
+    }
+    core_touched[lane] = touched;
+    return at / width;
+}
+
+void Workspace::pack(const Configuration& c, const SiteTable& sites, const PotentialData& data, const Tables& p,
+                     int first, int width) {
+    Batch& b = batch;
+    b.count = std::min(width, c.atoms - first);
+    b.centres = 0;
+    int most = 0;
+    for (int a = 0; a < 8; ++a) {
+        b.centre[a] = 0;
+        if (a >= b.count) continue;
+        const int i = atom[a] = c.list.order[first + a];
+        most = std::max(most, c.list.start[i + 1] - c.list.start[i]);
+        int centre = 0;
+        while (centre < b.centres && b.centre_type[centre] != c.types[i]) ++centre;
+        if (centre == b.centres) b.centre_type[b.centres++] = c.types[i];
+        b.centre[a] = centre;
+    }
+    reserve(p, static_cast<std::size_t>(most) + slots_at_once, width);
+    int used[8] = {};
+    b.slots = 0;
+    for (int a = 0; a < b.count; ++a) {
+        used[a] = pack_lane(c, sites, data, a, width);
+        b.slots = std::max(b.slots, used[a]);
+    }
+    b.slots = (b.slots + slots_at_once - 1) / slots_at_once * slots_at_once;
+    for (int a = 0; a < width; ++a)
+        for (int n = used[a] * width + a; n < b.slots * width; n += width) {
+            b.dx[n] = data.r_max;
+            b.dy[n] = b.dz[n] = 0.0;
+            b.kind[n] = 0;
+            site_.data()[n] = sites.empty;
+        }
+}
+
+}  // namespace scalebridge

@@ -1,0 +1,74 @@
+// Packs a configuration into batches of atoms, one atom per lane.
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <vector>
+
+#include "scalebridge/potential.hpp"
+
+namespace scalebridge {
+
+// Aligned scratch that grows.
+template <class T>
+class Scratch {
+public:
+    Scratch() = default;
+    Scratch(const Scratch&) = delete;
+    Scratch& operator=(const Scratch&) = delete;
+    ~Scratch() { std::free(data_); }
+    T* reserve(std::size_t count) {
+        if (count > size_) {
+            const std::size_t grown = (count + count / 2 + 7) / 8 * 8;
+            T* fresh = static_cast<T*>(std::aligned_alloc(64, (grown * sizeof(T) + 63) / 64 * 64));
+            if (fresh == nullptr) throw std::bad_alloc();
+            std::free(data_);
+            data_ = fresh;
+            size_ = grown;
+        }
+        return data_;
+    }
+    T* data() const { return data_; }
+
+private:
+    T* data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+// Positions of all sites of a neighbour list, padded to four numbers, and their species. One more site, at
+// index `empty`, stands for no neighbour at all.
+struct SiteTable {
+    std::vector<double> position;
+    std::vector<int> type;
+    int empty;
+
+    explicit SiteTable(const Configuration& c);
+};
+
+// Scratch arrays of one thread, kept between calls.
+class Workspace {
+public:
+    Batch batch{};
+    int atom[8] = {};             // central atom of each lane
+    bool core_touched[8] = {};
+    const int* site = nullptr;    // [slot][lane]: the neighbour's site
+
+    // Fill the batch with the atoms order[first], order[first + 1], ...
+    void pack(const Configuration& c, const SiteTable& sites, const PotentialData& data, const Tables& p, int first,
+              int width);
+    double* reserve_sums(std::size_t count) { return batch.sums = sums_.reserve(count); }
+
+private:
+    int pack_lane(const Configuration& c, const SiteTable& sites, const PotentialData& data, int lane, int width);
+    void reserve(const Tables& p, std::size_t slots, int width);
+
+    Scratch<int> site_;
+    Scratch<long long> kind_;
+    Scratch<double> pairs_, functions_, moments_, sums_;
+};
+
+Workspace& thread_workspace();
+
+}  // namespace scalebridge

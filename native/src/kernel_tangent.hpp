@@ -1,0 +1,174 @@
+// Derivatives with respect to the radial coefficients: rows of one neighbourhood, and the tangent-over-reverse
+// pass of a loss. A suffix _dot is the tangent along the velocities v of r_ij.
+#pragma once
+
+#include "kernel_pairs.hpp"
+#include "kernel_products.hpp"
+
+namespace scalebridge {
+namespace SB_NAMESPACE {
+
+// Unit vectors and monomials of S neighbours with their tangents.
+struct Tangents {
+    Monomials w;
+    vec r_dot[S], x_dot[S], y_dot[S], z_dot[S];
+    vec m_dot[max_monomials][S];
+};
+
+static inline void units_dot(const Batch& b, int n, Tangents& t) {
+    units(b, n, t.w);
+    for (int s = 0; s < S; ++s) {
+        const long o = (long)(n + s) * W;
+        const vec vx = load(b.vx + o), vy = load(b.vy + o), vz = load(b.vz + o), inverse = load(b.inverse + o);
+        t.r_dot[s] = t.w.x[s] * vx + t.w.y[s] * vy + t.w.z[s] * vz;
+        t.x_dot[s] = (vx - t.w.x[s] * t.r_dot[s]) * inverse;
+        t.y_dot[s] = (vy - t.w.y[s] * t.r_dot[s]) * inverse;
+        t.z_dot[s] = (vz - t.w.z[s] * t.r_dot[s]) * inverse;
+    }
+}
+
+static inline void powers_dot(int rank, Tangents& t) {
+    Monomials& w = t.w;
+    for (int s = 0; s < S; ++s) {
+        w.m[0][s] = zero() + 1.0;
+        t.m_dot[0][s] = zero();
+    }
+    for (int d = 1; d <= rank; ++d) {
+        const int low = (d - 1) * (d - 1), at = d * d;
+        for (int i = 0; i < d; ++i)
+            for (int s = 0; s < S; ++s) {
+                const vec parent = w.m[low + i][s], parent_dot = t.m_dot[low + i][s];
+                w.m[at + i][s] = parent * w.x[s];
+                t.m_dot[at + i][s] = parent * t.x_dot[s] + parent_dot * w.x[s];
+                w.m[at + d + 1 + i][s] = parent * w.z[s];
+                t.m_dot[at + d + 1 + i][s] = parent * t.z_dot[s] + parent_dot * w.z[s];
+            }
+        for (int s = 0; s < S; ++s) {
+            const vec parent = w.m[low + d - 1][s];
+            w.m[at + d][s] = parent * w.y[s];
+            t.m_dot[at + d][s] = parent * t.y_dot[s] + t.m_dot[low + d - 1][s] * w.y[s];
+        }
+    }
+}
+
+static inline void accumulate_dot(const Tables& p, Batch& b) {
+    Tangents t;
+    for (int n = 0; n < b.slots; n += S) {
+        units_dot(b, n, t);
+        powers_dot(p.rank, t);
+        for (int mu = 0; mu < p.radial_functions; ++mu) {
+            vec f[S], f_dot[S];
+            for (int s = 0; s < S; ++s) {
+                const long o = ((long)(n + s) * p.radial_functions + mu) * W;
+                f[s] = load(b.f + o);
+                f_dot[s] = load(b.df + o) * t.r_dot[s];
+            }
+            double *target = b.moment + (long)p.first[mu] * W, *target_dot = b.moment_dot + (long)p.first[mu] * W;
+            const int size = prefix(p.rank_of[mu]);
+#pragma GCC unroll 2
+            for (int i = 0; i < size; ++i) {
+                vec sum = load(target + (long)i * W), sum_dot = load(target_dot + (long)i * W);
+                for (int s = 0; s < S; ++s) {
+                    sum += f[s] * t.w.m[i][s];
+                    sum_dot += f[s] * t.m_dot[i][s] + f_dot[s] * t.w.m[i][s];
+                }
+                store(target + (long)i * W, sum);
+                store(target_dot + (long)i * W, sum_dot);
+            }
+        }
+    }
+}
+
+// sums[row of the species][mu][k] += x_mu Q_k + y_mu Q_k' for slots n .. n + S
+template <bool by_centre>
+static inline void add_coefficients(const Tables& p, Batch& b, int n, const vec (*x)[S], const vec (*y)[S]) {
+    const long size = (long)p.radial_functions * p.radial_size * W;
+    const ivec centre = *reinterpret_cast<const ivec*>(b.centre);
+    for (int s = 0; s < S; ++s) {
+        const long o = (long)(n + s) * W;
+        const vec dx = load(b.dx + o), dy = load(b.dy + o), dz = load(b.dz + o);
+        const vec r = square_root(dx * dx + dy * dy + dz * dz), gap = p.r_max - r;
+        const vec window = p.scaling * gap * gap, dwindow = (-2.0 * p.scaling) * gap;
+        const ivec kind = *reinterpret_cast<const ivec*>(b.kind + o);
+        Chebyshev t;
+        chebyshev(p, r, t);
+        for (int c = 0; c < (by_centre ? b.centres : 1); ++c)
+            for (int z = 0; z < p.species; ++z) {
+                ivec mask = kind == (long long)z;
+                if (by_centre) mask &= centre == (long long)c;
+                if (p.species > 1 && !any(mask)) continue;
+                const int row = by_centre ? b.centre_type[c] * p.species + z : z;
+                double* sums = b.sums + row * size;
+                for (int mu = 0; mu < p.radial_functions; ++mu) {
+                    const vec by_value = mask ? x[mu][s] * window + y[mu][s] * dwindow : zero();
+                    const vec by_slope = mask ? y[mu][s] * window : zero();
+                    for (int k = 0; k < p.radial_size; ++k, sums += W)
+                        store(sums, load(sums) + by_value * t.value[k] + by_slope * t.slope[k]);
+                }
+            }
+    }
+}
+
+static void radial_rows(const Tables& p, Batch& b) {
+    Monomials w;
+    vec x[max_radial_functions][S], y[max_radial_functions][S] = {};
+    for (int n = 0; n < b.slots; n += S) {
+        units(b, n, w);
+        powers(p.rank, w);
+        for (int mu = 0; mu < p.radial_functions; ++mu) {
+            const double* adjoint = b.adjoint + (long)p.first[mu] * W;
+            for (int s = 0; s < S; ++s) x[mu][s] = zero();
+            for (int i = 0; i < prefix(p.rank_of[mu]); ++i)
+                for (int s = 0; s < S; ++s) x[mu][s] += load(adjoint + (long)i * W) * w.m[i][s];
+        }
+        add_coefficients<false>(p, b, n, x, y);
+    }
+}
+
+static void forward_dot(const Tables& p, Batch& b) {
+    radial_part(p, b);
+    clear(b.moment, 0, p.moments);
+    clear(b.moment_dot, 0, p.moments);
+    accumulate_dot(p, b);
+    expand(p, b.moment);
+    expand(p, b.moment_dot);
+    multiply(p, b.moment);
+    multiply_dot(p, b.moment, b.moment_dot);
+}
+
+static void tangent_gradient(const Tables& p, Batch& b, double weight) {
+    forward_dot(p, b);
+    seed(p, b.adjoint, 1.0);
+    seed(p, b.adjoint_dot, weight);
+    multiply_back_dot(p, b);
+    expand_back(p, b.adjoint);
+    expand_back(p, b.adjoint_dot);
+    Tangents t;
+    vec x[max_radial_functions][S], y[max_radial_functions][S];
+    for (int n = 0; n < b.slots; n += S) {
+        units_dot(b, n, t);
+        powers_dot(p.rank, t);
+        for (int mu = 0; mu < p.radial_functions; ++mu) {
+            const double* adjoint = b.adjoint + (long)p.first[mu] * W;
+            const double* adjoint_dot = b.adjoint_dot + (long)p.first[mu] * W;
+            vec from_dot[S], value[S], value_dot[S];
+            for (int s = 0; s < S; ++s) from_dot[s] = value[s] = value_dot[s] = zero();
+            for (int i = 0; i < prefix(p.rank_of[mu]); ++i) {
+                const vec a = load(adjoint + (long)i * W), a_dot = load(adjoint_dot + (long)i * W);
+                for (int s = 0; s < S; ++s) {
+                    value[s] += a * t.w.m[i][s];
+                    value_dot[s] += a * t.m_dot[i][s];
+                    from_dot[s] += a_dot * t.w.m[i][s];
+                }
+            }
+            for (int s = 0; s < S; ++s) {
+                x[mu][s] = value_dot[s] + from_dot[s];
+                y[mu][s] = value[s] * t.r_dot[s];
+            }
+        }
+        add_coefficients<true>(p, b, n, x, y);
+    }
+}
+
+}  // namespace SB_NAMESPACE
+}  // namespace scalebridge
