@@ -84,8 +84,20 @@ nb::tuple design(const Potential& p, const Configuration& c) {
                           array(std::move(virials), {3, 3, A}));
 }
 
-nb::tuple loss_gradient(const Potential& p, const Configuration& c, double weight, const In<double>& velocities,
-                        const In<double>& strain_rate) {
+nb::tuple record(const Potential& p, const Configuration& c) {
+    const std::size_t n = c.atoms;
+    std::vector<double> energies(n), f(3 * n), virial(9);
+    Recording out;
+    {
+        nb::gil_scoped_release release;
+        out = p.record(c, energies.data(), f.data(), virial.data());
+    }
+    return nb::make_tuple(std::move(out), array(std::move(energies), {n}), array(std::move(f), {n, 3}),
+                          array(std::move(virial), {3, 3}));
+}
+
+nb::tuple loss_gradient(const Potential& p, const Configuration& c, const Recording& recording, double weight,
+                        const In<double>& velocities, const In<double>& strain_rate) {
     const PotentialData& d = p.data();
     const std::size_t A = d.scalar.size(), S = d.species, M = d.radial_functions, K = d.radial_size;
     if (velocities.size() != 3 * static_cast<std::size_t>(c.atoms) || strain_rate.size() != 9)
@@ -93,7 +105,7 @@ nb::tuple loss_gradient(const Potential& p, const Configuration& c, double weigh
     std::vector<double> linear(A), radial(S * S * M * K);
     {
         nb::gil_scoped_release release;
-        p.loss_gradient(c, weight, velocities.data(), strain_rate.data(), linear.data(), radial.data());
+        p.loss_gradient(c, recording, weight, velocities.data(), strain_rate.data(), linear.data(), radial.data());
     }
     return nb::make_tuple(array(std::move(linear), {A}), array(std::move(radial), {S, S, M, K}));
 }
@@ -160,6 +172,8 @@ NB_MODULE(_core, module) {
         .def_prop_ro("atoms", [](const Configuration& c) { return c.atoms; })
         .def_prop_ro("pairs", [](const Configuration& c) { return c.list.entries.size(); });
 
+    nb::class_<Recording>(module, "Recording");
+
     nb::class_<Potential>(module, "Potential")
         .def(
             "__init__",
@@ -180,7 +194,9 @@ NB_MODULE(_core, module) {
         .def("forces", &forces, "configuration"_a)
         .def("rows", &rows, "configuration"_a)
         .def("design", &design, "configuration"_a)
-        .def("loss_gradient", &loss_gradient, "configuration"_a, "weight"_a, "velocities"_a, "strain_rate"_a)
+        .def("record", &record, "configuration"_a)
+        .def("loss_gradient", &loss_gradient, "configuration"_a, "recording"_a, "weight"_a, "velocities"_a,
+             "strain_rate"_a)
         .def("velocity_verlet", &verlet, "types"_a, "positions"_a, "velocities"_a, "masses"_a, "cell"_a, "pbc"_a,
              "timestep"_a, "steps"_a);
 }

@@ -1,7 +1,7 @@
 #include "batches.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <mutex>
 
 namespace scalebridge {
 
@@ -17,9 +17,51 @@ SiteTable::SiteTable(const Configuration& c) : empty(static_cast<int>(c.list.own
     }
 }
 
-Workspace& thread_workspace() {
-    static thread_local Workspace workspace;
-    return workspace;
+namespace {
+
+struct Pool {
+    std::mutex mutex;
+    std::vector<std::unique_ptr<Workspace>> free;
+};
+
+// Never destroyed: recordings may outlive every static object.
+Pool& pool() {
+    static Pool* instance = new Pool;
+    return *instance;
+}
+
+}  // namespace
+
+void ReturnWorkspace::operator()(Workspace* w) const {
+    const std::lock_guard<std::mutex> lock(pool().mutex);
+    pool().free.emplace_back(w);
+}
+
+WorkspaceHandle take_workspace() {
+    const std::lock_guard<std::mutex> lock(pool().mutex);
+    if (pool().free.empty()) return WorkspaceHandle(new Workspace);
+    WorkspaceHandle out(pool().free.back().release());
+    pool().free.pop_back();
+    return out;
+}
+
+double* thread_sums(std::size_t count) {
+    static thread_local Scratch<double> sums;
+    double* out = sums.reserve(count);
+    std::fill(out, out + count, 0.0);
+    return out;
+}
+
+void Workspace::borrow(const Tables& p, int width) {
+    static thread_local Scratch<double> pairs, moments;
+    Batch& b = batch;
+    const std::size_t lanes = static_cast<std::size_t>(b.slots) * width;
+    b.gx = b.vx = pairs.reserve(3 * lanes);
+    b.gy = b.vy = b.gx + lanes;
+    b.gz = b.vz = b.gy + lanes;
+    const std::size_t count = static_cast<std::size_t>(p.moments) * width;
+    b.moment_dot = moments.reserve(2 * count);
+    b.adjoint_dot = b.moment_dot + count;
 }
 
 void Workspace::reserve(const Tables& p, std::size_t slots, int width) {
@@ -27,18 +69,16 @@ void Workspace::reserve(const Tables& p, std::size_t slots, int width) {
     const std::size_t lanes = slots * width;
     site = site_.reserve(lanes);
     b.kind = kind_.reserve(lanes);
-    double* next = pairs_.reserve(13 * lanes);
-    for (double** array : {&b.dx, &b.dy, &b.dz, &b.ux, &b.uy, &b.uz, &b.inverse, &b.gx, &b.gy, &b.gz, &b.vx, &b.vy, &b.vz}) {
+    double* next = pairs_.reserve(7 * lanes);
+    for (double** array : {&b.dx, &b.dy, &b.dz, &b.ux, &b.uy, &b.uz, &b.inverse}) {
         *array = next;
         next += lanes;
     }
     b.f = functions_.reserve(2 * lanes * p.radial_functions);
     b.df = b.f + lanes * p.radial_functions;
     const std::size_t moments = static_cast<std::size_t>(p.moments) * width;
-    b.moment = moments_.reserve(4 * moments);
+    b.moment = moments_.reserve(2 * moments);
     b.adjoint = b.moment + moments;
-    b.moment_dot = b.adjoint + moments;
-    b.adjoint_dot = b.moment_dot + moments;
 }
 
 // Neighbours of one lane that are within the cutoff; returns their number.
@@ -100,6 +140,7 @@ void Workspace::pack(const Configuration& c, const SiteTable& sites, const Poten
             b.kind[n] = 0;
             site_.data()[n] = sites.empty;
         }
+    borrow(p, width);
 }
 
 }  // namespace scalebridge

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <cstdlib>
-#include <cstring>
+#include <memory>
 #include <new>
 #include <vector>
 
@@ -47,7 +47,8 @@ struct SiteTable {
     explicit SiteTable(const Configuration& c);
 };
 
-// Scratch arrays of one thread, kept between calls.
+// The arrays of one batch. What later passes read again is the batch's own; what they only write on the way
+// (pair gradients or velocities, tangents) is shared by all batches of a thread.
 class Workspace {
 public:
     Batch batch{};
@@ -58,7 +59,8 @@ public:
     // Fill the batch with the atoms order[first], order[first + 1], ...
     void pack(const Configuration& c, const SiteTable& sites, const PotentialData& data, const Tables& p, int first,
               int width);
-    double* reserve_sums(std::size_t count) { return batch.sums = sums_.reserve(count); }
+    // Point the batch at the shared arrays of this thread.
+    void borrow(const Tables& p, int width);
 
 private:
     int pack_lane(const Configuration& c, const SiteTable& sites, const PotentialData& data, int lane, int width);
@@ -66,9 +68,16 @@ private:
 
     Scratch<int> site_;
     Scratch<long long> kind_;
-    Scratch<double> pairs_, functions_, moments_, sums_;
+    Scratch<double> pairs_, functions_, moments_;
 };
 
-Workspace& thread_workspace();
+// A workspace from the pool of those not in use, returned to it at the end of its life.
+struct ReturnWorkspace {
+    void operator()(Workspace* w) const;
+};
+using WorkspaceHandle = std::unique_ptr<Workspace, ReturnWorkspace>;
+WorkspaceHandle take_workspace();
+
+double* thread_sums(std::size_t count);  // zeros, per thread
 
 }  // namespace scalebridge

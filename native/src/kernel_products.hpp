@@ -25,54 +25,88 @@ static inline void expand_back(const Tables& p, double* adjoint) {
     }
 }
 
-static inline void multiply(const Tables& p, double* m) {
-    for (int g = 0; g < p.groups; ++g) {
+template <int N>
+static inline void multiply(const Steps& steps, int depth, double* m) {
+    for (int g = steps.start[depth]; g < steps.start[depth + 1]; ++g) {
+        const int* row = steps.rows + (long)g * (1 + 2 * N);
         vec sum = zero();
-        for (int t = p.group_start[g]; t < p.group_start[g + 1]; ++t)
-            sum += load(m + (long)p.factors[2 * t] * W) * load(m + (long)p.factors[2 * t + 1] * W);
-        double* target = m + (long)p.group_target[g] * W;
-        store(target, load(target) + p.group_mult[g] * sum);
+#pragma GCC unroll 3
+        for (int n = 1; n < 1 + 2 * N; n += 2) sum += load(m + row[n]) * load(m + row[n + 1]);
+        store(m + row[0], load(m + row[0]) + steps.mult[g] * sum);
+    }
+}
+
+static inline void multiply(const Tables& p, double* m) {
+    for (int depth = 0; depth < p.depths; ++depth) {
+        multiply<1>(p.singles, depth, m);
+        multiply<3>(p.triples, depth, m);
+    }
+}
+
+template <int N>
+static inline void multiply_dot(const Steps& steps, int depth, const double* m, double* m_dot) {
+    for (int g = steps.start[depth]; g < steps.start[depth + 1]; ++g) {
+        const int* row = steps.rows + (long)g * (1 + 2 * N);
+        vec sum = zero();
+#pragma GCC unroll 3
+        for (int n = 1; n < 1 + 2 * N; n += 2) {
+            sum += load(m_dot + row[n]) * load(m + row[n + 1]);
+            sum += load(m + row[n]) * load(m_dot + row[n + 1]);
+        }
+        store(m_dot + row[0], load(m_dot + row[0]) + steps.mult[g] * sum);
     }
 }
 
 static inline void multiply_dot(const Tables& p, const double* m, double* m_dot) {
-    for (int g = 0; g < p.groups; ++g) {
-        vec sum = zero();
-        for (int t = p.group_start[g]; t < p.group_start[g + 1]; ++t) {
-            const long l = (long)p.factors[2 * t] * W, r = (long)p.factors[2 * t + 1] * W;
-            sum += load(m_dot + l) * load(m + r) + load(m + l) * load(m_dot + r);
+    for (int depth = 0; depth < p.depths; ++depth) {
+        multiply_dot<1>(p.singles, depth, m, m_dot);
+        multiply_dot<3>(p.triples, depth, m, m_dot);
+    }
+}
+
+template <int N>
+static inline void multiply_back(const Steps& steps, int depth, const double* m, double* adjoint) {
+    for (int g = steps.start[depth + 1] - 1; g >= steps.start[depth]; --g) {
+        const int* row = steps.rows + (long)g * (1 + 2 * N);
+        const vec top = steps.mult[g] * load(adjoint + row[0]);
+#pragma GCC unroll 3
+        for (int n = 1; n < 1 + 2 * N; n += 2) {
+            const vec left = load(m + row[n]), right = load(m + row[n + 1]);
+            store(adjoint + row[n], load(adjoint + row[n]) + top * right);
+            store(adjoint + row[n + 1], load(adjoint + row[n + 1]) + top * left);
         }
-        double* target = m_dot + (long)p.group_target[g] * W;
-        store(target, load(target) + p.group_mult[g] * sum);
     }
 }
 
 static inline void multiply_back(const Tables& p, const double* m, double* adjoint) {
-    for (int g = p.groups - 1; g >= 0; --g) {
-        const vec top = p.group_mult[g] * load(adjoint + (long)p.group_target[g] * W);
-        for (int t = p.group_start[g]; t < p.group_start[g + 1]; ++t) {
-            const long l = (long)p.factors[2 * t] * W, r = (long)p.factors[2 * t + 1] * W;
-            store(adjoint + l, load(adjoint + l) + top * load(m + r));
-            store(adjoint + r, load(adjoint + r) + top * load(m + l));
+    for (int depth = p.depths - 1; depth >= 0; --depth) {
+        multiply_back<3>(p.triples, depth, m, adjoint);
+        multiply_back<1>(p.singles, depth, m, adjoint);
+    }
+}
+
+// adjoint_dot: tangent of `adjoint` when the moments move along moment_dot.
+template <int N>
+static inline void multiply_back_dot(const Steps& steps, int depth, const Batch& b) {
+    const double *m = b.moment, *m_dot = b.moment_dot, *adjoint = b.adjoint;
+    double* adjoint_dot = b.adjoint_dot;
+    for (int g = steps.start[depth + 1] - 1; g >= steps.start[depth]; --g) {
+        const int* row = steps.rows + (long)g * (1 + 2 * N);
+        const vec top = steps.mult[g] * load(adjoint + row[0]), top_dot = steps.mult[g] * load(adjoint_dot + row[0]);
+#pragma GCC unroll 3
+        for (int n = 1; n < 1 + 2 * N; n += 2) {
+            const vec left = top_dot * load(m + row[n]) + top * load(m_dot + row[n]);
+            const vec right = top_dot * load(m + row[n + 1]) + top * load(m_dot + row[n + 1]);
+            store(adjoint_dot + row[n], load(adjoint_dot + row[n]) + right);
+            store(adjoint_dot + row[n + 1], load(adjoint_dot + row[n + 1]) + left);
         }
     }
 }
 
-// `adjoint` as above; `adjoint_dot` its tangent when the moments move along m_dot.
 static inline void multiply_back_dot(const Tables& p, const Batch& b) {
-    const double *m = b.moment, *m_dot = b.moment_dot;
-    double *adjoint = b.adjoint, *adjoint_dot = b.adjoint_dot;
-    for (int g = p.groups - 1; g >= 0; --g) {
-        const long o = (long)p.group_target[g] * W;
-        const vec top = p.group_mult[g] * load(adjoint + o), top_dot = p.group_mult[g] * load(adjoint_dot + o);
-        for (int t = p.group_start[g]; t < p.group_start[g + 1]; ++t) {
-            const long l = (long)p.factors[2 * t] * W, r = (long)p.factors[2 * t + 1] * W;
-            const vec ml = load(m + l), mr = load(m + r);
-            store(adjoint_dot + l, load(adjoint_dot + l) + top_dot * mr + top * load(m_dot + r));
-            store(adjoint_dot + r, load(adjoint_dot + r) + top_dot * ml + top * load(m_dot + l));
-            store(adjoint + l, load(adjoint + l) + top * mr);
-            store(adjoint + r, load(adjoint + r) + top * ml);
-        }
+    for (int depth = p.depths - 1; depth >= 0; --depth) {
+        multiply_back_dot<3>(p.triples, depth, b);
+        multiply_back_dot<1>(p.singles, depth, b);
     }
 }
 

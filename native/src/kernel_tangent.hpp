@@ -63,17 +63,13 @@ static inline void accumulate_dot(const Tables& p, Batch& b) {
                 f[s] = load(b.f + o);
                 f_dot[s] = load(b.df + o) * t.r_dot[s];
             }
-            double *target = b.moment + (long)p.first[mu] * W, *target_dot = b.moment_dot + (long)p.first[mu] * W;
+            double* target = b.moment_dot + (long)p.first[mu] * W;
             const int size = prefix(p.rank_of[mu]);
 #pragma GCC unroll 2
             for (int i = 0; i < size; ++i) {
-                vec sum = load(target + (long)i * W), sum_dot = load(target_dot + (long)i * W);
-                for (int s = 0; s < S; ++s) {
-                    sum += f[s] * t.w.m[i][s];
-                    sum_dot += f[s] * t.m_dot[i][s] + f_dot[s] * t.w.m[i][s];
-                }
+                vec sum = load(target + (long)i * W);
+                for (int s = 0; s < S; ++s) sum += f[s] * t.m_dot[i][s] + f_dot[s] * t.w.m[i][s];
                 store(target + (long)i * W, sum);
-                store(target_dot + (long)i * W, sum_dot);
             }
         }
     }
@@ -125,23 +121,13 @@ static void radial_rows(const Tables& p, Batch& b) {
     }
 }
 
-static void forward_dot(const Tables& p, Batch& b) {
-    radial_part(p, b);
-    clear(b.moment, 0, p.moments);
+static void tangent_gradient(const Tables& p, Batch& b, double weight) {
     clear(b.moment_dot, 0, p.moments);
     accumulate_dot(p, b);
-    expand(p, b.moment);
     expand(p, b.moment_dot);
-    multiply(p, b.moment);
     multiply_dot(p, b.moment, b.moment_dot);
-}
-
-static void tangent_gradient(const Tables& p, Batch& b, double weight) {
-    forward_dot(p, b);
-    seed(p, b.adjoint, 1.0);
     seed(p, b.adjoint_dot, weight);
     multiply_back_dot(p, b);
-    expand_back(p, b.adjoint);
     expand_back(p, b.adjoint_dot);
     Tangents t;
     vec x[max_radial_functions][S], y[max_radial_functions][S];

@@ -44,6 +44,13 @@ double lane_sum(const double* lanes, int count) {
     return sum;
 }
 
+// Forces on the atoms from those on all sites.
+void fold_sites(const Configuration& c, const std::vector<double>& sites, double* forces) {
+    std::fill(forces, forces + 3 * static_cast<std::size_t>(c.atoms), 0.0);
+    for (std::size_t k = 0; k < c.list.owner.size(); ++k)
+        for (int d = 0; d < 3; ++d) forces[3 * static_cast<std::size_t>(c.list.owner[k]) + d] += sites[4 * k + d];
+}
+
 // Velocities of r_ij, those of the atoms and of the strain together.
 void set_velocities(const Configuration& c, Workspace& w, int width, const double* velocities, const double* rate) {
     Batch& b = w.batch;
@@ -65,8 +72,17 @@ void set_velocities(const Configuration& c, Workspace& w, int width, const doubl
 
 }  // namespace
 
+struct Recording::Batches {
+    std::vector<WorkspaceHandle> held;
+};
+
+Recording::Recording() : batches_(new Batches) {}
+Recording::Recording(Recording&&) noexcept = default;
+Recording& Recording::operator=(Recording&&) noexcept = default;
+Recording::~Recording() = default;
+
 Potential::Potential(PotentialData data, const char* kernel)
-    : data_(std::move(data)), tables_(data_), kernel_(choose_kernel(kernel)) {}
+    : data_(std::move(data)), kernel_(choose_kernel(kernel)), tables_(data_, kernel_->width) {}
 
 Configuration Potential::configure(std::vector<int> types, std::vector<double> positions, const Cell& cell,
                                    const Periodicity& periodic, double skin) const {
@@ -93,10 +109,10 @@ template <class Visit>
 void Potential::for_batches(const Configuration& c, Visit visit) const {
     const Tables p = tables_.whole();
     const SiteTable sites(c);
-    Workspace& w = thread_workspace();
+    const WorkspaceHandle w = take_workspace();
     for (int first = 0; first < c.atoms; first += kernel_->width) {
-        w.pack(c, sites, data_, p, first, kernel_->width);
-        visit(p, w);
+        w->pack(c, sites, data_, p, first, kernel_->width);
+        visit(p, *w);
     }
 }
 
@@ -115,20 +131,58 @@ void Potential::energies(const Configuration& c, double* energies) const {
     });
 }
 
+void Potential::evaluate_batch(const Tables& p, Workspace& w, double* energies, double* sites, double* virial) const {
+    kernel_->forward(p, w.batch);
+    kernel_->adjoint(p, w.batch, -1);
+    kernel_->pair_gradient(p, w.batch);
+    store_energies(w, energies);
+    scatter(w, kernel_->width, 1.0, sites);
+    for (int k = 0; k < 9; ++k) virial[k] -= lane_sum(w.batch.virial[k], w.batch.count);
+}
+
 void Potential::forces(const Configuration& c, double* energies, double* forces, double* virial) const {
     std::vector<double> sites(4 * (c.list.owner.size() + 1), 0.0);
     std::fill(virial, virial + 9, 0.0);
-    for_batches(c, [&](const Tables& p, Workspace& w) {
-        kernel_->forward(p, w.batch);
-        kernel_->adjoint(p, w.batch, -1);
-        kernel_->pair_gradient(p, w.batch);
-        store_energies(w, energies);
-        scatter(w, kernel_->width, 1.0, sites.data());
-        for (int k = 0; k < 9; ++k) virial[k] -= lane_sum(w.batch.virial[k], w.batch.count);
-    });
-    std::fill(forces, forces + 3 * static_cast<std::size_t>(c.atoms), 0.0);
-    for (std::size_t k = 0; k < c.list.owner.size(); ++k)
-        for (int d = 0; d < 3; ++d) forces[3 * static_cast<std::size_t>(c.list.owner[k]) + d] += sites[4 * k + d];
+    for_batches(c, [&](const Tables& p, Workspace& w) { evaluate_batch(p, w, energies, sites.data(), virial); });
+    fold_sites(c, sites, forces);
+}
+
+Recording Potential::record(const Configuration& c, double* energies, double* forces, double* virial) const {
+    const Tables p = tables_.whole();
+    const SiteTable table(c);
+    std::vector<double> sites(4 * (c.list.owner.size() + 1), 0.0);
+    std::fill(virial, virial + 9, 0.0);
+    Recording out;
+    for (int first = 0; first < c.atoms; first += kernel_->width) {
+        out.batches_->held.push_back(take_workspace());
+        Workspace& w = *out.batches_->held.back();
+        w.pack(c, table, data_, p, first, kernel_->width);
+        evaluate_batch(p, w, energies, sites.data(), virial);
+    }
+    fold_sites(c, sites, forces);
+    return out;
+}
+
+void Potential::loss_gradient(const Configuration& c, const Recording& recording, double weight,
+                              const double* velocities, const double* strain_rate, double* linear,
+                              double* radial) const {
+    const Tables p = tables_.whole();
+    const int width = kernel_->width, scalars = p.scalars;
+    const std::size_t size = data_.radial.size();
+    std::fill(linear, linear + scalars, 0.0);
+    double* sums = thread_sums(size * width);
+    for (const WorkspaceHandle& w : recording.batches_->held) {
+        w->borrow(p, width);
+        w->batch.sums = sums;
+        set_velocities(c, *w, width, velocities, strain_rate);
+        kernel_->tangent_gradient(p, w->batch, weight);
+        for (int k = 0; k < scalars; ++k) {
+            const std::size_t at = static_cast<std::size_t>(p.scalar[k]) * width;
+            linear[k] += weight * lane_sum(w->batch.moment + at, w->batch.count) +
+                         lane_sum(w->batch.moment_dot + at, w->batch.count);
+        }
+    }
+    for (std::size_t k = 0; k < size; ++k) radial[k] = lane_sum(sums + k * width, width);
 }
 
 void Potential::rows(const Configuration& c, double* values, double* radial) const {
@@ -137,8 +191,7 @@ void Potential::rows(const Configuration& c, double* values, double* radial) con
     for_batches(c, [&](const Tables& p, Workspace& w) {
         kernel_->forward(p, w.batch);
         kernel_->adjoint(p, w.batch, -1);
-        double* sums = w.reserve_sums(size * width);
-        std::fill(sums, sums + size * width, 0.0);
+        const double* sums = w.batch.sums = thread_sums(size * width);
         kernel_->radial_rows(p, w.batch);
         for (int a = 0; a < w.batch.count; ++a) {
             const std::size_t i = w.atom[a];
@@ -174,26 +227,6 @@ void Potential::design(const Configuration& c, double* values, double* gradients
             double* row = gradients + (3 * static_cast<std::size_t>(c.list.owner[k]) + d) * A;
             for (std::size_t alpha = 0; alpha < A; ++alpha) row[alpha] += by_site[4 * (sites * alpha + k) + d];
         }
-}
-
-void Potential::loss_gradient(const Configuration& c, double weight, const double* velocities,
-                              const double* strain_rate, double* linear, double* radial) const {
-    const int width = kernel_->width, scalars = static_cast<int>(data_.scalar.size());
-    const std::size_t size = static_cast<std::size_t>(data_.species) * data_.species * data_.radial_functions *
-                             data_.radial_size;
-    std::fill(linear, linear + scalars, 0.0);
-    double* sums = thread_workspace().reserve_sums(size * width);
-    std::fill(sums, sums + size * width, 0.0);
-    for_batches(c, [&](const Tables& p, Workspace& w) {
-        set_velocities(c, w, width, velocities, strain_rate);
-        kernel_->tangent_gradient(p, w.batch, weight);
-        for (int k = 0; k < scalars; ++k) {
-            const std::size_t at = static_cast<std::size_t>(p.scalar[k]) * width;
-            linear[k] += weight * lane_sum(w.batch.moment + at, w.batch.count) +
-                         lane_sum(w.batch.moment_dot + at, w.batch.count);
-        }
-    });
-    for (std::size_t k = 0; k < size; ++k) radial[k] = lane_sum(sums + k * width, width);
 }
 
 }  // namespace scalebridge

@@ -13,7 +13,7 @@ int rank_of(const int* row) { return row[1] + row[2] + row[3]; }
 
 }  // namespace
 
-TableSet::TableSet(const PotentialData& d) {
+TableSet::TableSet(const PotentialData& d, int width) : width_(width) {
     if (d.radial_functions > max_radial_functions || d.radial_size > max_radial_size)
         throw std::invalid_argument("the kernel takes at most 16 radial functions and 64 radial basis functions");
     shared_.species = d.species;
@@ -27,7 +27,8 @@ TableSet::TableSet(const PotentialData& d) {
     number_basic(d);
     group_products(d);
     for (int k : d.scalar) scalar_.push_back(number_[k]);
-    for (std::size_t alpha = 0; alpha < scalar_.size(); ++alpha) parts_.push_back(part_of(static_cast<int>(alpha)));
+    whole_ = program_for(scalar_);
+    for (int k : scalar_) parts_.push_back(program_for({k}));
 }
 
 void TableSet::transpose_radial(const PotentialData& d) {
@@ -44,16 +45,16 @@ void TableSet::transpose_radial(const PotentialData& d) {
 
 void TableSet::number_basic(const PotentialData& d) {
     const int basic = static_cast<int>(d.basic.size() / 4);
-    whole_.rank_of.assign(d.radial_functions, -1);
+    rank_of_.assign(d.radial_functions, -1);
     for (int b = 0; b < basic; ++b) {
         const int* row = &d.basic[4 * b];
-        whole_.rank_of[row[0]] = std::max(whole_.rank_of[row[0]], rank_of(row));
+        rank_of_[row[0]] = std::max(rank_of_[row[0]], rank_of(row));
     }
-    shared_.rank = std::max(0, *std::max_element(whole_.rank_of.begin(), whole_.rank_of.end()));
+    shared_.rank = std::max(0, *std::max_element(rank_of_.begin(), rank_of_.end()));
     if (shared_.rank > max_rank) throw std::invalid_argument("the kernel takes moments of rank 12 at most");
     for (int mu = 0; mu < d.radial_functions; ++mu) {
         first_.push_back(shared_.reduced);
-        shared_.reduced += (whole_.rank_of[mu] + 1) * (whole_.rank_of[mu] + 1);
+        shared_.reduced += (rank_of_[mu] + 1) * (rank_of_[mu] + 1);
         mu_of_.resize(shared_.reduced, mu);
     }
     rank_of_moment_.resize(shared_.reduced);
@@ -79,7 +80,7 @@ int TableSet::basic_index(const Row& row) {
     const int terms[3] = {basic_index({mu, a, b, c - 2}), basic_index({mu, a + 2, b, c - 2}),
                           basic_index({mu, a, b + 2, c - 2})};
     const int number = shared_.moments++;
-    whole_.expansion.insert(whole_.expansion.end(), {number, terms[0], terms[1], terms[2]});
+    expansions_.push_back({number, terms[0], terms[1], terms[2]});
     known_[row] = number;
     return number;
 }
@@ -87,57 +88,59 @@ int TableSet::basic_index(const Row& row) {
 // Products by target, then by multiplicity, so that a factor is applied once per group.
 void TableSet::group_products(const PotentialData& d) {
     const int basic = static_cast<int>(d.basic.size() / 4), products = static_cast<int>(d.products.size() / 4);
-    std::vector<int> order(products);
+    std::vector<int> order(products), depth(shared_.moments, 0);
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(), [&d](int x, int y) {
         const int *p = &d.products[4 * x], *q = &d.products[4 * y];
         return p[3] != q[3] ? p[3] < q[3] : p[2] < q[2];
     });
-    const int* last = nullptr;
     for (int n : order) {
         const int* row = &d.products[4 * n];
         if (row[3] < basic) throw std::invalid_argument("a product's target is a basic moment");
-        if (last == nullptr || last[3] != row[3] || last[2] != row[2]) {
-            whole_.group_target.push_back(number_[row[3]]);
-            whole_.group_start.push_back(static_cast<int>(whole_.factors.size() / 2));
-            whole_.group_mult.push_back(row[2]);
-        }
-        whole_.factors.insert(whole_.factors.end(), {number_[row[0]], number_[row[1]]});
-        last = row;
+        const int left = number_[row[0]], right = number_[row[1]], target = number_[row[3]];
+        if (groups_.empty() || groups_.back().target != target || groups_.back().mult != row[2])
+            groups_.push_back({target, 0, row[2], {}});
+        groups_.back().factors.insert(groups_.back().factors.end(), {left, right});
+        depth[target] = std::max(depth[target], 1 + std::max(depth[left], depth[right]));
+        shared_.depths = std::max(shared_.depths, depth[target]);
     }
-    whole_.group_start.push_back(products);
+    for (Group& g : groups_) g.depth = depth[g.target] - 1;
 }
 
-TableSet::Program TableSet::part_of(int alpha) const {
-    const Program& w = whole_;
+// What the scalar functions with these moments need.
+TableSet::Program TableSet::program_for(const std::vector<int>& scalars) const {
     std::vector<char> needed(shared_.moments, 0);
-    needed[scalar_[alpha]] = 1;
-    std::vector<std::size_t> groups, rows;
-    for (std::size_t g = w.group_target.size(); g-- > 0;) {
-        if (!needed[w.group_target[g]]) continue;
-        groups.push_back(g);
-        for (int t = 2 * w.group_start[g]; t < 2 * w.group_start[g + 1]; ++t) needed[w.factors[t]] = 1;
-    }
-    for (std::size_t e = w.expansion.size() / 4; e-- > 0;) {
-        if (!needed[w.expansion[4 * e]]) continue;
-        rows.push_back(e);
-        for (int t = 1; t < 4; ++t) needed[w.expansion[4 * e + t]] = 1;
-    }
+    for (int k : scalars) needed[k] = 1;
+    for (auto g = groups_.rbegin(); g != groups_.rend(); ++g)
+        if (needed[g->target])
+            for (int k : g->factors) needed[k] = 1;
+    for (auto row = expansions_.rbegin(); row != expansions_.rend(); ++row)
+        if (needed[(*row)[0]]) needed[(*row)[1]] = needed[(*row)[2]] = needed[(*row)[3]] = 1;
     Program out;
-    for (auto g = groups.rbegin(); g != groups.rend(); ++g) {
-        out.group_target.push_back(w.group_target[*g]);
-        out.group_mult.push_back(w.group_mult[*g]);
-        out.group_start.push_back(static_cast<int>(out.factors.size() / 2));
-        out.factors.insert(out.factors.end(), w.factors.begin() + 2 * w.group_start[*g],
-                           w.factors.begin() + 2 * w.group_start[*g + 1]);
-    }
-    out.group_start.push_back(static_cast<int>(out.factors.size() / 2));
-    for (auto e = rows.rbegin(); e != rows.rend(); ++e)
-        out.expansion.insert(out.expansion.end(), w.expansion.begin() + 4 * *e, w.expansion.begin() + 4 * *e + 4);
-    out.rank_of.assign(w.rank_of.size(), -1);
+    for (const Row& row : expansions_)
+        if (needed[row[0]]) out.expansion.insert(out.expansion.end(), row.begin(), row.end());
+    out.rank_of.assign(rank_of_.size(), -1);
     for (int k = 0; k < shared_.reduced; ++k)
         if (needed[k]) out.rank_of[mu_of_[k]] = std::max(out.rank_of[mu_of_[k]], rank_of_moment_[k]);
+    add_steps(needed, out);
     return out;
+}
+
+// Cuts the groups into steps of three products, the rest into steps of one, depth by depth.
+void TableSet::add_steps(const std::vector<char>& needed, Program& out) const {
+    const int sizes[2] = {1, 3};
+    for (int depth = 0; depth <= shared_.depths; ++depth) {
+        for (int kind : {0, 1}) out.start[kind].push_back(static_cast<int>(out.mult[kind].size()));
+        for (const Group& g : groups_) {
+            if (g.depth != depth || !needed[g.target]) continue;
+            for (std::size_t t = 0; t < g.factors.size();) {
+                const int kind = g.factors.size() - t >= 6 ? 1 : 0;
+                out.mult[kind].push_back(g.mult);
+                out.rows[kind].push_back(g.target * width_);
+                for (int n = 0; n < 2 * sizes[kind]; ++n) out.rows[kind].push_back(g.factors[t++] * width_);
+            }
+        }
+    }
 }
 
 Tables TableSet::view(const Program& program) const {
@@ -148,11 +151,8 @@ Tables TableSet::view(const Program& program) const {
     t.first = first_.data();
     t.expansions = static_cast<int>(program.expansion.size() / 4);
     t.expansion = program.expansion.data();
-    t.groups = static_cast<int>(program.group_target.size());
-    t.group_target = program.group_target.data();
-    t.group_start = program.group_start.data();
-    t.group_mult = program.group_mult.data();
-    t.factors = program.factors.data();
+    t.singles = {program.start[0].data(), program.rows[0].data(), program.mult[0].data()};
+    t.triples = {program.start[1].data(), program.rows[1].data(), program.mult[1].data()};
     t.scalars = static_cast<int>(scalar_.size());
     t.scalar = scalar_.data();
     t.xi = xi_.data();

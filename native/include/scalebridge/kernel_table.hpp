@@ -5,6 +5,14 @@
 
 namespace scalebridge {
 
+// Sums of `products` products each, by rising depth of the target:
+// m[target] += mult * (m[left] m[right] + ...), for steps start[d] .. start[d + 1] at depth d.
+struct Steps {
+    const int* start;         // [depths + 1]
+    const int* rows;          // target, left, right, ... as offsets: number of the moment times the width
+    const double* mult;
+};
+
 // A moment tensor potential as flat tables. Symbols as in Novikov et al., MLST 2, 025002 (2021).
 //
 // On the unit sphere z^2 = 1 - x^2 - y^2, so the monomials x^a y^b z^c with c <= 1 span all others. The pair
@@ -25,11 +33,8 @@ struct Tables {
     int expansions;           // m[row 0] = m[row 1] - m[row 2] - m[row 3]
     const int* expansion;
     int moments;              // basic and derived moments
-    int groups;               // m[group_target[g]] += group_mult[g] * sum of the products of group g
-    const int* group_target;
-    const int* group_start;
-    const double* group_mult;
-    const int* factors;       // rows (left, right) of moments to multiply
+    int depths;               // derived moments of depth d are sums of products of moments of smaller depth
+    Steps singles, triples;
     int scalars;              // B_alpha = m[scalar[alpha]]
     const int* scalar;
     const double* xi;         // linear coefficients
@@ -71,7 +76,8 @@ struct KernelTable {
     void (*pair_gradient)(const Tables&, Batch&);
     // sums[z_j][mu][k][lane] += dV_i/dc
     void (*radial_rows)(const Tables&, Batch&);
-    // moments with their tangents along v, then sums[z_i][z_j][mu][k][lane] += d/dc (weight V_i + dV_i along v)
+    // after forward and adjoint: the moments' tangents along v, then
+    // sums[z_i][z_j][mu][k][lane] += d/dc (weight V_i + dV_i along v)
     void (*tangent_gradient)(const Tables&, Batch&, double weight);
 };
 

@@ -1,6 +1,7 @@
 // A moment tensor potential with its drivers: neighbour lists in, energies, forces, rows and gradients out.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "scalebridge/kernel_table.hpp"
@@ -21,6 +22,21 @@ struct Configuration {
 };
 
 class Workspace;
+class Potential;
+
+// What an evaluation leaves behind for the derivatives of a loss, which need its forces first.
+class Recording {
+public:
+    Recording();
+    Recording(Recording&&) noexcept;
+    Recording& operator=(Recording&&) noexcept;
+    ~Recording();
+
+private:
+    friend class Potential;
+    struct Batches;
+    std::unique_ptr<Batches> batches_;
+};
 
 class Potential {
 public:
@@ -35,23 +51,26 @@ public:
     void energies(const Configuration& c, double* energies) const;
     // plus forces[N][3] and virial[3][3] = -dE/dstrain
     void forces(const Configuration& c, double* energies, double* forces, double* virial) const;
+    // the same, and what loss_gradient takes: some kilobytes per atom
+    Recording record(const Configuration& c, double* energies, double* forces, double* virial) const;
+    // linear[A] and radial[z_i][z_j][mu][k]: d/dxi and d/dc of
+    // weight E + sum_i velocity_i . dE/dr_i + strain_rate : dE/dstrain, offsets apart; one pass
+    void loss_gradient(const Configuration& c, const Recording& recording, double weight, const double* velocities,
+                       const double* strain_rate, double* linear, double* radial) const;
     // values[N][scalars] and radial[N][z_j][mu][k] = dE_i/dc_{z_i z_j mu k}
     void rows(const Configuration& c, double* values, double* radial) const;
     // per scalar function: values[A], gradients[N][3][A] = dB/dr, virials[9][A] = -dB/dstrain
     void design(const Configuration& c, double* values, double* gradients, double* virials) const;
-    // linear[A] and radial[z_i][z_j][mu][k]: d/dxi and d/dc of
-    // weight E + sum_i velocity_i . dE/dr_i + strain_rate : dE/dstrain, offsets apart
-    void loss_gradient(const Configuration& c, double weight, const double* velocities, const double* strain_rate,
-                       double* linear, double* radial) const;
 
 private:
     template <class Visit>
     void for_batches(const Configuration& c, Visit visit) const;
+    void evaluate_batch(const Tables& p, Workspace& w, double* energies, double* sites, double* virial) const;
     void store_energies(const Workspace& w, double* energies) const;
 
     PotentialData data_;
-    TableSet tables_;
     const KernelTable* kernel_;
+    TableSet tables_;
 };
 
 }  // namespace scalebridge

@@ -25,31 +25,40 @@ struct PotentialData {
 // Moments are renumbered: those with c <= 1 first, by mu, then expanded ones, then derived ones.
 class TableSet {
 public:
-    explicit TableSet(const PotentialData& data);
+    TableSet(const PotentialData& data, int width);
 
     Tables whole() const { return view(whole_); }
     Tables part(int alpha) const { return view(parts_[alpha]); }  // what one scalar function needs
 
 private:
-    struct Program {
-        std::vector<int> rank_of, expansion, group_target, group_start, factors;
-        std::vector<double> group_mult;
-    };
     using Row = std::array<int, 4>;
+    struct Group {                       // m[target] += mult * sum of products of pairs of factors
+        int target, depth, mult;
+        std::vector<int> factors;
+    };
+    struct Program {
+        std::vector<int> rank_of, expansion;
+        std::vector<int> start[2], rows[2];  // steps of one and of three products
+        std::vector<double> mult[2];
+    };
 
     Tables view(const Program& program) const;
     void transpose_radial(const PotentialData& data);
     void number_basic(const PotentialData& data);
     void group_products(const PotentialData& data);
     int basic_index(const Row& row);
-    Program part_of(int alpha) const;
+    Program program_for(const std::vector<int>& scalars) const;
+    void add_steps(const std::vector<char>& needed, Program& out) const;
 
     Tables shared_{};                    // what all programs have in common
-    Program whole_;
-    std::vector<Program> parts_;
-    std::vector<int> first_, number_, scalar_, mu_of_, rank_of_moment_;
+    int width_;
+    std::vector<Group> groups_;          // by rising target
+    std::vector<Row> expansions_;
+    std::vector<int> rank_of_, first_, number_, scalar_, mu_of_, rank_of_moment_;
     std::vector<double> radial_, xi_;
     std::map<Row, int> known_;
+    Program whole_;
+    std::vector<Program> parts_;
 };
 
 }  // namespace scalebridge

@@ -216,18 +216,10 @@ class Kernel:
         values, gradients, virials = self.compiled.design(configuration._compiled)
         return values, gradients, virials
 
-    def loss_gradient(
-        self, configuration: Configuration, weight: float, velocities: FloatArray, strain_rate: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """Return d/dξ (A,) and d/dc (S, S, M, K) of weight E + Σ_i v_i · dE/dr_i + strain_rate : dE/dstrain.
-
-        Tangent-over-reverse, one pass: with v and strain_rate the derivatives of a loss with respect to dE/dr
-        and dE/dstrain this is the loss's gradient. That of the offsets is ``weight`` per atom.
-        """
-        linear, radial = self.compiled.loss_gradient(
-            configuration._compiled, weight, _doubles(velocities), _doubles(strain_rate)
-        )
-        return linear, radial
+    def record(self, configuration: Configuration) -> "Recording":
+        """Return energies, forces and virial as ``evaluate`` does, ready for ``Recording.loss_gradient``."""
+        compiled, energies, forces, virial = self.compiled.record(configuration._compiled)
+        return Recording(energies, forces, virial, self, configuration, compiled)
 
     def velocity_verlet(  # noqa: PLR0917 - the arrays of a walker, in the order every caller has them
         self,
@@ -269,6 +261,31 @@ class Kernel:
         except ValueError as error:
             raise InputError(str(error)) from error
         return Burst(x, v, float(energies.sum()), forces, virial, int(done))
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Energies (N,), forces (N, 3) and virial (3, 3) of a configuration with what their derivatives need."""
+
+    energies: FloatArray
+    forces: FloatArray
+    virial: FloatArray
+    _kernel: Kernel
+    _configuration: Configuration
+    _compiled: Any
+
+    def loss_gradient(
+        self, weight: float, velocities: FloatArray, strain_rate: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return d/dξ (A,) and d/dc (S, S, M, K) of weight E + Σ_i v_i · dE/dr_i + strain_rate : dE/dstrain.
+
+        Tangent-over-reverse, one pass: with v and strain_rate the derivatives of a loss with respect to dE/dr
+        and dE/dstrain this is the loss's gradient. That of the offsets is ``weight`` per atom.
+        """
+        linear, radial = self._kernel.compiled.loss_gradient(
+            self._configuration._compiled, self._compiled, weight, _doubles(velocities), _doubles(strain_rate)
+        )
+        return linear, radial
 
 
 def shortest_distances(

@@ -108,18 +108,19 @@ class Objective:
         kernel = potential.kernel()
         loss, gradient = 0.0, np.zeros_like(potential.radial)
         for label, configuration, (energy, force, stress) in self._frames:
-            energies, forces, virial = kernel.evaluate(configuration)
-            error_energy = float(energies.sum()) - label.energy
-            error_forces = forces - label.forces
+            out = kernel.record(configuration)
+            error_energy = float(out.energies.sum()) - label.energy
+            error_forces = out.forces - label.forces
             loss += energy * error_energy**2 + force * float(np.sum(error_forces**2))
             strain_rate = np.zeros((3, 3))
             if label.strain_derivative is not None:
-                error_stress = -0.5 * (virial + virial.T) - label.strain_derivative
+                error_stress = -0.5 * (out.virial + out.virial.T) - label.strain_derivative
                 loss += stress * float(np.sum(error_stress**2))
                 strain_rate = 2.0 * stress * error_stress
-            gradient += kernel.loss_gradient(
-                configuration, 2.0 * energy * error_energy, -2.0 * force * error_forces, strain_rate
-            )[1]
+            _, radial = out.loss_gradient(
+                2.0 * energy * error_energy, -2.0 * force * error_forces, strain_rate
+            )
+            gradient += radial
         return loss, gradient
 
 

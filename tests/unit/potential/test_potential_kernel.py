@@ -9,7 +9,6 @@ from ase.build import bulk, molecule
 from potential_cases import random_crystal, random_potential
 
 from scalebridge.foundation import InputError
-from scalebridge.potential._kernels import Kernel
 from scalebridge.potential._reference import compute_reference
 
 SPECIES = (("Si",), ("Na", "Mn", "O"))
@@ -24,26 +23,6 @@ def test_kernel_equals_the_numpy_reference(level, species):
     np.testing.assert_allclose(fast.energies, slow.energies, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(fast.forces, slow.forces, rtol=1e-12, atol=1e-12 * np.abs(slow.forces).max())
     np.testing.assert_allclose(fast.stress, slow.stress, rtol=1e-12, atol=1e-12 * np.abs(slow.stress).max())
-
-
-@pytest.mark.parametrize("instructions", ["baseline", "avx2", "avx512"])
-def test_every_instruction_set_gives_the_same(instructions):
-    potential = random_potential(12, ("Na", "Mn", "O"))
-    atoms = random_crystal(("Na", "Mn", "O"))
-    kernel = Kernel(potential.kernel().parameters, instructions=instructions)
-    try:
-        configuration = kernel.configure(potential.types(atoms), atoms.positions, atoms.cell.array, atoms.pbc)
-    except InputError:
-        pytest.skip(f"{instructions} is not supported by this processor")
-    assert kernel.instructions == instructions
-    slow = compute_reference(potential, atoms)
-    energies, forces, _ = kernel.evaluate(configuration)
-    np.testing.assert_allclose(energies, slow.energies, rtol=1e-12)
-    np.testing.assert_allclose(forces, slow.forces, atol=1e-12 * np.abs(slow.forces).max())
-    values, radial = kernel.scalar_functions(configuration)
-    best_values, best_radial = potential.kernel().scalar_functions(potential.configure(atoms))
-    np.testing.assert_allclose(values, best_values, rtol=1e-11, atol=1e-13)
-    np.testing.assert_allclose(radial, best_radial, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize(
