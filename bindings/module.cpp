@@ -96,16 +96,16 @@ nb::tuple record(const Potential& p, const Configuration& c) {
                           array(std::move(virial), {3, 3}));
 }
 
-nb::tuple loss_gradient(const Potential& p, const Configuration& c, const Recording& recording, double weight,
-                        const In<double>& velocities, const In<double>& strain_rate) {
+nb::tuple loss_gradient(const Potential& p, const Recording& recording, double weight, const In<double>& velocities,
+                        const In<double>& strain_rate) {
     const PotentialData& d = p.data();
     const std::size_t A = d.scalar.size(), S = d.species, M = d.radial_functions, K = d.radial_size;
-    if (velocities.size() != 3 * static_cast<std::size_t>(c.atoms) || strain_rate.size() != 9)
+    if (velocities.size() != 3 * static_cast<std::size_t>(recording.atoms()) || strain_rate.size() != 9)
         throw std::invalid_argument("velocities must have shape (N, 3) and strain_rate shape (3, 3)");
     std::vector<double> linear(A), radial(S * S * M * K);
     {
         nb::gil_scoped_release release;
-        p.loss_gradient(c, recording, weight, velocities.data(), strain_rate.data(), linear.data(), radial.data());
+        p.loss_gradient(recording, weight, velocities.data(), strain_rate.data(), linear.data(), radial.data());
     }
     return nb::make_tuple(array(std::move(linear), {A}), array(std::move(radial), {S, S, M, K}));
 }
@@ -128,12 +128,18 @@ nb::tuple verlet(const Potential& p, const In<int>& types, const In<double>& pos
 }
 
 Configuration configure(const Potential& p, const In<int>& types, const In<double>& positions, const In<double>& cell,
-                        const std::array<bool, 3>& pbc) {
+                        const std::array<bool, 3>& pbc, double skin) {
     std::vector<int> t = vector_of(types);
     std::vector<double> x = vector_of(positions);
     const Cell box = cell_of(cell);
     nb::gil_scoped_release release;
-    return p.configure(std::move(t), std::move(x), box, periodicity_of(pbc));
+    return p.configure(std::move(t), std::move(x), box, periodicity_of(pbc), skin);
+}
+
+void move_atoms(const Potential& p, Configuration& c, const In<double>& positions) {
+    std::vector<double> x = vector_of(positions);
+    nb::gil_scoped_release release;
+    p.move(c, std::move(x));
 }
 
 Out shortest_distances(const In<int>& types, const In<double>& positions, const In<double>& cell,
@@ -180,23 +186,24 @@ NB_MODULE(_core, module) {
             [](Potential* self, const std::array<int, 3>& sizes, const std::array<double, 3>& support,
                const In<double>& radial, const In<int>& basic, const In<int>& products, int moments,
                const In<int>& scalar, const In<double>& xi, const In<double>& offsets, const In<double>& hard_core,
-               const std::string& kernel) {
+               const std::string& kernel, int threads) {
                 PotentialData d{sizes[0], sizes[1], sizes[2], support[0], support[1], support[2],
                                 vector_of(radial), vector_of(basic), vector_of(products), moments,
                                 vector_of(scalar), vector_of(xi), vector_of(offsets), vector_of(hard_core)};
-                new (self) Potential(std::move(d), kernel.c_str());
+                new (self) Potential(std::move(d), kernel.c_str(), threads);
             },
             "sizes"_a, "support"_a, "radial"_a, "basic"_a, "products"_a, "moments"_a, "scalar"_a, "xi"_a,
-            "offsets"_a, "hard_core"_a, "kernel"_a)
+            "offsets"_a, "hard_core"_a, "kernel"_a, "threads"_a)
         .def_prop_ro("kernel", [](const Potential& p) { return std::string(p.kernel_name()); })
-        .def("configure", &configure, "types"_a, "positions"_a, "cell"_a, "pbc"_a)
+        .def_prop_ro("threads", &Potential::threads)
+        .def("configure", &configure, "types"_a, "positions"_a, "cell"_a, "pbc"_a, "skin"_a = 0.0)
+        .def("move", &move_atoms, "configuration"_a, "positions"_a)
         .def("energies", &energies, "configuration"_a)
         .def("forces", &forces, "configuration"_a)
         .def("rows", &rows, "configuration"_a)
         .def("design", &design, "configuration"_a)
         .def("record", &record, "configuration"_a)
-        .def("loss_gradient", &loss_gradient, "configuration"_a, "recording"_a, "weight"_a, "velocities"_a,
-             "strain_rate"_a)
+        .def("loss_gradient", &loss_gradient, "recording"_a, "weight"_a, "velocities"_a, "strain_rate"_a)
         .def("velocity_verlet", &verlet, "types"_a, "positions"_a, "velocities"_a, "masses"_a, "cell"_a, "pbc"_a,
              "timestep"_a, "steps"_a);
 }

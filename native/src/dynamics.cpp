@@ -10,14 +10,6 @@ namespace {
 
 constexpr double skin = 0.5;  // Å added to the cutoff, so that a neighbour list serves several steps
 
-bool moved(const std::vector<double>& now, const std::vector<double>& then) {
-    for (std::size_t i = 0; i < now.size(); i += 3) {
-        const double x = now[i] - then[i], y = now[i + 1] - then[i + 1], z = now[i + 2] - then[i + 2];
-        if (x * x + y * y + z * z > 0.25 * skin * skin) return true;
-    }
-    return false;
-}
-
 bool finite(const std::vector<double>& energies) {
     return std::all_of(energies.begin(), energies.end(), [](double e) { return std::isfinite(e); });
 }
@@ -32,7 +24,6 @@ DynamicsState velocity_verlet(const Potential& potential, std::vector<int> types
         throw std::invalid_argument("velocities must have shape (N, 3) and masses shape (N,) with N = " +
                                     std::to_string(atoms));
     Configuration c = potential.configure(std::move(types), std::move(positions), cell, periodic, skin);
-    std::vector<double> reference = c.positions;
     DynamicsState s;
     s.energies.resize(atoms);
     s.forces.resize(3 * atoms);
@@ -41,20 +32,19 @@ DynamicsState velocity_verlet(const Potential& potential, std::vector<int> types
     potential.forces(c, s.energies.data(), s.forces.data(), s.virial);
     while (s.steps_done < steps && finite(s.energies)) {
         double longest = 0.0;
+        std::vector<double> next = c.positions;
         for (std::size_t i = 0; i < 3 * atoms; ++i) {
             s.velocities[i] += 0.5 * timestep / masses[i / 3] * s.forces[i];
             const double step = timestep * s.velocities[i];
             if (!(std::fabs(step) <= longest)) longest = std::fabs(step);
-            c.positions[i] += step;
+            next[i] += step;
         }
         if (!(longest < potential.data().r_max)) {  // blown up: no energy to speak of
+            c.positions = std::move(next);
             s.energies.assign(atoms, HUGE_VAL);
             break;
         }
-        if (moved(c.positions, reference)) {
-            c = potential.configure(std::move(c.types), std::move(c.positions), cell, periodic, skin);
-            reference = c.positions;
-        }
+        potential.move(c, std::move(next));
         potential.forces(c, s.energies.data(), s.forces.data(), s.virial);
         for (std::size_t i = 0; i < 3 * atoms; ++i) s.velocities[i] += 0.5 * timestep / masses[i / 3] * s.forces[i];
         ++s.steps_done;

@@ -6,6 +6,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "scalebridge/threads.hpp"
+
 namespace scalebridge {
 namespace {
 
@@ -187,35 +189,76 @@ Bins sort_sites(const Sites& s, double cutoff) {
     return out;
 }
 
-// Sites within the cutoff of atom i, appended to nothing: `found` is overwritten and its length returned.
-int find_close(int i, const Vector& x, const Bins& b, double limit, std::vector<int>& found, std::vector<double>& square) {
-    int count = 0;
-    int from[3], to[3];
-    for (int d = 0; d < 3; ++d) {
-        from[d] = std::max(0, b.bin[i][d] - b.reach[d]);
-        to[d] = std::min(b.bins[d] - 1, b.bin[i][d] + b.reach[d]);
-    }
-    for (int p = from[0]; p <= to[0]; ++p)
-        for (int q = from[1]; q <= to[1]; ++q) {
-            const int line = (p * b.bins[1] + q) * b.bins[2];
-            const int begin = b.start[line + from[2]], length = b.start[line + to[2] + 1] - begin;
-            if (found.size() < static_cast<std::size_t>(count + length)) found.resize(2 * (count + length));
-            if (square.size() < static_cast<std::size_t>(length)) square.resize(2 * length);
-            const double *sx = b.x.data() + begin, *sy = b.y.data() + begin, *sz = b.z.data() + begin;
-            double* r2 = square.data();
-            for (int n = 0; n < length; ++n) {
-                const double dx = sx[n] - x[0], dy = sy[n] - x[1], dz = sz[n] - x[2];
-                r2[n] = dx * dx + dy * dy + dz * dz;
-            }
-            const int* site = b.site.data() + begin;
-            int* out = found.data();
-            for (int n = 0; n < length; ++n) {
-                out[count] = site[n];
-                count += (r2[n] < limit) & (site[n] != i);
-            }
+// Neighbours of a run of atoms, one atom after the other.
+class Search {
+public:
+    Search(const Sites& sites, const Bins& bins, const NeighbourList& list, const int* types, int species)
+        : sites_(sites), bins_(bins), list_(list), types_(types), limit_(list.cutoff * list.cutoff),
+          next_(species + 1) {}
+
+    std::vector<int> entries, counts;
+
+    void add(int i) {
+        const int count = find(i);
+        const std::size_t begin = entries.size();
+        entries.resize(begin + count);
+        counts.push_back(count);
+        if (next_.size() == 2) {
+            std::copy(found_.begin(), found_.begin() + count, entries.begin() + begin);
+            return;
         }
-    return count;
-}
+        std::fill(next_.begin(), next_.end(), 0);
+        for (int n = 0; n < count; ++n) ++next_[type(found_[n]) + 1];
+        for (std::size_t z = 1; z < next_.size(); ++z) next_[z] += next_[z - 1];
+        for (int n = 0; n < count; ++n) entries[begin + next_[type(found_[n])]++] = found_[n];
+    }
+
+private:
+    int type(int site) const { return types_[list_.owner[site]]; }
+
+    // Sites within the cutoff of atom i into found_; returns their number.
+    int find(int i) {
+        int count = 0, from[3], to[3];
+        for (int d = 0; d < 3; ++d) {
+            from[d] = std::max(0, bins_.bin[i][d] - bins_.reach[d]);
+            to[d] = std::min(bins_.bins[d] - 1, bins_.bin[i][d] + bins_.reach[d]);
+        }
+        for (int p = from[0]; p <= to[0]; ++p)
+            for (int q = from[1]; q <= to[1]; ++q) {
+                const int line = (p * bins_.bins[1] + q) * bins_.bins[2];
+                count = scan(i, bins_.start[line + from[2]], bins_.start[line + to[2] + 1], count);
+            }
+        return count;
+    }
+
+    int scan(int i, int begin, int end, int count) {
+        const std::size_t length = end - begin;
+        if (found_.size() < count + length) found_.resize(2 * (count + length));
+        if (square_.size() < length) square_.resize(2 * length);
+        const Vector& x = sites_.position[i];
+        const double *sx = bins_.x.data() + begin, *sy = bins_.y.data() + begin, *sz = bins_.z.data() + begin;
+        double* square = square_.data();
+        for (std::size_t n = 0; n < length; ++n) {
+            const double dx = sx[n] - x[0], dy = sy[n] - x[1], dz = sz[n] - x[2];
+            square[n] = dx * dx + dy * dy + dz * dz;
+        }
+        const int* site = bins_.site.data() + begin;
+        int* out = found_.data();
+        for (std::size_t n = 0; n < length; ++n) {
+            out[count] = site[n];
+            count += (square[n] < limit_) & (site[n] != i);
+        }
+        return count;
+    }
+
+    const Sites& sites_;
+    const Bins& bins_;
+    const NeighbourList& list_;
+    const int* types_;
+    double limit_;
+    std::vector<int> next_, found_;
+    std::vector<double> square_;
+};
 
 // Atoms of one species with equal numbers of neighbours side by side, so that vectors of atoms are full;
 // within stretches of the list, so that atoms that are close in memory stay so.
@@ -234,26 +277,29 @@ std::vector<int> lane_order(int atoms, const int* types, const std::vector<int>&
 }  // namespace
 
 NeighbourList build_neighbours(int atoms, const int* types, const double* positions, const Cell& cell,
-                               const Periodicity& periodic, double cutoff, int species) {
+                               const Periodicity& periodic, double cutoff, int species, int threads) {
     NeighbourList out;
     out.cutoff = cutoff;
     out.start.assign(atoms + 1, 0);
     if (atoms == 0) return out;
     const Sites sites = make_sites(atoms, positions, cell, periodic, out);
     const Bins bins = sort_sites(sites, cutoff);
-    std::vector<int> found, next(species + 1);
-    std::vector<double> square;
-    for (int i = 0; i < atoms; ++i) {
-        const int count = find_close(i, sites.position[i], bins, cutoff * cutoff, found, square);
-        const std::size_t begin = out.entries.size();
-        if (begin + count > 2000000000u)
-            throw std::invalid_argument("more than 2e9 pairs within the cutoff; use a smaller system or cutoff");
-        out.entries.resize(begin + count);
-        std::fill(next.begin(), next.end(), 0);
-        for (int n = 0; n < count; ++n) ++next[types[out.owner[found[n]]] + 1];
-        for (int z = 0; z < species; ++z) next[z + 1] += next[z];
-        for (int n = 0; n < count; ++n) out.entries[begin + next[types[out.owner[found[n]]]]++] = found[n];
-        out.start[i + 1] = static_cast<int>(begin) + count;
+    const int parts = std::max(1, std::min(threads, atoms / 64));
+    std::vector<Search> searches(parts, Search(sites, bins, out, types, species));
+    auto first = [&](int part) { return static_cast<int>(static_cast<long long>(atoms) * part / parts); };
+    run_parallel(parts, [&](int part) {
+        for (int i = first(part); i < first(part + 1); ++i) searches[part].add(i);
+    });
+    std::size_t total = 0;
+    for (const Search& search : searches) total += search.entries.size();
+    if (total > 2000000000u)
+        throw std::invalid_argument("more than 2e9 pairs within the cutoff; use a smaller system or cutoff");
+    out.entries.reserve(total);
+    for (int part = 0; part < parts; ++part) {
+        const Search& search = searches[part];
+        for (int i = first(part); i < first(part + 1); ++i)
+            out.start[i + 1] = out.start[i] + search.counts[i - first(part)];
+        out.entries.insert(out.entries.end(), search.entries.begin(), search.entries.end());
     }
     out.order = lane_order(atoms, types, out.start);
     return out;

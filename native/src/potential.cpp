@@ -1,12 +1,14 @@
 #include "scalebridge/potential.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
 #include <stdexcept>
 #include <string>
 
 #include "batches.hpp"
+#include "scalebridge/threads.hpp"
 
 namespace scalebridge {
 namespace {
@@ -25,7 +27,7 @@ const KernelTable* choose_kernel(const char* wanted) {
     throw std::invalid_argument(std::string("kernel '") + wanted + "' is unknown or not supported by this processor");
 }
 
-// Subtract the pair gradients of a batch from the sites and add their sums to the centres.
+// Add sign times the pair gradients of a batch to the centres and subtract it from the neighbours' sites.
 void scatter(const Workspace& w, int width, double sign, double* sites) {
     const Batch& b = w.batch;
     for (int a = 0; a < b.count; ++a)
@@ -44,35 +46,30 @@ double lane_sum(const double* lanes, int count) {
     return sum;
 }
 
-// Forces on the atoms from those on all sites.
-void fold_sites(const Configuration& c, const std::vector<double>& sites, double* forces) {
-    std::fill(forces, forces + 3 * static_cast<std::size_t>(c.atoms), 0.0);
-    for (std::size_t k = 0; k < c.list.owner.size(); ++k)
-        for (int d = 0; d < 3; ++d) forces[3 * static_cast<std::size_t>(c.list.owner[k]) + d] += sites[4 * k + d];
-}
-
 // Velocities of r_ij, those of the atoms and of the strain together.
-void set_velocities(const Configuration& c, Workspace& w, int width, const double* velocities, const double* rate) {
+void set_velocities(const std::vector<int>& owner, Workspace& w, int width, const double* velocities,
+                    const double* rate) {
     Batch& b = w.batch;
-    const int sites = static_cast<int>(c.list.owner.size());
-    for (int n = 0; n < b.slots * width; ++n) {
-        const int lane = n % width;
-        double v[3] = {0.0, 0.0, 0.0};
-        if (w.site[n] < sites) {
-            const double* vi = velocities + 3 * static_cast<std::size_t>(w.atom[lane]);
-            const double* vj = velocities + 3 * static_cast<std::size_t>(c.list.owner[w.site[n]]);
-            for (int k = 0; k < 3; ++k)
-                v[k] = vj[k] - vi[k] + rate[3 * k] * b.dx[n] + rate[3 * k + 1] * b.dy[n] + rate[3 * k + 2] * b.dz[n];
+    const int sites = static_cast<int>(owner.size());
+    for (int a = 0; a < width; ++a) {
+        const double* vi = a < b.count ? velocities + 3 * static_cast<std::size_t>(w.atom[a]) : nullptr;
+        for (int n = a; n < b.slots * width; n += width) {
+            b.vx[n] = b.vy[n] = b.vz[n] = 0.0;
+            if (w.site[n] == sites) continue;  // an empty place
+            const double* vj = velocities + 3 * static_cast<std::size_t>(owner[w.site[n]]);
+            const double x = b.dx[n], y = b.dy[n], z = b.dz[n];
+            b.vx[n] = vj[0] - vi[0] + rate[0] * x + rate[1] * y + rate[2] * z;
+            b.vy[n] = vj[1] - vi[1] + rate[3] * x + rate[4] * y + rate[5] * z;
+            b.vz[n] = vj[2] - vi[2] + rate[6] * x + rate[7] * y + rate[8] * z;
         }
-        b.vx[n] = v[0];
-        b.vy[n] = v[1];
-        b.vz[n] = v[2];
     }
 }
 
 }  // namespace
 
 struct Recording::Batches {
+    int atoms = 0;
+    std::vector<int> owner;              // of each site
     std::vector<WorkspaceHandle> held;
 };
 
@@ -80,9 +77,33 @@ Recording::Recording() : batches_(new Batches) {}
 Recording::Recording(Recording&&) noexcept = default;
 Recording& Recording::operator=(Recording&&) noexcept = default;
 Recording::~Recording() = default;
+int Recording::atoms() const { return batches_->atoms; }
 
-Potential::Potential(PotentialData data, const char* kernel)
-    : data_(std::move(data)), kernel_(choose_kernel(kernel)), tables_(data_, kernel_->width) {}
+// Forces on sites and virials, apart for each part of the work, so that sums do not depend on timing.
+class Potential::PartialSums {
+public:
+    PartialSums(const Configuration& c, int parts)
+        : sites(parts, std::vector<double>(4 * (c.list.owner.size() + 1))), virials(parts) {}
+
+    std::vector<std::vector<double>> sites;
+    std::vector<std::array<double, 9>> virials;
+
+    void fold(const Configuration& c, double* forces, double* virial) const {
+        std::fill(forces, forces + 3 * static_cast<std::size_t>(c.atoms), 0.0);
+        std::fill(virial, virial + 9, 0.0);
+        for (std::size_t part = 0; part < sites.size(); ++part) {
+            for (int k = 0; k < 9; ++k) virial[k] += virials[part][k];
+            for (std::size_t k = 0; k < c.list.owner.size(); ++k)
+                for (int d = 0; d < 3; ++d)
+                    forces[3 * static_cast<std::size_t>(c.list.owner[k]) + d] += sites[part][4 * k + d];
+        }
+    }
+};
+
+Potential::Potential(PotentialData data, const char* kernel, int threads)
+    : data_(std::move(data)), kernel_(choose_kernel(kernel)), tables_(data_, kernel_->width), threads_(threads) {
+    if (threads < 1) throw std::invalid_argument("threads is " + std::to_string(threads) + "; use at least 1");
+}
 
 Configuration Potential::configure(std::vector<int> types, std::vector<double> positions, const Cell& cell,
                                    const Periodicity& periodic, double skin) const {
@@ -99,21 +120,45 @@ Configuration Potential::configure(std::vector<int> types, std::vector<double> p
     c.positions = std::move(positions);
     c.cell = cell;
     c.periodic = periodic;
-    c.list = build_neighbours(c.atoms, c.types.data(), c.positions.data(), cell, periodic, data_.r_max + skin,
-                              data_.species);
+    c.skin = skin;
+    list_neighbours(c);
     return c;
 }
 
-// Calls visit(tables, workspace) for `width` atoms at a time.
+void Potential::list_neighbours(Configuration& c) const {
+    c.list = build_neighbours(c.atoms, c.types.data(), c.positions.data(), c.cell, c.periodic, data_.r_max + c.skin,
+                              data_.species, threads_);
+    c.listed = c.positions;
+}
+
+void Potential::move(Configuration& c, std::vector<double> positions) const {
+    if (positions.size() != c.positions.size())
+        throw std::invalid_argument("positions must have shape (N, 3) with N = " + std::to_string(c.atoms));
+    c.positions = std::move(positions);
+    bool served = true;
+    for (std::size_t i = 0; i < c.positions.size() && served; i += 3) {
+        const double x = c.positions[i] - c.listed[i], y = c.positions[i + 1] - c.listed[i + 1],
+                     z = c.positions[i + 2] - c.listed[i + 2];
+        served = x * x + y * y + z * z <= 0.25 * c.skin * c.skin;
+    }
+    if (!served) list_neighbours(c);
+}
+
+int Potential::parts_for(int batches) const { return std::max(1, std::min(threads_, batches)); }
+
+// Calls visit(tables, workspace, part) for `width` atoms at a time.
 template <class Visit>
 void Potential::for_batches(const Configuration& c, Visit visit) const {
     const Tables p = tables_.whole();
     const SiteTable sites(c);
-    const WorkspaceHandle w = take_workspace();
-    for (int first = 0; first < c.atoms; first += kernel_->width) {
-        w->pack(c, sites, data_, p, first, kernel_->width);
-        visit(p, *w);
-    }
+    const int width = kernel_->width, batches = (c.atoms + width - 1) / width, parts = parts_for(batches);
+    run_parallel(parts, [&](int part) {
+        const WorkspaceHandle w = take_workspace();
+        for (long long n = 1LL * batches * part / parts; n < 1LL * batches * (part + 1) / parts; ++n) {
+            w->pack(c, sites, data_, p, static_cast<int>(n) * width, width);
+            visit(p, *w, part);
+        }
+    });
 }
 
 void Potential::store_energies(const Workspace& w, double* energies) const {
@@ -125,70 +170,82 @@ void Potential::store_energies(const Workspace& w, double* energies) const {
 }
 
 void Potential::energies(const Configuration& c, double* energies) const {
-    for_batches(c, [&](const Tables& p, Workspace& w) {
+    for_batches(c, [&](const Tables& p, Workspace& w, int) {
         kernel_->forward(p, w.batch);
         store_energies(w, energies);
     });
 }
 
-void Potential::evaluate_batch(const Tables& p, Workspace& w, double* energies, double* sites, double* virial) const {
+void Potential::evaluate_batch(const Tables& p, Workspace& w, double* energies, PartialSums& sums, int part) const {
     kernel_->forward(p, w.batch);
     kernel_->adjoint(p, w.batch, -1);
     kernel_->pair_gradient(p, w.batch);
     store_energies(w, energies);
-    scatter(w, kernel_->width, 1.0, sites);
-    for (int k = 0; k < 9; ++k) virial[k] -= lane_sum(w.batch.virial[k], w.batch.count);
+    scatter(w, kernel_->width, 1.0, sums.sites[part].data());
+    for (int k = 0; k < 9; ++k) sums.virials[part][k] -= lane_sum(w.batch.virial[k], w.batch.count);
 }
 
 void Potential::forces(const Configuration& c, double* energies, double* forces, double* virial) const {
-    std::vector<double> sites(4 * (c.list.owner.size() + 1), 0.0);
-    std::fill(virial, virial + 9, 0.0);
-    for_batches(c, [&](const Tables& p, Workspace& w) { evaluate_batch(p, w, energies, sites.data(), virial); });
-    fold_sites(c, sites, forces);
+    PartialSums sums(c, threads_);
+    for_batches(c, [&](const Tables& p, Workspace& w, int part) { evaluate_batch(p, w, energies, sums, part); });
+    sums.fold(c, forces, virial);
 }
 
 Recording Potential::record(const Configuration& c, double* energies, double* forces, double* virial) const {
     const Tables p = tables_.whole();
-    const SiteTable table(c);
-    std::vector<double> sites(4 * (c.list.owner.size() + 1), 0.0);
-    std::fill(virial, virial + 9, 0.0);
+    const SiteTable sites(c);
+    const int width = kernel_->width, batches = (c.atoms + width - 1) / width, parts = parts_for(batches);
+    PartialSums sums(c, parts);
     Recording out;
-    for (int first = 0; first < c.atoms; first += kernel_->width) {
-        out.batches_->held.push_back(take_workspace());
-        Workspace& w = *out.batches_->held.back();
-        w.pack(c, table, data_, p, first, kernel_->width);
-        evaluate_batch(p, w, energies, sites.data(), virial);
-    }
-    fold_sites(c, sites, forces);
+    out.batches_->atoms = c.atoms;
+    out.batches_->owner = c.list.owner;
+    std::vector<WorkspaceHandle>& held = out.batches_->held;
+    for (int n = 0; n < batches; ++n) held.push_back(take_workspace());
+    run_parallel(parts, [&](int part) {
+        for (long long n = 1LL * batches * part / parts; n < 1LL * batches * (part + 1) / parts; ++n) {
+            held[n]->pack(c, sites, data_, p, static_cast<int>(n) * width, width);
+            evaluate_batch(p, *held[n], energies, sums, part);
+        }
+    });
+    sums.fold(c, forces, virial);
     return out;
 }
 
-void Potential::loss_gradient(const Configuration& c, const Recording& recording, double weight,
-                              const double* velocities, const double* strain_rate, double* linear,
-                              double* radial) const {
+void Potential::loss_gradient(const Recording& recording, double weight, const double* velocities,
+                              const double* strain_rate, double* linear, double* radial) const {
     const Tables p = tables_.whole();
-    const int width = kernel_->width, scalars = p.scalars;
-    const std::size_t size = data_.radial.size();
-    std::fill(linear, linear + scalars, 0.0);
-    double* sums = thread_sums(size * width);
-    for (const WorkspaceHandle& w : recording.batches_->held) {
-        w->borrow(p, width);
-        w->batch.sums = sums;
-        set_velocities(c, *w, width, velocities, strain_rate);
-        kernel_->tangent_gradient(p, w->batch, weight);
-        for (int k = 0; k < scalars; ++k) {
-            const std::size_t at = static_cast<std::size_t>(p.scalar[k]) * width;
-            linear[k] += weight * lane_sum(w->batch.moment + at, w->batch.count) +
-                         lane_sum(w->batch.moment_dot + at, w->batch.count);
+    const std::vector<WorkspaceHandle>& held = recording.batches_->held;
+    const int width = kernel_->width, batches = static_cast<int>(held.size()), parts = parts_for(batches);
+    const std::size_t scalars = p.scalars, size = data_.radial.size();
+    std::vector<double> linears(parts * scalars), radials(parts * size);
+    run_parallel(parts, [&](int part) {
+        double* sums = thread_sums(size * width);
+        for (long long n = 1LL * batches * part / parts; n < 1LL * batches * (part + 1) / parts; ++n) {
+            Workspace& w = *held[n];
+            w.borrow(p, width);
+            w.batch.sums = sums;
+            set_velocities(recording.batches_->owner, w, width, velocities, strain_rate);
+            kernel_->tangent_gradient(p, w.batch, weight);
+            for (std::size_t k = 0; k < scalars; ++k) {
+                const std::size_t at = static_cast<std::size_t>(p.scalar[k]) * width;
+                linears[part * scalars + k] += weight * lane_sum(w.batch.moment + at, w.batch.count) +
+                                               lane_sum(w.batch.moment_dot + at, w.batch.count);
+            }
         }
+        for (std::size_t k = 0; k < size; ++k) radials[part * size + k] = lane_sum(sums + k * width, width);
+    });
+    std::fill(linear, linear + scalars, 0.0);
+    std::fill(radial, radial + size, 0.0);
+    for (int part = 0; part < parts; ++part) {
+        for (std::size_t k = 0; k < scalars; ++k) linear[k] += linears[part * scalars + k];
+        for (std::size_t k = 0; k < size; ++k) radial[k] += radials[part * size + k];
     }
-    for (std::size_t k = 0; k < size; ++k) radial[k] = lane_sum(sums + k * width, width);
 }
 
 void Potential::rows(const Configuration& c, double* values, double* radial) const {
     const int width = kernel_->width, scalars = static_cast<int>(data_.scalar.size());
     const std::size_t size = static_cast<std::size_t>(data_.species) * data_.radial_functions * data_.radial_size;
-    for_batches(c, [&](const Tables& p, Workspace& w) {
+    for_batches(c, [&](const Tables& p, Workspace& w, int) {
         kernel_->forward(p, w.batch);
         kernel_->adjoint(p, w.batch, -1);
         const double* sums = w.batch.sums = thread_sums(size * width);
@@ -205,28 +262,37 @@ void Potential::rows(const Configuration& c, double* values, double* radial) con
 void Potential::design(const Configuration& c, double* values, double* gradients, double* virials) const {
     const int width = kernel_->width, scalars = static_cast<int>(data_.scalar.size());
     const std::size_t A = scalars, sites = c.list.owner.size() + 1;
-    std::fill(values, values + A, 0.0);
-    std::fill(gradients, gradients + 3 * A * c.atoms, 0.0);
-    std::fill(virials, virials + 9 * A, 0.0);
-    std::vector<Tables> parts;
-    for (int alpha = 0; alpha < scalars; ++alpha) parts.push_back(tables_.part(alpha));
-    std::vector<double> by_site(4 * sites * A, 0.0);
-    for_batches(c, [&](const Tables& p, Workspace& w) {
+    std::vector<Tables> programs;
+    for (int alpha = 0; alpha < scalars; ++alpha) programs.push_back(tables_.part(alpha));
+    std::vector<std::vector<double>> by_site(threads_), sums(threads_, std::vector<double>(10 * A));
+    for_batches(c, [&](const Tables& p, Workspace& w, int part) {
+        by_site[part].resize(4 * sites * A);
         kernel_->forward(p, w.batch);
-        for (int alpha = 0; alpha < scalars; ++alpha) {
-            values[alpha] +=
-                lane_sum(w.batch.moment + static_cast<std::size_t>(p.scalar[alpha]) * width, w.batch.count);
-            kernel_->adjoint(parts[alpha], w.batch, alpha);
-            kernel_->pair_gradient(parts[alpha], w.batch);
-            scatter(w, width, -1.0, by_site.data() + 4 * sites * alpha);
-            for (int k = 0; k < 9; ++k) virials[k * A + alpha] -= lane_sum(w.batch.virial[k], w.batch.count);
+        for (std::size_t alpha = 0; alpha < A; ++alpha) {
+            double* sum = sums[part].data() + 10 * alpha;
+            kernel_->adjoint(programs[alpha], w.batch, static_cast<int>(alpha));
+            kernel_->pair_gradient(programs[alpha], w.batch);
+            scatter(w, width, -1.0, by_site[part].data() + 4 * sites * alpha);
+            sum[9] += lane_sum(w.batch.moment + static_cast<std::size_t>(p.scalar[alpha]) * width, w.batch.count);
+            for (int k = 0; k < 9; ++k) sum[k] -= lane_sum(w.batch.virial[k], w.batch.count);
         }
     });
-    for (std::size_t k = 0; k + 1 < sites; ++k)
-        for (int d = 0; d < 3; ++d) {
-            double* row = gradients + (3 * static_cast<std::size_t>(c.list.owner[k]) + d) * A;
-            for (std::size_t alpha = 0; alpha < A; ++alpha) row[alpha] += by_site[4 * (sites * alpha + k) + d];
+    std::fill(values, values + A, 0.0);
+    std::fill(virials, virials + 9 * A, 0.0);
+    std::fill(gradients, gradients + 3 * A * c.atoms, 0.0);
+    for (int part = 0; part < threads_; ++part) {
+        for (std::size_t alpha = 0; alpha < A; ++alpha) {
+            values[alpha] += sums[part][10 * alpha + 9];
+            for (int k = 0; k < 9; ++k) virials[k * A + alpha] += sums[part][10 * alpha + k];
         }
+        if (by_site[part].empty()) continue;
+        for (std::size_t k = 0; k + 1 < sites; ++k)
+            for (int d = 0; d < 3; ++d) {
+                double* row = gradients + (3 * static_cast<std::size_t>(c.list.owner[k]) + d) * A;
+                for (std::size_t alpha = 0; alpha < A; ++alpha)
+                    row[alpha] += by_site[part][4 * (sites * alpha + k) + d];
+            }
+    }
 }
 
 }  // namespace scalebridge

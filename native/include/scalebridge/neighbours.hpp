@@ -26,6 +26,6 @@ struct NeighbourList {
 // Throws std::invalid_argument when the cell is singular, a coordinate is not finite, or the cutoff asks
 // for an absurd number of images.
 NeighbourList build_neighbours(int atoms, const int* types, const double* positions, const Cell& cell,
-                               const Periodicity& periodic, double cutoff, int species);
+                               const Periodicity& periodic, double cutoff, int species, int threads = 1);
 
 }  // namespace scalebridge

@@ -10,12 +10,13 @@
 
 namespace scalebridge {
 
-// Atoms with a neighbour list. The list outlives the positions it was built for as long as no atom moved by
-// more than half of (list.cutoff - potential cutoff).
+// Atoms with a neighbour list.
 struct Configuration {
     int atoms = 0;
     std::vector<int> types;
     std::vector<double> positions;
+    std::vector<double> listed;          // positions when the list was made
+    double skin = 0.0;                   // the list serves as long as no atom moved by more than half of this [Å]
     Cell cell{};
     Periodicity periodic{};
     NeighbourList list;
@@ -32,6 +33,8 @@ public:
     Recording& operator=(Recording&&) noexcept;
     ~Recording();
 
+    int atoms() const;
+
 private:
     friend class Potential;
     struct Batches;
@@ -40,12 +43,15 @@ private:
 
 class Potential {
 public:
-    explicit Potential(PotentialData data, const char* kernel = nullptr);
+    explicit Potential(PotentialData data, const char* kernel = nullptr, int threads = 1);
 
     const PotentialData& data() const { return data_; }
     const char* kernel_name() const { return kernel_->name; }
+    int threads() const { return threads_; }
     Configuration configure(std::vector<int> types, std::vector<double> positions, const Cell& cell,
                             const Periodicity& periodic, double skin = 0.0) const;
+    // Put the atoms elsewhere, with a new neighbour list where the old one no longer serves.
+    void move(Configuration& c, std::vector<double> positions) const;
 
     // energies[N]; infinite where a hard core is touched
     void energies(const Configuration& c, double* energies) const;
@@ -55,7 +61,7 @@ public:
     Recording record(const Configuration& c, double* energies, double* forces, double* virial) const;
     // linear[A] and radial[z_i][z_j][mu][k]: d/dxi and d/dc of
     // weight E + sum_i velocity_i . dE/dr_i + strain_rate : dE/dstrain, offsets apart; one pass
-    void loss_gradient(const Configuration& c, const Recording& recording, double weight, const double* velocities,
+    void loss_gradient(const Recording& recording, double weight, const double* velocities,
                        const double* strain_rate, double* linear, double* radial) const;
     // values[N][scalars] and radial[N][z_j][mu][k] = dE_i/dc_{z_i z_j mu k}
     void rows(const Configuration& c, double* values, double* radial) const;
@@ -63,14 +69,19 @@ public:
     void design(const Configuration& c, double* values, double* gradients, double* virials) const;
 
 private:
+    class PartialSums;
+
+    void list_neighbours(Configuration& c) const;
+    int parts_for(int batches) const;
     template <class Visit>
     void for_batches(const Configuration& c, Visit visit) const;
-    void evaluate_batch(const Tables& p, Workspace& w, double* energies, double* sites, double* virial) const;
+    void evaluate_batch(const Tables& p, Workspace& w, double* energies, PartialSums& sums, int part) const;
     void store_energies(const Workspace& w, double* energies) const;
 
     PotentialData data_;
     const KernelTable* kernel_;
     TableSet tables_;
+    int threads_;
 };
 
 }  // namespace scalebridge

@@ -1,6 +1,7 @@
 """Moment tensor potentials: basis, kernels, fitting, D-optimal selection, formats, ASE calculator."""
 
-from scalebridge.potential._kernels import Burst, Configuration, Kernel
+from scalebridge.potential._kernel_data import Burst
+from scalebridge.potential._kernels import Configuration, Kernel
 from scalebridge.potential.active_set import ActiveSet, Grader
 from scalebridge.potential.assessment import ErrorReport, evaluate_errors
 from scalebridge.potential.calculator import MTPCalculator

@@ -16,7 +16,7 @@ from scipy.linalg import solve_triangular
 from scipy.optimize import minimize
 
 from scalebridge.foundation.progress import Task
-from scalebridge.potential._kernels import FloatArray
+from scalebridge.potential._kernel_data import FloatArray
 from scalebridge.potential._objective import Objective, Point
 
 _DAMPING: Final = 1e-3

@@ -4,6 +4,7 @@ A ``Kernel`` holds plain arrays, crosses process borders by pickling and builds 
 use in each process. No ASE objects; types are indices into the potential's species.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,67 +14,10 @@ import numpy.typing as npt
 
 from scalebridge import _core
 from scalebridge.foundation import InputError, constants
-from scalebridge.potential._basis import Basis, IntArray, sort_products
+from scalebridge.potential._basis import IntArray, sort_products
+from scalebridge.potential._kernel_data import Burst, FloatArray, KernelParameters
 
-FloatArray = npt.NDArray[np.float64]
 Periodicity = Sequence[bool] | npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, eq=False)
-class KernelParameters:
-    """What defines a potential, as arrays (shapes with S species, M radial functions, K basis size).
-
-    Attributes
-    ----------
-    basis : Basis
-        Index tables.
-    min_distance, cutoff, scaling : float
-        Support of the radial basis [Å] and its factor s.
-    radial : (S, S, M, K)
-        c[z_i, z_j, mu, k].
-    xi : (A,)
-        Linear coefficients [eV].
-    offsets : (S,)
-        Energies of isolated atoms [eV].
-    hard_core : (S, S)
-        Closer pairs have infinite energy [Å].
-    """
-
-    basis: Basis
-    min_distance: float
-    cutoff: float
-    scaling: float
-    radial: FloatArray
-    xi: FloatArray
-    offsets: FloatArray
-    hard_core: FloatArray
-
-
-@dataclass(frozen=True)
-class Burst:
-    """Result of ``Kernel.velocity_verlet``; unpacks as (positions, velocities, energy, forces, virial).
-
-    Attributes
-    ----------
-    positions, velocities, forces : (N, 3)
-        Å, sqrt(eV/u) (ASE's unit) and eV/Å after the last step.
-    energy : float
-        Potential energy [eV]; infinite where the burst ended on a hard core or blew up.
-    virial : (3, 3)
-        -dE/dstrain [eV].
-    steps_done : int
-        Steps taken; fewer than asked for only when the energy is infinite.
-    """
-
-    positions: FloatArray
-    velocities: FloatArray
-    energy: float
-    forces: FloatArray
-    virial: FloatArray
-    steps_done: int
-
-    def __iter__(self) -> Any:
-        return iter((self.positions, self.velocities, self.energy, self.forces, self.virial))
 
 
 def _doubles(values: npt.ArrayLike) -> FloatArray:
@@ -82,6 +26,15 @@ def _doubles(values: npt.ArrayLike) -> FloatArray:
 
 def _types(values: npt.ArrayLike) -> IntArray:
     return np.ascontiguousarray(values, dtype=np.int32)
+
+
+def _threads_of_environment() -> int:
+    """Return SCALEBRIDGE_THREADS, else OMP_NUM_THREADS, else 1."""
+    for name in ("SCALEBRIDGE_THREADS", "OMP_NUM_THREADS"):
+        value = os.environ.get(name, "").strip()
+        if value.isdigit() and int(value) > 0:
+            return int(value)
+    return 1
 
 
 class Configuration:
@@ -106,18 +59,24 @@ class Kernel:
         The potential.
     instructions
         ``"baseline"``, ``"avx2"``, ``"avx512"``; empty picks the widest the processor has.
+    threads
+        Threads over atoms; by default what the environment says (SCALEBRIDGE_THREADS, else OMP_NUM_THREADS),
+        else 1. Results depend on it by rounding only.
     """
 
-    def __init__(self, parameters: KernelParameters, *, instructions: str = "") -> None:
+    def __init__(
+        self, parameters: KernelParameters, *, instructions: str = "", threads: int | None = None
+    ) -> None:
         self.parameters = parameters
         self._instructions = instructions
+        self._threads = threads
         self._compiled: Any = None
 
-    def __getstate__(self) -> tuple[KernelParameters, str]:
-        return self.parameters, self._instructions
+    def __getstate__(self) -> tuple[KernelParameters, str, int | None]:
+        return self.parameters, self._instructions, self._threads
 
-    def __setstate__(self, state: tuple[KernelParameters, str]) -> None:
-        self.parameters, self._instructions = state
+    def __setstate__(self, state: tuple[KernelParameters, str, int | None]) -> None:
+        self.parameters, self._instructions, self._threads = state
         self._compiled = None
 
     @property
@@ -139,6 +98,7 @@ class Kernel:
                     offsets=_doubles(p.offsets),
                     hard_core=_doubles(p.hard_core).ravel(),
                     kernel=self._instructions,
+                    threads=_threads_of_environment() if self._threads is None else self._threads,
                 )
             except ValueError as error:
                 raise InputError(str(error)) from error
@@ -149,8 +109,19 @@ class Kernel:
         """Instruction set in use."""
         return str(self.compiled.kernel)
 
+    @property
+    def threads(self) -> int:
+        """Number of threads in use."""
+        return int(self.compiled.threads)
+
     def configure(
-        self, types: npt.ArrayLike, positions: npt.ArrayLike, cell: npt.ArrayLike, pbc: Periodicity
+        self,
+        types: npt.ArrayLike,
+        positions: npt.ArrayLike,
+        cell: npt.ArrayLike,
+        pbc: Periodicity,
+        *,
+        skin: float = 0.0,
     ) -> Configuration:
         """Build a neighbour list.
 
@@ -164,6 +135,8 @@ class Kernel:
             Rows are the cell vectors [Å]; vectors of open directions are not read.
         pbc : (3,)
             Periodic directions.
+        skin
+            Added to the cutoff, so that the list serves ``move`` for a while [Å].
 
         Raises
         ------
@@ -174,11 +147,22 @@ class Kernel:
         kinds = _types(types)
         try:
             compiled = self.compiled.configure(
-                kinds, _doubles(positions), _doubles(cell), [bool(periodic) for periodic in pbc]
+                kinds, _doubles(positions), _doubles(cell), [bool(periodic) for periodic in pbc], skin
             )
         except ValueError as error:
             raise InputError(str(error)) from error
         return Configuration(compiled, kinds)
+
+    def move(self, configuration: Configuration, positions: npt.ArrayLike) -> None:
+        """Put the atoms of ``configuration`` at ``positions`` (N, 3) [Å], continuing without wrapping.
+
+        The neighbour list is made anew only when an atom has moved by more than half the skin since it was
+        made.
+        """
+        try:
+            self.compiled.move(configuration._compiled, _doubles(positions))
+        except ValueError as error:
+            raise InputError(str(error)) from error
 
     def energy(
         self, types: npt.ArrayLike, positions: npt.ArrayLike, cell: npt.ArrayLike, pbc: Periodicity
@@ -219,7 +203,7 @@ class Kernel:
     def record(self, configuration: Configuration) -> "Recording":
         """Return energies, forces and virial as ``evaluate`` does, ready for ``Recording.loss_gradient``."""
         compiled, energies, forces, virial = self.compiled.record(configuration._compiled)
-        return Recording(energies, forces, virial, self, configuration, compiled)
+        return Recording(energies, forces, virial, self, compiled)
 
     def velocity_verlet(  # noqa: PLR0917 - the arrays of a walker, in the order every caller has them
         self,
@@ -271,7 +255,6 @@ class Recording:
     forces: FloatArray
     virial: FloatArray
     _kernel: Kernel
-    _configuration: Configuration
     _compiled: Any
 
     def loss_gradient(
@@ -283,7 +266,7 @@ class Recording:
         and dE/dstrain this is the loss's gradient. That of the offsets is ``weight`` per atom.
         """
         linear, radial = self._kernel.compiled.loss_gradient(
-            self._configuration._compiled, self._compiled, weight, _doubles(velocities), _doubles(strain_rate)
+            self._compiled, weight, _doubles(velocities), _doubles(strain_rate)
         )
         return linear, radial
 

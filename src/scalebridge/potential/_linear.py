@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 from scipy.linalg import qr, solve_triangular
 
-from scalebridge.potential._kernels import Configuration, FloatArray, Kernel
+from scalebridge.potential._kernel_data import FloatArray
+from scalebridge.potential._kernels import Configuration, Kernel
 from scalebridge.potential.training import FitWeights, Label
 
 _FOLD_ROWS: Final = 8192

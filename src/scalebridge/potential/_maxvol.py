@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from scalebridge.potential._kernels import FloatArray
+from scalebridge.potential._kernel_data import FloatArray
 
 IndexArray = npt.NDArray[np.int64]
 START: Final = -1

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scalebridge.potential._kernels import Configuration, FloatArray, Kernel
+from scalebridge.potential._kernel_data import FloatArray
+from scalebridge.potential._kernels import Configuration, Kernel
 from scalebridge.potential._linear import (
     LinearSystem,
     design_rows,

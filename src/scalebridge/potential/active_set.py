@@ -18,7 +18,8 @@ from ase import Atoms
 
 from scalebridge.foundation import InputError
 from scalebridge.potential._basis import IntArray
-from scalebridge.potential._kernels import FloatArray, Kernel, Periodicity
+from scalebridge.potential._kernel_data import FloatArray
+from scalebridge.potential._kernels import Kernel, Periodicity
 from scalebridge.potential._maxvol import (
     START,
     IndexArray,

@@ -13,7 +13,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from scalebridge.foundation import FormatError, InputError
-from scalebridge.potential._kernels import FloatArray
+from scalebridge.potential._kernel_data import FloatArray
 from scalebridge.potential.storage import write_atomically
 
 _STRESS_KEYS: Final = ("xx", "yy", "zz", "yz", "xz", "xy")

@@ -12,7 +12,7 @@ import numpy as np
 from ase import Atoms
 
 from scalebridge.foundation import SILENT, InputError, Progress, random_stream
-from scalebridge.potential._kernels import FloatArray
+from scalebridge.potential._kernel_data import FloatArray
 from scalebridge.potential.fitting import FitReport, FitSettings, fit_labels
 from scalebridge.potential.model import MomentTensorPotential
 from scalebridge.potential.training import Label, labels_of

@@ -18,7 +18,7 @@ from ase import Atoms
 from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress, random_stream
 from scalebridge.potential._basis import generate_basis
 from scalebridge.potential._descent import Descent, Limits
-from scalebridge.potential._kernels import FloatArray
+from scalebridge.potential._kernel_data import FloatArray
 from scalebridge.potential._objective import Objective
 from scalebridge.potential.assessment import evaluate_errors
 from scalebridge.potential.model import MomentTensorPotential

@@ -14,7 +14,7 @@ import numpy as np
 
 from scalebridge.foundation import FormatError
 from scalebridge.potential._basis import Basis
-from scalebridge.potential._kernels import FloatArray
+from scalebridge.potential._kernel_data import FloatArray
 
 _TAG: Final = "scalebridge-1"
 _LEVEL_NAME: Final = re.compile(r"MTP level (\d+)")

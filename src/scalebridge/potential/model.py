@@ -9,7 +9,8 @@ from ase import Atoms
 
 from scalebridge.foundation import InputError
 from scalebridge.potential._basis import Basis, IntArray
-from scalebridge.potential._kernels import Configuration, FloatArray, Kernel, KernelParameters
+from scalebridge.potential._kernel_data import FloatArray, KernelParameters
+from scalebridge.potential._kernels import Configuration, Kernel
 from scalebridge.potential.formats import PotentialText, format_potential, parse_potential
 from scalebridge.potential.storage import write_atomically
 

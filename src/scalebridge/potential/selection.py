@@ -7,7 +7,7 @@ import numpy as np
 from ase import Atoms
 
 from scalebridge.foundation import InputError
-from scalebridge.potential._kernels import FloatArray
+from scalebridge.potential._kernel_data import FloatArray
 from scalebridge.potential.active_set import ActiveSet, Kind, rows_of
 from scalebridge.potential.model import MomentTensorPotential
 

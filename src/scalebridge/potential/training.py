@@ -12,7 +12,8 @@ from ase.stress import voigt_6_to_full_3x3_stress
 
 from scalebridge.foundation import InputError
 from scalebridge.potential._basis import IntArray
-from scalebridge.potential._kernels import Configuration, FloatArray, Kernel, shortest_distances
+from scalebridge.potential._kernel_data import FloatArray
+from scalebridge.potential._kernels import Configuration, Kernel, shortest_distances
 
 COVALENT_FRACTION: Final = 0.6
 """Hard core of a pair as a fraction of its summed covalent radii, an upper limit."""

@@ -10,7 +10,8 @@ from potential_cases import random_crystal, random_potential
 
 from scalebridge.foundation import InputError
 from scalebridge.potential import MomentTensorPotential
-from scalebridge.potential._kernels import Configuration, FloatArray, Kernel
+from scalebridge.potential._kernel_data import FloatArray
+from scalebridge.potential._kernels import Configuration, Kernel
 from scalebridge.potential._reference import compute_reference
 
 INSTRUCTIONS = ("baseline", "avx2", "avx512")
