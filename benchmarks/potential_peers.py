@@ -1,14 +1,17 @@
 """Time per atom of energy, forces and stress: scalebridge against motep's C engine, in one process.
 
-Run ``OMP_NUM_THREADS=1 python benchmarks/potential_peers.py``; prints a JSON list with µs per atom (best of
-several repeats, neighbour lists included on both sides) and the ratios.
+Run ``OMP_NUM_THREADS=1 python benchmarks/potential_peers.py [LEVEL ...]``; prints a JSON list with µs per
+atom (medians, the codes in turn) and ratios. ``compute`` and motep's time include the neighbour list; the
+others are of one call on a list that exists, and ``loss gradient`` of the adjoint pass after an evaluation.
 """
 
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -17,11 +20,14 @@ from ase.data import atomic_numbers
 from motep.calculator import MTP
 from motep.io.mlip.mtp import read_mtp
 
-from scalebridge.potential import MomentTensorPotential
+from scalebridge.foundation import InputError
+from scalebridge.potential import Kernel, MomentTensorPotential
 from scalebridge.potential._basis import generate_basis
 
-LEVELS = (8, 12, 16)
+LEVELS = (8, 12, 16, 20)
 CUTOFF = 5.0
+Run = tuple[Callable[[], Any], Callable[[Any], object]]
+"""What to do before the clock starts, and what to time with its result."""
 
 
 def cases() -> dict[str, tuple[tuple[str, ...], Atoms]]:
@@ -57,44 +63,83 @@ def potential_of(level: int, species: tuple[str, ...]) -> MomentTensorPotential:
     )
 
 
-def best_time(run: Callable[[], object], repeats: int) -> float:
-    run()
-    times = []
+def median_times(runs: dict[str, Run], repeats: int) -> dict[str, float]:
+    """Median CPU seconds of each run; runs take turns, so that a change of the machine's load hits all."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(repeats):
-        begin = time.process_time()
-        run()
-        times.append(time.process_time() - begin)
-    return min(times)
+        for name, (prepare, run) in runs.items():
+            prepared = prepare()
+            begin = time.process_time()
+            run(prepared)
+            times[name].append(time.process_time() - begin)
+            del prepared  # before the next is made, as in a fit
+    return {name: float(np.median(values)) for name, values in times.items()}
+
+
+def our_runs(potential: MomentTensorPotential, atoms: Atoms, instructions: str) -> dict[str, Run]:
+    kernel = Kernel(potential.kernel().parameters, instructions=instructions)
+    configuration = kernel.configure(potential.types(atoms), atoms.positions, atoms.cell.array, atoms.pbc)
+    velocities = np.random.default_rng(0).standard_normal(atoms.positions.shape)
+    return {
+        f"{instructions} energy, forces, stress": (
+            lambda: kernel.evaluate(configuration),
+            lambda _: kernel.evaluate(configuration),
+        ),
+        f"{instructions} loss gradient": (
+            lambda: kernel.record(configuration),
+            lambda recording: recording.loss_gradient(1.0, velocities, np.eye(3)),
+        ),
+    }
+
+
+def supported(potential: MomentTensorPotential) -> list[str]:
+    found = []
+    for name in ("avx512", "avx2", "baseline"):
+        try:
+            found.append(Kernel(potential.kernel().parameters, instructions=name).instructions)
+        except InputError:
+            continue
+    return found
+
+
+def measure(name: str, atoms: Atoms, potential: MomentTensorPotential, peer: MTP) -> dict[str, object]:
+    n, sets = len(atoms), supported(potential)
+    runs: dict[str, Run] = {
+        "motep cext": (lambda: peer.calculate(atoms), lambda _: peer.calculate(atoms)),
+        "compute": (lambda: potential.compute(atoms), lambda _: potential.compute(atoms)),
+    }
+    for instructions in sets:
+        runs |= our_runs(potential, atoms, instructions)
+    times = median_times(runs, 15)
+    evaluation = times[f"{sets[0]} energy, forces, stress"]
+    difference = np.abs(peer.results["forces"] - potential.compute(atoms).forces).max()
+    return {
+        "case": name,
+        "level": potential.level,
+        "neighbours": round(potential.configure(atoms).n_pairs / n, 1),
+        "us/atom": {run: round(1e6 * seconds / n, 2) for run, seconds in times.items()},
+        "motep / compute": round(times["motep cext"] / times["compute"], 2),
+        "motep / energy, forces, stress": round(times["motep cext"] / evaluation, 2),
+        "loss gradient / evaluation": {
+            s: round(times[f"{s} loss gradient"] / times[f"{s} energy, forces, stress"], 2) for s in sets
+        },
+        "against the widest": {s: round(times[f"{s} energy, forces, stress"] / evaluation, 2) for s in sets},
+        "largest force difference [eV/A]": float(difference),
+    }
 
 
 def main() -> None:
+    levels = [int(level) for level in sys.argv[1:]] or LEVELS
     results = []
     with tempfile.TemporaryDirectory() as folder:
         for name, (species, atoms) in cases().items():
-            for level in LEVELS:
-                potential = potential_of(level, species)
+            for level in levels:
                 path = Path(folder) / "x.mtp"
-                potential.save(path)
+                potential_of(level, species).save(path)
                 data = read_mtp(path)
                 data.species = [atomic_numbers[symbol] for symbol in species]
-                peer = MTP(data, engine="cext")
                 potential = MomentTensorPotential.load(path)
-                ours = best_time(lambda p=potential, a=atoms: p.compute(a), 30)
-                theirs = best_time(lambda c=peer, a=atoms: c.calculate(a), 10)
-                difference = np.abs(peer.results["forces"] - potential.compute(atoms).forces).max()
-                n = len(atoms)
-                results.append(
-                    {
-                        "case": name,
-                        "level": level,
-                        "neighbours": round(potential.configure(atoms).n_pairs / n, 1),
-                        "instructions": potential.kernel().instructions,
-                        "scalebridge [us/atom]": round(1e6 * ours / n, 2),
-                        "motep cext [us/atom]": round(1e6 * theirs / n, 2),
-                        "ratio": round(theirs / ours, 2),
-                        "largest force difference [eV/A]": float(difference),
-                    }
-                )
+                results.append(measure(name, atoms, potential, MTP(data, engine="cext")))
     print(json.dumps(results, indent=2, ensure_ascii=False))
 
 

@@ -117,6 +117,7 @@ void Workspace::pack(const Configuration& c, const SiteTable& sites, const Poten
     int most = 0;
     for (int a = 0; a < 8; ++a) {
         b.centre[a] = 0;
+        atom[a] = sites.empty;
         if (a >= b.count) continue;
         const int i = atom[a] = c.list.order[first + a];
         most = std::max(most, c.list.start[i + 1] - c.list.start[i]);

@@ -52,7 +52,7 @@ struct SiteTable {
 class Workspace {
 public:
     Batch batch{};
-    int atom[8] = {};             // central atom of each lane
+    int atom[8] = {};             // central atom of each lane; sites.empty in lanes without
     bool core_touched[8] = {};
     const int* site = nullptr;    // [slot][lane]: the neighbour's site
 

@@ -7,7 +7,7 @@ namespace SB_NAMESPACE {
 
 static void forward(const Tables& p, Batch& b) {
     radial_part(p, b);
-    clear(b.moment, 0, p.moments);
+    clear(b.moment, p.reduced);
     accumulate(p, b);
     expand(p, b.moment);
     multiply(p, b.moment);

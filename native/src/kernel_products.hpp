@@ -25,27 +25,30 @@ static inline void expand_back(const Tables& p, double* adjoint) {
     }
 }
 
-template <int N>
+template <int N, bool first>
 static inline void multiply(const Steps& steps, int depth, double* m) {
-    for (int g = steps.start[depth]; g < steps.start[depth + 1]; ++g) {
+    for (int g = steps.start[2 * depth + !first]; g < steps.start[2 * depth + !first + 1]; ++g) {
         const int* row = steps.rows + (long)g * (1 + 2 * N);
         vec sum = zero();
 #pragma GCC unroll 3
         for (int n = 1; n < 1 + 2 * N; n += 2) sum += load(m + row[n]) * load(m + row[n + 1]);
-        store(m + row[0], load(m + row[0]) + steps.mult[g] * sum);
+        sum *= steps.mult[g];
+        store(m + row[0], first ? sum : load(m + row[0]) + sum);
     }
 }
 
 static inline void multiply(const Tables& p, double* m) {
     for (int depth = 0; depth < p.depths; ++depth) {
-        multiply<1>(p.singles, depth, m);
-        multiply<3>(p.triples, depth, m);
+        multiply<1, true>(p.singles, depth, m);
+        multiply<3, true>(p.triples, depth, m);
+        multiply<1, false>(p.singles, depth, m);
+        multiply<3, false>(p.triples, depth, m);
     }
 }
 
-template <int N>
+template <int N, bool first>
 static inline void multiply_dot(const Steps& steps, int depth, const double* m, double* m_dot) {
-    for (int g = steps.start[depth]; g < steps.start[depth + 1]; ++g) {
+    for (int g = steps.start[2 * depth + !first]; g < steps.start[2 * depth + !first + 1]; ++g) {
         const int* row = steps.rows + (long)g * (1 + 2 * N);
         vec sum = zero();
 #pragma GCC unroll 3
@@ -53,20 +56,23 @@ static inline void multiply_dot(const Steps& steps, int depth, const double* m, 
             sum += load(m_dot + row[n]) * load(m + row[n + 1]);
             sum += load(m + row[n]) * load(m_dot + row[n + 1]);
         }
-        store(m_dot + row[0], load(m_dot + row[0]) + steps.mult[g] * sum);
+        sum *= steps.mult[g];
+        store(m_dot + row[0], first ? sum : load(m_dot + row[0]) + sum);
     }
 }
 
 static inline void multiply_dot(const Tables& p, const double* m, double* m_dot) {
     for (int depth = 0; depth < p.depths; ++depth) {
-        multiply_dot<1>(p.singles, depth, m, m_dot);
-        multiply_dot<3>(p.triples, depth, m, m_dot);
+        multiply_dot<1, true>(p.singles, depth, m, m_dot);
+        multiply_dot<3, true>(p.triples, depth, m, m_dot);
+        multiply_dot<1, false>(p.singles, depth, m, m_dot);
+        multiply_dot<3, false>(p.triples, depth, m, m_dot);
     }
 }
 
 template <int N>
 static inline void multiply_back(const Steps& steps, int depth, const double* m, double* adjoint) {
-    for (int g = steps.start[depth + 1] - 1; g >= steps.start[depth]; --g) {
+    for (int g = steps.start[2 * depth + 2] - 1; g >= steps.start[2 * depth]; --g) {
         const int* row = steps.rows + (long)g * (1 + 2 * N);
         const vec top = steps.mult[g] * load(adjoint + row[0]);
 #pragma GCC unroll 3
@@ -90,7 +96,7 @@ template <int N>
 static inline void multiply_back_dot(const Steps& steps, int depth, const Batch& b) {
     const double *m = b.moment, *m_dot = b.moment_dot, *adjoint = b.adjoint;
     double* adjoint_dot = b.adjoint_dot;
-    for (int g = steps.start[depth + 1] - 1; g >= steps.start[depth]; --g) {
+    for (int g = steps.start[2 * depth + 2] - 1; g >= steps.start[2 * depth]; --g) {
         const int* row = steps.rows + (long)g * (1 + 2 * N);
         const vec top = steps.mult[g] * load(adjoint + row[0]), top_dot = steps.mult[g] * load(adjoint_dot + row[0]);
 #pragma GCC unroll 3
@@ -110,16 +116,12 @@ static inline void multiply_back_dot(const Tables& p, const Batch& b) {
     }
 }
 
-static inline void clear(double* m, int from, int to) {
-    for (long i = from; i < to; ++i) store(m + i * W, zero());
+static inline void clear(double* m, int count) {
+    for (long i = 0; i < count; ++i) store(m + i * W, zero());
 }
 
 static inline void seed(const Tables& p, double* adjoint, double weight) {
-    clear(adjoint, 0, p.moments);
-    for (int k = 0; k < p.scalars; ++k) {
-        double* target = adjoint + (long)p.scalar[k] * W;
-        store(target, load(target) + weight * p.xi[k]);
-    }
+    for (int n = 0; n < p.seeds; ++n) store(adjoint + p.seed_at[n], zero() + weight * p.seed[n]);
 }
 
 static inline void energies(const Tables& p, Batch& b) {
@@ -128,13 +130,8 @@ static inline void energies(const Tables& p, Batch& b) {
     store(b.energy, energy);
 }
 
-static void adjoint(const Tables& p, Batch& b, int alpha) {
-    if (alpha < 0) {
-        seed(p, b.adjoint, 1.0);
-    } else {
-        clear(b.adjoint, 0, p.moments);
-        store(b.adjoint + (long)p.scalar[alpha] * W, zero() + 1.0);
-    }
+static void adjoint(const Tables& p, Batch& b) {
+    seed(p, b.adjoint, 1.0);
     multiply_back(p, b.moment, b.adjoint);
     expand_back(p, b.adjoint);
 }

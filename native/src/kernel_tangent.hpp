@@ -122,7 +122,7 @@ static void radial_rows(const Tables& p, Batch& b) {
 }
 
 static void tangent_gradient(const Tables& p, Batch& b, double weight) {
-    clear(b.moment_dot, 0, p.moments);
+    clear(b.moment_dot, p.reduced);
     accumulate_dot(p, b);
     expand(p, b.moment_dot);
     multiply_dot(p, b.moment, b.moment_dot);

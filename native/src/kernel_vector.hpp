@@ -8,8 +8,8 @@ namespace SB_NAMESPACE {
 
 constexpr int W = SB_WIDTH;
 constexpr int S = slots_at_once;  // neighbours worked on side by side: hides latency, shares loads
-typedef double vec __attribute__((vector_size(SB_WIDTH * 8), may_alias));
-typedef long long ivec __attribute__((vector_size(SB_WIDTH * 8), may_alias));
+typedef double vec __attribute__((vector_size(SB_WIDTH * 8)));
+typedef long long ivec __attribute__((vector_size(SB_WIDTH * 8)));
 
 static inline vec load(const double* p) { return *reinterpret_cast<const vec*>(p); }
 static inline void store(double* p, vec x) { *reinterpret_cast<vec*>(p) = x; }

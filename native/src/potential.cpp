@@ -46,38 +46,49 @@ double lane_sum(const double* lanes, int count) {
     return sum;
 }
 
-// Velocities of r_ij, those of the atoms and of the strain together.
-void set_velocities(const std::vector<int>& owner, Workspace& w, int width, const double* velocities,
-                    const double* rate) {
-    Batch& b = w.batch;
-    const int sites = static_cast<int>(owner.size());
-    for (int a = 0; a < width; ++a) {
-        const double* vi = a < b.count ? velocities + 3 * static_cast<std::size_t>(w.atom[a]) : nullptr;
-        for (int n = a; n < b.slots * width; n += width) {
-            b.vx[n] = b.vy[n] = b.vz[n] = 0.0;
-            if (w.site[n] == sites) continue;  // an empty place
-            const double* vj = velocities + 3 * static_cast<std::size_t>(owner[w.site[n]]);
-            const double x = b.dx[n], y = b.dy[n], z = b.dz[n];
-            b.vx[n] = vj[0] - vi[0] + rate[0] * x + rate[1] * y + rate[2] * z;
-            b.vy[n] = vj[1] - vi[1] + rate[3] * x + rate[4] * y + rate[5] * z;
-            b.vz[n] = vj[2] - vi[2] + rate[6] * x + rate[7] * y + rate[8] * z;
-        }
+// Velocities of the sites, those of the atoms and of the strain together: [site][4] as SiteTable's positions.
+std::vector<double> site_velocities(const SiteTable& sites, const std::vector<int>& owner, const double* velocities,
+                                    const double* rate) {
+    std::vector<double> out(sites.position.size(), 0.0);
+    for (std::size_t k = 0; k < owner.size(); ++k) {
+        const double *v = velocities + 3 * static_cast<std::size_t>(owner[k]), *x = sites.position.data() + 4 * k;
+        for (int d = 0; d < 3; ++d)
+            out[4 * k + d] = v[d] + rate[3 * d] * x[0] + rate[3 * d + 1] * x[1] + rate[3 * d + 2] * x[2];
     }
+    return out;
+}
+
+// Velocities of r_ij. Those of empty places do no harm: f and f' vanish there.
+void set_velocities(Workspace& w, int width, const std::vector<double>& of_site) {
+    Batch& b = w.batch;
+    double centre[3][8];
+    for (int a = 0; a < width; ++a)
+        for (int d = 0; d < 3; ++d) centre[d][a] = of_site[4 * static_cast<std::size_t>(w.atom[a]) + d];
+    for (int n = 0; n < b.slots * width; n += width)
+        for (int a = 0; a < width; ++a) {
+            const double* v = of_site.data() + 4 * static_cast<std::size_t>(w.site[n + a]);
+            b.vx[n + a] = v[0] - centre[0][a];
+            b.vy[n + a] = v[1] - centre[1][a];
+            b.vz[n + a] = v[2] - centre[2][a];
+        }
 }
 
 }  // namespace
 
 struct Recording::Batches {
-    int atoms = 0;
+    explicit Batches(const Configuration& c) : atoms(c.atoms), owner(c.list.owner), sites(c) {}
+
+    int atoms;
     std::vector<int> owner;              // of each site
+    SiteTable sites;
     std::vector<WorkspaceHandle> held;
 };
 
-Recording::Recording() : batches_(new Batches) {}
+Recording::Recording() = default;
 Recording::Recording(Recording&&) noexcept = default;
 Recording& Recording::operator=(Recording&&) noexcept = default;
 Recording::~Recording() = default;
-int Recording::atoms() const { return batches_->atoms; }
+int Recording::atoms() const { return batches_ ? batches_->atoms : 0; }
 
 // Forces on sites and virials, apart for each part of the work, so that sums do not depend on timing.
 class Potential::PartialSums {
@@ -178,7 +189,7 @@ void Potential::energies(const Configuration& c, double* energies) const {
 
 void Potential::evaluate_batch(const Tables& p, Workspace& w, double* energies, PartialSums& sums, int part) const {
     kernel_->forward(p, w.batch);
-    kernel_->adjoint(p, w.batch, -1);
+    kernel_->adjoint(p, w.batch);
     kernel_->pair_gradient(p, w.batch);
     store_energies(w, energies);
     scatter(w, kernel_->width, 1.0, sums.sites[part].data());
@@ -193,12 +204,11 @@ void Potential::forces(const Configuration& c, double* energies, double* forces,
 
 Recording Potential::record(const Configuration& c, double* energies, double* forces, double* virial) const {
     const Tables p = tables_.whole();
-    const SiteTable sites(c);
     const int width = kernel_->width, batches = (c.atoms + width - 1) / width, parts = parts_for(batches);
     PartialSums sums(c, parts);
     Recording out;
-    out.batches_->atoms = c.atoms;
-    out.batches_->owner = c.list.owner;
+    out.batches_ = std::make_unique<Recording::Batches>(c);
+    const SiteTable& sites = out.batches_->sites;
     std::vector<WorkspaceHandle>& held = out.batches_->held;
     for (int n = 0; n < batches; ++n) held.push_back(take_workspace());
     run_parallel(parts, [&](int part) {
@@ -214,17 +224,20 @@ Recording Potential::record(const Configuration& c, double* energies, double* fo
 void Potential::loss_gradient(const Recording& recording, double weight, const double* velocities,
                               const double* strain_rate, double* linear, double* radial) const {
     const Tables p = tables_.whole();
-    const std::vector<WorkspaceHandle>& held = recording.batches_->held;
+    const Recording::Batches& recorded = *recording.batches_;
+    const std::vector<WorkspaceHandle>& held = recorded.held;
+    const std::vector<double> of_site = site_velocities(recorded.sites, recorded.owner, velocities, strain_rate);
     const int width = kernel_->width, batches = static_cast<int>(held.size()), parts = parts_for(batches);
     const std::size_t scalars = p.scalars, size = data_.radial.size();
     std::vector<double> linears(parts * scalars), radials(parts * size);
     run_parallel(parts, [&](int part) {
         double* sums = thread_sums(size * width);
-        for (long long n = 1LL * batches * part / parts; n < 1LL * batches * (part + 1) / parts; ++n) {
+        // backwards: the last batches recorded are those still in the cache
+        for (long long n = 1LL * batches * (part + 1) / parts - 1; n >= 1LL * batches * part / parts; --n) {
             Workspace& w = *held[n];
             w.borrow(p, width);
             w.batch.sums = sums;
-            set_velocities(recording.batches_->owner, w, width, velocities, strain_rate);
+            set_velocities(w, width, of_site);
             kernel_->tangent_gradient(p, w.batch, weight);
             for (std::size_t k = 0; k < scalars; ++k) {
                 const std::size_t at = static_cast<std::size_t>(p.scalar[k]) * width;
@@ -247,7 +260,7 @@ void Potential::rows(const Configuration& c, double* values, double* radial) con
     const std::size_t size = static_cast<std::size_t>(data_.species) * data_.radial_functions * data_.radial_size;
     for_batches(c, [&](const Tables& p, Workspace& w, int) {
         kernel_->forward(p, w.batch);
-        kernel_->adjoint(p, w.batch, -1);
+        kernel_->adjoint(p, w.batch);
         const double* sums = w.batch.sums = thread_sums(size * width);
         kernel_->radial_rows(p, w.batch);
         for (int a = 0; a < w.batch.count; ++a) {
@@ -270,7 +283,7 @@ void Potential::design(const Configuration& c, double* values, double* gradients
         kernel_->forward(p, w.batch);
         for (std::size_t alpha = 0; alpha < A; ++alpha) {
             double* sum = sums[part].data() + 10 * alpha;
-            kernel_->adjoint(programs[alpha], w.batch, static_cast<int>(alpha));
+            kernel_->adjoint(programs[alpha], w.batch);
             kernel_->pair_gradient(programs[alpha], w.batch);
             scatter(w, width, -1.0, by_site[part].data() + 4 * sites * alpha);
             sum[9] += lane_sum(w.batch.moment + static_cast<std::size_t>(p.scalar[alpha]) * width, w.batch.count);

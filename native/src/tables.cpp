@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 #include <stdexcept>
+#include <string>
 
 namespace scalebridge {
 namespace {
@@ -26,9 +27,8 @@ TableSet::TableSet(const PotentialData& d, int width) : width_(width) {
     transpose_radial(d);
     number_basic(d);
     group_products(d);
-    for (int k : d.scalar) scalar_.push_back(number_[k]);
-    whole_ = program_for(scalar_);
-    for (int k : scalar_) parts_.push_back(program_for({k}));
+    whole_ = program_for(scalar_, xi_);
+    for (int k : scalar_) parts_.push_back(program_for({k}, {1.0}));
 }
 
 void TableSet::transpose_radial(const PotentialData& d) {
@@ -88,7 +88,13 @@ int TableSet::basic_index(const Row& row) {
 // Products by target, then by multiplicity, so that a factor is applied once per group.
 void TableSet::group_products(const PotentialData& d) {
     const int basic = static_cast<int>(d.basic.size() / 4), products = static_cast<int>(d.products.size() / 4);
-    std::vector<int> order(products), depth(shared_.moments, 0);
+    std::vector<int> order(products), depth(shared_.moments, -1);  // -1: not defined yet
+    for (int b = 0; b < basic; ++b) depth[number_[b]] = 0;
+    auto defined = [&](int moment) {
+        if (depth[number_[moment]] < 0)
+            throw std::invalid_argument("moment " + std::to_string(moment) + " is used before it is defined");
+        return number_[moment];
+    };
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(), [&d](int x, int y) {
         const int *p = &d.products[4 * x], *q = &d.products[4 * y];
@@ -97,7 +103,7 @@ void TableSet::group_products(const PotentialData& d) {
     for (int n : order) {
         const int* row = &d.products[4 * n];
         if (row[3] < basic) throw std::invalid_argument("a product's target is a basic moment");
-        const int left = number_[row[0]], right = number_[row[1]], target = number_[row[3]];
+        const int left = defined(row[0]), right = defined(row[1]), target = number_[row[3]];
         if (groups_.empty() || groups_.back().target != target || groups_.back().mult != row[2])
             groups_.push_back({target, 0, row[2], {}});
         groups_.back().factors.insert(groups_.back().factors.end(), {left, right});
@@ -105,10 +111,11 @@ void TableSet::group_products(const PotentialData& d) {
         shared_.depths = std::max(shared_.depths, depth[target]);
     }
     for (Group& g : groups_) g.depth = depth[g.target] - 1;
+    for (int k : d.scalar) scalar_.push_back(defined(k));
 }
 
 // What the scalar functions with these moments need.
-TableSet::Program TableSet::program_for(const std::vector<int>& scalars) const {
+TableSet::Program TableSet::program_for(const std::vector<int>& scalars, const std::vector<double>& xi) const {
     std::vector<char> needed(shared_.moments, 0);
     for (int k : scalars) needed[k] = 1;
     for (auto g = groups_.rbegin(); g != groups_.rend(); ++g)
@@ -123,24 +130,53 @@ TableSet::Program TableSet::program_for(const std::vector<int>& scalars) const {
     for (int k = 0; k < shared_.reduced; ++k)
         if (needed[k]) out.rank_of[mu_of_[k]] = std::max(out.rank_of[mu_of_[k]], rank_of_moment_[k]);
     add_steps(needed, out);
+    add_seeds(std::move(needed), scalars, xi, out);
     return out;
 }
 
-// Cuts the groups into steps of three products, the rest into steps of one, depth by depth.
+void TableSet::add_seeds(std::vector<char> needed, const std::vector<int>& scalars, const std::vector<double>& xi,
+                         Program& out) const {
+    for (int k = 0; k < shared_.reduced; ++k)  // the pair passes read every reduced moment up to the rank
+        if (rank_of_moment_[k] <= out.rank_of[mu_of_[k]]) needed[k] = 1;
+    std::vector<double> seed(shared_.moments, 0.0);
+    for (std::size_t n = 0; n < scalars.size(); ++n) seed[scalars[n]] += xi[n];
+    for (int k = 0; k < shared_.moments; ++k) {
+        if (!needed[k]) continue;
+        out.seed_at.push_back(k * width_);
+        out.seed.push_back(seed[k]);
+    }
+}
+
+// Cuts the groups into steps of three products, the rest into steps of one: depth by depth, the first step of
+// each target before the others.
 void TableSet::add_steps(const std::vector<char>& needed, Program& out) const {
-    const int sizes[2] = {1, 3};
-    for (int depth = 0; depth <= shared_.depths; ++depth) {
-        for (int kind : {0, 1}) out.start[kind].push_back(static_cast<int>(out.mult[kind].size()));
+    struct Step {
+        const Group* group;
+        std::size_t from;
+    };
+    for (int depth = 0; depth < shared_.depths; ++depth) {
+        std::vector<Step> steps[2][2];  // [not the first][one, three]
+        int last = -1;
         for (const Group& g : groups_) {
             if (g.depth != depth || !needed[g.target]) continue;
-            for (std::size_t t = 0; t < g.factors.size();) {
-                const int kind = g.factors.size() - t >= 6 ? 1 : 0;
-                out.mult[kind].push_back(g.mult);
-                out.rows[kind].push_back(g.target * width_);
-                for (int n = 0; n < 2 * sizes[kind]; ++n) out.rows[kind].push_back(g.factors[t++] * width_);
+            for (std::size_t t = 0; t < g.factors.size(); last = g.target) {
+                const int three = g.factors.size() - t >= 6;
+                steps[g.target == last][three].push_back({&g, t});
+                t += three ? 6 : 2;
             }
         }
+        for (int more : {0, 1})
+            for (int three : {0, 1}) {
+                out.start[three].push_back(static_cast<int>(out.mult[three].size()));
+                for (const Step& step : steps[more][three]) {
+                    out.mult[three].push_back(step.group->mult);
+                    out.rows[three].push_back(step.group->target * width_);
+                    for (int n = 0; n < (three ? 6 : 2); ++n)
+                        out.rows[three].push_back(step.group->factors[step.from + n] * width_);
+                }
+            }
     }
+    for (int three : {0, 1}) out.start[three].push_back(static_cast<int>(out.mult[three].size()));
 }
 
 Tables TableSet::view(const Program& program) const {
@@ -153,6 +189,9 @@ Tables TableSet::view(const Program& program) const {
     t.expansion = program.expansion.data();
     t.singles = {program.start[0].data(), program.rows[0].data(), program.mult[0].data()};
     t.triples = {program.start[1].data(), program.rows[1].data(), program.mult[1].data()};
+    t.seeds = static_cast<int>(program.seed.size());
+    t.seed_at = program.seed_at.data();
+    t.seed = program.seed.data();
     t.scalars = static_cast<int>(scalar_.size());
     t.scalar = scalar_.data();
     t.xi = xi_.data();

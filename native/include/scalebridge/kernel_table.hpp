@@ -5,10 +5,10 @@
 
 namespace scalebridge {
 
-// Sums of `products` products each, by rising depth of the target:
-// m[target] += mult * (m[left] m[right] + ...), for steps start[d] .. start[d + 1] at depth d.
+// Sums of products: m[target] = or += mult * (m[left] m[right] + ...). At depth d, steps start[2 d] .. start[2 d + 1]
+// assign, being the first of their targets, and those up to start[2 d + 2] add.
 struct Steps {
-    const int* start;         // [depths + 1]
+    const int* start;         // [2 depths + 1]
     const int* rows;          // target, left, right, ... as offsets: number of the moment times the width
     const double* mult;
 };
@@ -35,6 +35,9 @@ struct Tables {
     int moments;              // basic and derived moments
     int depths;               // derived moments of depth d are sums of products of moments of smaller depth
     Steps singles, triples;
+    int seeds;                // moments whose adjoints are needed, as offsets, and what the adjoints start from
+    const int* seed_at;
+    const double* seed;
     int scalars;              // B_alpha = m[scalar[alpha]]
     const int* scalar;
     const double* xi;         // linear coefficients
@@ -70,8 +73,8 @@ struct KernelTable {
     int width;
     // unit vectors, f, f', moments, energy
     void (*forward)(const Tables&, Batch&);
-    // adjoints of all moments: those of the energy, or of the single scalar function alpha >= 0
-    void (*adjoint)(const Tables&, Batch&, int alpha);
+    // adjoints of the moments, from the seeds
+    void (*adjoint)(const Tables&, Batch&);
     // pair gradients, their sums and the virial from the adjoints
     void (*pair_gradient)(const Tables&, Batch&);
     // sums[z_j][mu][k][lane] += dV_i/dc

@@ -37,7 +37,8 @@ private:
         std::vector<int> factors;
     };
     struct Program {
-        std::vector<int> rank_of, expansion;
+        std::vector<int> rank_of, expansion, seed_at;
+        std::vector<double> seed;
         std::vector<int> start[2], rows[2];  // steps of one and of three products
         std::vector<double> mult[2];
     };
@@ -47,8 +48,10 @@ private:
     void number_basic(const PotentialData& data);
     void group_products(const PotentialData& data);
     int basic_index(const Row& row);
-    Program program_for(const std::vector<int>& scalars) const;
+    Program program_for(const std::vector<int>& scalars, const std::vector<double>& xi) const;
     void add_steps(const std::vector<char>& needed, Program& out) const;
+    void add_seeds(std::vector<char> needed, const std::vector<int>& scalars, const std::vector<double>& xi,
+                   Program& out) const;
 
     Tables shared_{};                    // what all programs have in common
     int width_;

@@ -108,21 +108,28 @@ class Objective:
         """Return the loss and its derivative with respect to the radial coefficients at fixed ξ, offsets."""
         kernel = potential.kernel()
         loss, gradient = 0.0, np.zeros_like(potential.radial)
-        for label, configuration, (energy, force, stress) in self._frames:
-            out = kernel.record(configuration)
-            error_energy = float(out.energies.sum()) - label.energy
-            error_forces = out.forces - label.forces
-            loss += energy * error_energy**2 + force * float(np.sum(error_forces**2))
-            strain_rate = np.zeros((3, 3))
-            if label.strain_derivative is not None:
-                error_stress = -0.5 * (out.virial + out.virial.T) - label.strain_derivative
-                loss += stress * float(np.sum(error_stress**2))
-                strain_rate = 2.0 * stress * error_stress
-            _, radial = out.loss_gradient(
-                2.0 * energy * error_energy, -2.0 * force * error_forces, strain_rate
-            )
-            gradient += radial
+        for frame in self._frames:
+            part, slope = _frame_loss(kernel, *frame)
+            loss += part
+            gradient += slope
         return loss, gradient
+
+
+def _frame_loss(
+    kernel: Kernel, label: Label, configuration: Configuration, factors: tuple[float, float, float]
+) -> tuple[float, FloatArray]:
+    energy, force, stress = factors
+    out = kernel.record(configuration)
+    error_energy = float(out.energies.sum()) - label.energy
+    error_forces = out.forces - label.forces
+    loss = energy * error_energy**2 + force * float(np.sum(error_forces**2))
+    strain_rate = np.zeros((3, 3))
+    if label.strain_derivative is not None:
+        error_stress = -0.5 * (out.virial + out.virial.T) - label.strain_derivative
+        loss += stress * float(np.sum(error_stress**2))
+        strain_rate = 2.0 * stress * error_stress
+    _, radial = out.loss_gradient(2.0 * energy * error_energy, -2.0 * force * error_forces, strain_rate)
+    return loss, radial
 
 
 def reference_offsets(labels: Sequence[Label], n_species: int) -> FloatArray:
