@@ -1,7 +1,6 @@
 """One particle as numbers in SI: what the solver sees, and the one place where a card becomes that."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 from math import ceil
 from typing import Self
 
@@ -18,6 +17,7 @@ from scalebridge.contracts import (
 )
 from scalebridge.foundation import InputError, constants
 from scalebridge.particle.grid import Shape, ShellGrid, shell_grid
+from scalebridge.particle.phases import interface_sharpness, miscibility_gaps, unstable_interval
 from scalebridge.particle.tables import evaluate_many, integrate, tabulate, tabulate_monotone
 
 FloatArray = NDArray[np.float64]
@@ -109,9 +109,7 @@ class ParticleModel:
     @property
     def resolved_length(self) -> float:
         """The smaller of ℓ and the interface's width [m]; deep gaps make interfaces thinner than ℓ."""
-        return self.interface_length * interface_sharpness(
-            self.excess, self.coherency_modulus / self._energy_density
-        )
+        return self.interface_length * interface_sharpness(self.excess, self._coherency)
 
     @property
     def grid(self) -> ShellGrid:
@@ -127,9 +125,22 @@ class ParticleModel:
     def _energy_density(self) -> float:
         return self.site_density * self.thermal_energy
 
+    @property
+    def _coherency(self) -> float:
+        """B/(ρkT)."""
+        return self.coherency_modulus / self._energy_density
+
+    @property
+    def boundary_levels(self) -> FloatArray:
+        """(gaps,) site fractions at which boundaries between phases lie, rising; empty for a solid solution.
+
+        The middle of each miscibility gap of the free energy that the particle follows, coherency included.
+        """
+        return np.array([gap.middle for gap in miscibility_gaps(self.excess, self._coherency)])
+
     def unstable_interval(self) -> tuple[float, float] | None:
         """Return the site fractions between which homogeneous states decompose, or None without a gap."""
-        return unstable_interval(self.excess, self.coherency_modulus / self._energy_density)
+        return unstable_interval(self.excess, self._coherency)
 
     def equilibrium_voltage(self, theta: FloatArray) -> FloatArray:
         """Return −μ_h(θ)/(z e) of the homogeneous particle [V]; 0 < θ < 1, one-dimensional."""
@@ -293,57 +304,6 @@ class ParticleModel:
             rate_law=design.rate_law,
             widen=True,
         )
-
-
-def unstable_interval(excess: FloatArray, coherency: float = 0.0) -> tuple[float, float] | None:
-    """Return the outermost site fractions between which g″ + B/ρ < 0, or None without a gap.
-
-    Parameters
-    ----------
-    excess
-        Table of `ParticleModel`.
-    coherency
-        B/(ρ kT).
-    """
-    theta = np.linspace(0.0, 1.0, 4002)[1:-1]
-    unstable = theta[1 / (theta * (1 - theta)) + evaluate_many(excess, theta)[1] + coherency < 0]
-    return (float(unstable[0]), float(unstable[-1])) if unstable.size else None
-
-
-def interface_sharpness(excess: FloatArray, coherency: float = 0.0) -> float:
-    """Return min(1, w/ℓ) with the width w = (θ₂ − θ₁)/max|∇θ| = (θ₂ − θ₁) ℓ/√(2 max Δf/kT).
-
-    Δf is the free energy per site above the common tangent from θ₁ to θ₂ (Cahn, Hilliard, J. Chem. Phys. 28,
-    258 (1958)); of several gaps the sharpest counts, without a gap the value is 1. Parameters as in
-    `unstable_interval`.
-    """
-    theta = np.linspace(0.0, 1.0, 4001)
-    energy = xlogy(theta, theta) + xlogy(1 - theta, 1 - theta) + integrate(excess, theta)
-    energy += 0.5 * coherency * theta**2
-    hull = _lower_hull(theta, energy)
-    sharpness = 1.0
-    for left, right in pairwise(hull):
-        if right - left > 1:
-            inside = slice(left, right + 1)
-            tangent = np.interp(theta[inside], theta[[left, right]], energy[[left, right]])
-            height = float(np.max(energy[inside] - tangent))
-            # curvature joins knots of a convex stretch over rounding errors; those are no gaps
-            if height > 1e-9:
-                sharpness = min(sharpness, float(theta[right] - theta[left]) / np.sqrt(2 * height))
-    return float(sharpness)
-
-
-def _lower_hull(x: FloatArray, y: FloatArray) -> list[int]:
-    """Return the indices of the lower convex hull of points with ascending x."""
-    hull: list[int] = []
-    for i in range(x.size):
-        while len(hull) > 1:
-            a, b = hull[-2], hull[-1]
-            if (y[b] - y[a]) * (x[i] - x[a]) < (y[i] - y[a]) * (x[b] - x[a]):
-                break
-            hull.pop()
-        hull.append(i)
-    return hull
 
 
 def shells_for(size: float, interface_length: float, *, limit: int = SHELL_LIMIT) -> int:

@@ -14,13 +14,7 @@ from scalebridge.thermodynamics.free_energy import (
     sampled_free_energy,
 )
 from scalebridge.thermodynamics.harmonic import ForceConstants, force_constants, from_repeated, shifted_mesh
-from scalebridge.thermodynamics.isotherm import (
-    CommonTangent,
-    lower_hull,
-    solve_common_tangents,
-    solve_isotherm,
-    solve_spinodals,
-)
+from scalebridge.thermodynamics.isotherm import solve_common_tangents, solve_isotherm, solve_spinodals
 from scalebridge.thermodynamics.metal import (
     MetalReference,
     MetalSettings,
@@ -36,6 +30,7 @@ from scalebridge.thermodynamics.structures import (
     tabulate_ground_states,
     tabulate_structures,
 )
+from scalebridge.thermodynamics.tangents import CommonTangent, Mixture, common_tangents, lower_hull
 
 __all__ = [
     "CommonTangent",
@@ -45,12 +40,14 @@ __all__ = [
     "Increments",
     "MetalReference",
     "MetalSettings",
+    "Mixture",
     "Perturbation",
     "Reference",
     "SampledFreeEnergy",
     "SeriesFit",
     "block_error",
     "choose_orders",
+    "common_tangents",
     "exponential_average",
     "fit_free_energy",
     "fit_series",

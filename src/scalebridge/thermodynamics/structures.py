@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scalebridge.contracts import Provenance, StructureTable, Validity
 from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress, constants
 from scalebridge.sampling import Ladder, MakeCalculator, RelaxationSettings, Relaxed, relax
-from scalebridge.thermodynamics.isotherm import lower_hull
+from scalebridge.thermodynamics.tangents import lower_hull
 
 FloatArray = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from scalebridge.contracts import Contract, ElectrodeDesign, HomogeneousFreeEner
 from scalebridge.foundation import InputError, ValidityError, constants
 from scalebridge.particle import ParticleModel, boundary_radius, shells_for
 from scalebridge.particle.grid import shell_grid
-from scalebridge.particle.model import SHELLS_PER_INTERFACE, WIDENED_SHELLS, interface_sharpness
+from scalebridge.particle.model import SHELLS_PER_INTERFACE, WIDENED_SHELLS
 from scalebridge.particle.tables import evaluate_many, integrate, tabulate
 
 
@@ -151,15 +151,6 @@ def test_spinodal_of_the_regular_solution() -> None:
     for omega, spinodal in ((2.5, 0.276393), (3.0, 0.211325), (4.0, 0.146447), (5.0, 0.112702)):
         interval = particle(omega).unstable_interval()
         assert interval == pytest.approx((spinodal, 1 - spinodal), abs=5e-4)
-
-
-@pytest.mark.parametrize(("omega", "width"), [(2.5, 1.0), (4.0, 1.0), (5.0, 0.928), (8.0, 0.6182)])
-def test_deep_gaps_make_interfaces_thinner_than_the_interface_length(omega: float, width: float) -> None:
-    """w/ℓ = Δθ/√(2Δf) of the regular solution (closed form at θ = ½), at most 1; coherency takes part."""
-    model = particle(omega, size=2e-8)
-    assert interface_sharpness(model.excess) == pytest.approx(width, rel=1e-3)
-    # B/ρkT = b acts like Ω − b/2
-    assert interface_sharpness(particle(omega + 1.5, size=2e-8).excess, 3.0) == pytest.approx(width, rel=1e-3)
 
 
 def test_shells_follow_the_thin_interface_of_a_deep_gap() -> None:
