@@ -94,8 +94,11 @@ def make_design() -> ElectrodeDesign:
     )
 
 
-def make_solution(card: MaterialCard, rate: float, member: int) -> Solution:
+def make_solution(
+    card: MaterialCard, rate: float, member: int, *, boundary_levels: tuple[float, ...] = (0.5,)
+) -> Solution:
     """Shrinking cores that start earlier and move faster near the separator."""
+    levels = np.array(boundary_levels)
     reached = 0.98 / (1 + 0.09 * rate)
     filling = np.linspace(0.02, reached, 60)
     depth = (np.arange(10) + 0.5) / 10
@@ -119,8 +122,11 @@ def make_solution(card: MaterialCard, rate: float, member: int) -> Solution:
             "radius": Field(unit="m", axes=("radius",), values=1e-7 * radius),
             "depth": Field(unit="m", axes=("volume",), values=60e-6 * depth),
             "theta": Field(unit="1", axes=("map_time", "volume", "radius"), values=theta),
+            "boundary_level": Field(unit="1", axes=("gap",), values=levels),
             "phase_boundary": Field(
-                unit="m", axes=("map_time", "volume"), values=boundary_radius(theta, 1e-7 * radius)
+                unit="m",
+                axes=("map_time", "volume", "gap"),
+                values=boundary_radius(theta, 1e-7 * radius, levels),
             ),
         },
         status="the discharge reached the voltage cutoff",

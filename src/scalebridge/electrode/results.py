@@ -64,10 +64,12 @@ def solve_discharge(
     """Discharge one member's half cell at constant current and return the stored fields.
 
     Fields: ``time``, ``voltage``, ``filling``, ``capacity`` along ``time``; ``map_time`` and, along it,
-    ``theta`` (map_time, volume, radius), ``phase_boundary`` and ``reaction_rate`` (map_time, volume),
-    ``concentration`` and ``electrolyte_potential`` (map_time, position), ``solid_potential``
-    (map_time, volume); and the axes ``radius``, ``position`` (from the metal)
-    and ``depth`` (from the separator).
+    ``theta`` (map_time, volume, radius), ``phase_boundary`` (map_time, volume, gap), ``reaction_rate``
+    (map_time, volume), ``concentration`` and ``electrolyte_potential`` (map_time, position),
+    ``solid_potential`` (map_time, volume); and the axes ``radius``, ``position`` (from the metal) and
+    ``depth`` (from the separator). ``boundary_level`` (gap,) holds the site fractions at which
+    ``phase_boundary`` is taken, see `ParticleModel.boundary_levels`: none for a solid solution, whose
+    ``phase_boundary`` is empty as well.
 
     Parameters
     ----------
@@ -188,7 +190,8 @@ def _fields(solution: CellSolution, cell: CellModel, theoretical_capacity: float
     times = _thin(solution.filling, MAP_TIMES)
     depth = cell.positions[cell.separator.volumes :] - cell.separator.thickness
     radii = np.unique(np.linspace(0, solution.radius.size - 1, MAP_RADII).round().astype(int))
-    boundary = boundary_radius(solution.theta, solution.radius)[times]
+    levels = cell.particle.boundary_levels
+    boundary = boundary_radius(solution.theta[times], solution.radius, levels)
     time, mapped = ("time",), ("map_time",)
     position, volume = ("map_time", "position"), ("map_time", "volume")
     return {
@@ -202,7 +205,8 @@ def _fields(solution: CellSolution, cell: CellModel, theoretical_capacity: float
         "position": _field("m", ("position",), solution.position),
         "depth": _field("m", ("volume",), depth),
         "theta": _field("1", (*volume, "radius"), solution.theta[times][:, :, radii], 4),
-        "phase_boundary": _field("m", volume, boundary, 4),
+        "boundary_level": _field("1", ("gap",), levels),
+        "phase_boundary": _field("m", (*volume, "gap"), boundary, 4),
         "reaction_rate": _field("s-1", volume, solution.reaction[times], 4),
         "concentration": _field("mol.m-3", position, solution.concentration[times], 5),
         "electrolyte_potential": _field("V", position, solution.electrolyte_potential[times], 5),

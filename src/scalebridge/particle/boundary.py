@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 
 
-def boundary_radius(theta: FloatArray, radius: FloatArray, *, level: float = 0.5) -> FloatArray:
-    """Return the outermost radius at which θ crosses ``level``, linear between nodes.
+def boundary_radius(theta: FloatArray, radius: FloatArray, levels: FloatArray) -> FloatArray:
+    """Return the outermost radius at which θ crosses each level, linear between nodes.
 
     Parameters
     ----------
@@ -15,18 +15,22 @@ def boundary_radius(theta: FloatArray, radius: FloatArray, *, level: float = 0.5
         (..., shells) site fractions.
     radius
         (shells,) [m]
+    levels
+        (gaps,) site fractions in the middle of the miscibility gaps, see `ParticleModel.boundary_levels`.
 
     Returns
     -------
-    (...) [m]; without a crossing 0 if the particle is above ``level`` (the boundary has left through the
-    centre) and the full radius if it is below (it has not entered).
+    (..., gaps) [m]; without a crossing 0 if the particle is above the level (the boundary has left through
+    the centre) and the full radius if it is below (it has not entered).
     """
-    above = theta > level
+    profile = theta[..., None, :]
+    level = np.asarray(levels)[:, None]
+    above = profile > level
     crossing = above[..., 1:] != above[..., :-1]
     last = crossing.shape[-1] - 1 - np.argmax(crossing[..., ::-1], axis=-1)
-    inner = np.take_along_axis(theta, last[..., None], axis=-1)[..., 0]
-    outer = np.take_along_axis(theta, last[..., None] + 1, axis=-1)[..., 0]
+    inner = np.take_along_axis(theta, last, axis=-1)
+    outer = np.take_along_axis(theta, last + 1, axis=-1)
     found = crossing.any(axis=-1)
-    share = (level - inner) / np.where(found, outer - inner, 1.0)
+    share = (levels - inner) / np.where(found, outer - inner, 1.0)
     crossed = radius[last] + share * (radius[last + 1] - radius[last])
     return np.asarray(np.where(found, crossed, np.where(above[..., -1], 0.0, radius[-1])))

@@ -86,6 +86,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         _compute("electrode"),
         parents=("card",),
         sections=("host", "electrode"),
+        version=2,
         title="discharge the porous electrode at every rate",
         weight=80,
     ),

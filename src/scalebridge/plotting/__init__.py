@@ -1,6 +1,7 @@
 """Figures from contracts, one function each, as matplotlib ``Figure``: the only room with matplotlib."""
 
 from scalebridge.plotting.electrode import (
+    boundary_text,
     plot_boundary_position,
     plot_discharge,
     plot_phase_map,
@@ -19,6 +20,7 @@ from scalebridge.plotting.thermodynamics import (
 from scalebridge.plotting.transport import plot_arrhenius
 
 __all__ = [
+    "boundary_text",
     "normal_name",
     "plot_arrhenius",
     "plot_boundary_position",

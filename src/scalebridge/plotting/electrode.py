@@ -1,9 +1,12 @@
 """Figures of the porous electrode: discharge curves, rate capability, phase-boundary maps."""
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import NullFormatter
 
 from scalebridge.contracts import Host, RateCapability, Solution
@@ -18,12 +21,15 @@ from scalebridge.plotting.style import (
     graded_colours,
     member_band,
     new_figure,
+    note,
     panel_letters,
     styled,
 )
 
-BOUNDARY_THETA = 0.5
-"""Site fraction that counts as the boundary between the empty and the full phase."""
+LINE_STYLES = ("-", "--", ":", "-.")
+"""Of the boundaries in the first, second, … miscibility gap."""
+OUTLINE: list[AbstractPathEffect] = [withStroke(linewidth=2, foreground="black")]
+"""Keeps a white line visible on the light colours of nearly full particles."""
 HOUR = 3600.0
 MICROMETRE = 1e-6
 
@@ -41,6 +47,16 @@ def _values(solution: Solution, name: str) -> FloatArray:
 def rate_name(c_rate: float) -> str:
     """Return a C-rate as the field writes it: ``C/10``, ``2C``."""
     return f"{c_rate:g}C" if c_rate >= 1 else f"C/{1 / c_rate:g}"
+
+
+def boundary_text(solution: Solution) -> str:
+    """Return at which site fractions phase boundaries lie, or why there is none."""
+    levels = [f"{level:.3g}" for level in _values(solution, "boundary_level")]
+    if not levels:
+        return "no phase boundary: the particles are a solid solution (no gap, coherency included)"
+    if len(levels) == 1:
+        return f"phase boundary at θ = {levels[0]}, the middle of the miscibility gap"
+    return f"phase boundaries at θ = {' and '.join(levels)}, the middles of the miscibility gaps"
 
 
 @styled
@@ -102,27 +118,37 @@ def plot_rate_capability(rates: RateCapability, host: Host | None = None) -> Fig
 def plot_phase_map(solution: Solution, *, fillings: Sequence[float] = (0.1, 0.3, 0.5, 0.7, 0.9)) -> Figure:
     """Map θ through electrode depth × position in the particle at several fillings of one discharge.
 
-    White line: θ = 0.5, the boundary between the phases. ``fillings`` that the discharge did not reach are
-    replaced by its last state.
+    White lines: the boundaries between phases, one in the middle of each miscibility gap of the member's free
+    energy; a note names their θ, or says that there is none. ``fillings`` that the discharge did not reach
+    are replaced by its last state.
     """
     theta, filling = _values(solution, "theta"), _values(solution, "map_filling")
     steps = sorted({int(np.argmin(np.abs(filling - target))) for target in fillings})
     figure, panels = new_figure(1, len(steps), width=PAGE_WIDTH, height=2.2, sharey=True, sharex=True)
     depth = _values(solution, "depth") / MICROMETRE
     radius = _values(solution, "radius")
+    boundaries = list(zip(_values(solution, "boundary_level"), cycle(LINE_STYLES), strict=False))
     for panel, step in zip(panels, steps, strict=True):
         values = theta[step].T
         mesh = panel.pcolormesh(
             depth, radius / radius[-1], values, cmap=SEQUENTIAL, vmin=0, vmax=1, shading="nearest",
             rasterized=True,
         )  # fmt: skip
-        if values.min() < BOUNDARY_THETA < values.max():
-            panel.contour(depth, radius / radius[-1], values, [BOUNDARY_THETA], colors="white", linewidths=1)
+        for level, style in boundaries:
+            if values.min() < level < values.max():
+                line = panel.contour(
+                    depth, radius / radius[-1], values, [level], colors="white", linewidths=1,
+                    linestyles=style,
+                )  # fmt: skip
+                line.set_path_effects(OUTLINE)
         panel.set_title(f"{100 * filling[step]:.0f} % full")
         panel.set_ylim(0, 1)
     panels[0].set_ylabel("position in particle r/R")
     figure.supxlabel("depth in the electrode, from the separator (µm)", fontsize=8)
-    figure.colorbar(mesh, ax=panels, label="site fraction θ", pad=0.02)
+    bar = figure.colorbar(mesh, ax=panels, label="site fraction θ", pad=0.02)
+    for level, style in boundaries:
+        bar.ax.axhline(level, color="white", linewidth=1, linestyle=style, path_effects=OUTLINE)
+    note(figure, f"{'white lines: ' if boundaries else ''}{boundary_text(solution)}")
     return figure
 
 
@@ -130,12 +156,30 @@ def plot_phase_map(solution: Solution, *, fillings: Sequence[float] = (0.1, 0.3,
 def plot_boundary_position(solution: Solution) -> Figure:
     """Plot the phase boundary's position in the particles against time, at three depths.
 
-    r/R = 1: the boundary has not entered the particle; 0: it has left through the centre.
+    r/R = 1: the boundary has not entered the particle; 0: it has left through the centre. One panel for each
+    miscibility gap, titled with the site fraction of its boundary; without a gap, one that says so.
     """
-    figure, (axes,) = new_figure()
+    levels = _values(solution, "boundary_level")
+    count = max(1, levels.size)
+    figure, panels = new_figure(count, 1, height=0.7 + 1.8 * count, sharex=True)
     time = _values(solution, "map_time") / HOUR
-    radius = _values(solution, "radius")
-    position = _values(solution, "phase_boundary") / radius[-1]
+    position = _values(solution, "phase_boundary") / _values(solution, "radius")[-1]
+    for gap, (panel, level) in enumerate(zip(panels, levels, strict=False)):
+        _draw_positions(panel, time, position[:, :, gap])
+        panel.set_title(f"boundary at θ = {level:.3g}")
+    for panel in panels:
+        panel.set(ylabel="boundary position r/R", ylim=(-0.02, 1.03))
+    panels[-1].set_xlabel("time (h)")
+    if levels.size:
+        panels[0].legend()
+    else:
+        panels[0].set_xticks([])
+        note(figure, boundary_text(solution))
+    return figure
+
+
+def _draw_positions(axes: Axes, time: FloatArray, position: FloatArray) -> None:
+    """Draw r/R (map_time, volume) against time at three depths."""
     volumes = position.shape[1]
     for volume, colour, marker, name in zip(
         (0, volumes // 2, volumes - 1),
@@ -145,6 +189,3 @@ def plot_boundary_position(solution: Solution) -> Figure:
         strict=False,
     ):
         axes.plot(time, position[:, volume], f"{marker}-", color=colour, markersize=2.5, label=name)
-    axes.set(xlabel="time (h)", ylabel="boundary position r/R", ylim=(-0.02, 1.03))
-    axes.legend()
-    return figure

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from functools import wraps
+from textwrap import fill
 from typing import Any, Final, ParamSpec, TypeVar
 
 import matplotlib as mpl
@@ -29,6 +30,8 @@ COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F0
 """Okabe and Ito's colours, in the order of use (yellow left out: too light for lines)."""
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
 GREY: Final = "#6b6b6b"
+NOTE_LETTERS: Final = 17
+"""Letters of a note per inch."""
 SEQUENTIAL: Final = "viridis"
 """Colour map for ordered quantities: even in lightness, safe for the colour blind."""
 
@@ -107,6 +110,12 @@ def decades(axis: Axis) -> None:
 def _power_of_ten(value: float, _: int | None = None) -> str:
     exponent = f"{np.log10(value):.0f}" if value > 0 else ""
     return "10" + exponent.replace("-", "⁻").translate(_SUPERSCRIPTS)
+
+
+def note(figure: Figure, text: str) -> None:
+    """Write a remark above all panels, broken to the figure's width; an empty one leaves no trace."""
+    if text:
+        figure.suptitle(fill(text, int(NOTE_LETTERS * figure.get_figwidth())), fontsize=7, color=GREY)
 
 
 def panel_letters(axes: list[Axes]) -> None:

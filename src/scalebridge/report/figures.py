@@ -20,6 +20,7 @@ from scalebridge.contracts import (
     TracerDiffusivity,
 )
 from scalebridge.plotting import (
+    boundary_text,
     plot_arrhenius,
     plot_boundary_position,
     plot_discharge,
@@ -172,25 +173,34 @@ def _electrode(run: RunContents) -> dict[str, Image]:
             wide=True,
         )
     chosen = _map_solution(solutions)
-    if chosen is not None:
-        rate = rate_name(chosen.c_rate or 0.0)
-        images["map"] = _image(
-            to_svg(plot_phase_map(chosen)),
-            f"Site fraction through electrode depth and particle radius at {rate}, member 0. White line: "
-            "the phase boundary θ = 0.5.",
+    return images if chosen is None else images | _maps(chosen)
+
+
+def _maps(solution: Solution) -> dict[str, Image]:
+    """Draw the filling inside the particles; a solid solution has no boundary to follow."""
+    where = f"at {rate_name(solution.c_rate or 0.0)}, member {solution.member}: {boundary_text(solution)}"
+    images = {
+        "map": _image(
+            to_svg(plot_phase_map(solution)),
+            f"Site fraction through electrode depth and particle radius {where}.",
             wide=True,
         )
+    }
+    if solution.fields["boundary_level"].values.size:
         images["boundary"] = _image(
-            to_svg(plot_boundary_position(chosen)),
-            f"Position of the phase boundary in the particles against time at {rate}, member 0. 1: it has "
-            "not entered the particle; 0: it has left through the centre.",
+            to_svg(plot_boundary_position(solution)),
+            f"Position of the phase boundary in the particles against time {where}. r/R = 1: it has not "
+            "entered the particle; 0: it has left through the centre.",
         )
     return images
 
 
 def _map_solution(solutions: list[Solution]) -> Solution | None:
+    """Return member 0's discharge whose rate is nearest to `MAP_RATE`, or None without a map."""
     usable = [
-        item for item in solutions if item.member == 0 and item.c_rate is not None and "theta" in item.fields
+        item
+        for item in solutions
+        if item.member == 0 and item.c_rate is not None and {"theta", "boundary_level"} <= item.fields.keys()
     ]
     if not usable:
         return None

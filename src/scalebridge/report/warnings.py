@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from scalebridge.contracts import Contract, ElectrodeDesign, PotentialCard, TracerDiffusivity
+from scalebridge.contracts import Contract, ElectrodeDesign, PotentialCard, Solution, TracerDiffusivity
 from scalebridge.pipeline import Manifest, merge_members
 from scalebridge.report.run_folder import RunContents
 
@@ -77,6 +77,11 @@ def _judge(contract: Contract) -> list[str]:
         return _judge_potential(contract)
     if isinstance(contract, TracerDiffusivity):
         return _judge_transport(contract)
+    if isinstance(contract, Solution) and "boundary_level" not in contract.fields:
+        return [
+            "the discharges do not say where their phase boundaries lie and are not mapped; run the "
+            "electrode stage again with this version of scalebridge"
+        ]
     return []
 
 

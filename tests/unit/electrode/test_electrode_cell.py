@@ -192,7 +192,8 @@ def test_discharge_from_a_card(card_and_design: tuple[MaterialCard, ElectrodeDes
     maps = fields["map_time"].values.size
     assert fields["theta"].axes == ("map_time", "volume", "radius")
     assert fields["theta"].values.shape == (maps, 10, fields["radius"].values.size)
-    assert fields["phase_boundary"].values.shape == (maps, 10)
+    gaps = fields["boundary_level"].values.size
+    assert fields["phase_boundary"].values.shape == (maps, 10, gaps)
     assert fields["depth"].values.shape == (10,)
     path = solution.save(tmp_path / "solution.json")
     assert path.stat().st_size < 3e5

@@ -15,7 +15,7 @@ from particle_models import (
 )
 from scalebridge.contracts import Contract, ElectrodeDesign, HomogeneousFreeEnergy, MaterialCard
 from scalebridge.foundation import InputError, ValidityError, constants
-from scalebridge.particle import ParticleModel, boundary_radius, shells_for
+from scalebridge.particle import ParticleModel, shells_for
 from scalebridge.particle.grid import shell_grid
 from scalebridge.particle.model import SHELLS_PER_INTERFACE, WIDENED_SHELLS
 from scalebridge.particle.tables import evaluate_many, integrate, tabulate
@@ -160,11 +160,3 @@ def test_shells_follow_the_thin_interface_of_a_deep_gap() -> None:
     assert deep.interface_length > 1.9 * deep.resolved_length
     with pytest.raises(InputError, match="must be below the interface length"):
         particle(12.0, shells=50, gradient_energy=1.1 * deep._energy_density * deep.grid.spacing**2)
-
-
-def test_boundary_radius() -> None:
-    radius = np.linspace(0, 1, 11)
-    theta = np.array([np.where(radius > 0.63, 0.9, 0.1), np.full(11, 0.2), np.full(11, 0.8)])
-    assert boundary_radius(theta, radius) == pytest.approx([0.65, 1.0, 0.0])
-    smooth = 0.5 + (radius - 0.437)
-    assert boundary_radius(smooth, radius) == pytest.approx(0.437)

@@ -174,7 +174,7 @@ def test_the_boundary_is_that_of_the_solution(synthetic_contracts: Contracts) ->
     solution: Any = synthetic_contracts["electrode/solution_m0_c1.json"]
     line = plotting.plot_boundary_position(solution).axes[0].lines[0]
     boundary, radius = (solution.fields[name].values for name in ("phase_boundary", "radius"))
-    np.testing.assert_allclose(line.get_ydata(), boundary[:, 0] / radius[-1])
+    np.testing.assert_allclose(line.get_ydata(), boundary[:, 0, 0] / radius[-1])
     first = plotting.plot_phase_map(solution).axes[0]
     assert first.get_xlim() == pytest.approx((0.0, 60.0))
     assert [axes.get_title() for axes in plotting.plot_phase_map(solution, fillings=(0.5, 2.0)).axes[:2]] == [

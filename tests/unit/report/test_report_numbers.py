@@ -9,6 +9,7 @@ import pytest
 from scalebridge.contracts import Contract, Validity
 from scalebridge.report import headline_table
 from scalebridge.report.electrode_tables import design_table, limits_table
+from scalebridge.report.figures import build_images
 from scalebridge.report.numbers import duration, formula, member_value, scientific, with_error
 from scalebridge.report.run_folder import RunContents
 from scalebridge.report.tables import diffusivity_table
@@ -124,6 +125,19 @@ def test_remarks_that_differ_only_in_the_member_become_one(synthetic_contracts: 
     )
     texts = [remark.text for remark in collect_remarks(contents({"transport/jump_diffusivity.json": jump}))]
     assert texts == ["members 0, 3, empty host: soft mode", "member 1: other"]
+
+
+def test_discharges_without_levels_of_their_boundaries_are_named_once(
+    synthetic_contracts: dict[str, Any],
+) -> None:
+    old = {}
+    for name in ("electrode/solution_m0_c1.json", "electrode/solution_m1_c1.json"):
+        solution = synthetic_contracts[name]
+        fields = {key: field for key, field in solution.fields.items() if key != "boundary_level"}
+        old[name] = solution.model_copy(update={"fields": fields})
+    (warning,) = collect_warnings(contents(old))
+    assert "run the electrode stage again" in warning.text
+    assert "map" not in build_images(contents(old), 300.0)
 
 
 def test_a_sound_run_has_no_warnings(synthetic_contracts: dict[str, Any]) -> None:

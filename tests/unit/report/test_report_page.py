@@ -5,8 +5,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from synthetic_run import make_solution
 
-from scalebridge.contracts import Contract
+from scalebridge.contracts import Contract, MaterialCard
 from scalebridge.foundation import InputError
 from scalebridge.pipeline import LADDER, Manifest
 from scalebridge.report import write_report
@@ -96,6 +97,7 @@ def test_every_section_and_figure_is_there(page: Page) -> None:
         "toy <host>",
         "5 of 5",
         "The longest is diffusion in a particle: 15 min",
+        "at 1C, member 0: phase boundary at θ = 0.5, the middle of the miscibility gap.",
     ],
 )
 def test_the_page_says(page: Page, text: str) -> None:
@@ -114,6 +116,19 @@ def test_a_partial_run_names_what_is_missing(
     named = page.text[start : page.text.index("; what needs them")].removeprefix("not run or not finished: ")
     assert set(named.split(", ")) == {stage.name for stage in LADDER} - set(kept)
     assert "No rate capability yet" in page.text
+
+
+def test_solid_solutions_are_said(
+    synthetic_run_folder: Path, synthetic_contracts: dict[str, Contract], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(synthetic_run_folder, folder)
+    card = synthetic_contracts["card/material_card.json"]
+    assert isinstance(card, MaterialCard)
+    make_solution(card, 1.0, 0, boundary_levels=()).save(folder / "electrode" / "solution_m0_c1.json")
+    text = write_report(folder).read_text(encoding="utf-8")
+    assert "at 1C, member 0: no phase boundary: the particles are a solid solution" in text
+    assert "Position of the phase boundary" not in text
 
 
 def test_single_missing_file_and_damaged_file_are_named(synthetic_run_folder: Path, tmp_path: Path) -> None:
