@@ -20,6 +20,7 @@ from synthetic_material import (
 )
 
 from scalebridge.contracts import (
+    SOLVER_FAILURE,
     ActiveParticles,
     Contract,
     ElectrodeDesign,
@@ -156,6 +157,24 @@ def make_rates(card: MaterialCard, solutions: dict[tuple[int, float], Solution])
         diffusion_time=np.array([900.0, 700.0, 1300.0, 800.0, 1000.0]),
         reaction_time=np.full(MEMBERS, 250.0),
         electrolyte_time=95.0,
+    )
+
+
+def fail(rates: RateCapability, *where: tuple[int, float]) -> RateCapability:
+    """Return rates whose solver failed at ``where`` (member, C-rate), with numbers that must not be shown."""
+    ends = [list(row) for row in rates.terminations]
+    capacity, voltage = rates.capacity.copy(), rates.mean_voltage.copy()
+    for member, rate in where:
+        column = RATES.index(rate)
+        ends[member][column] = SOLVER_FAILURE
+        capacity[member, column], voltage[member, column] = 1.0, 99.0
+    return rates.model_copy(
+        update={
+            "terminations": tuple(tuple(row) for row in ends),
+            "capacity": capacity,
+            "mean_voltage": voltage,
+            "energy": capacity * voltage,
+        }
     )
 
 

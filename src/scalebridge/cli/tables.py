@@ -7,6 +7,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+NUMERIC = tuple("0123456789–")
+"""How a number starts, or the dash in its place."""
+
 
 class TextTable(Protocol):
     """Rows of text under a header, as ``report`` makes them."""
@@ -37,7 +40,7 @@ def show_table(console: Console, source: TextTable) -> None:
     """Print a table; numbers to the right, the last column to the left."""
     table = Table(box=None, pad_edge=False, caption=source.caption or None, caption_justify="left")
     for title in source.header:
-        numbers = all(row[source.header.index(title)][:1].isdigit() for row in source.rows)
+        numbers = all(row[source.header.index(title)].startswith(NUMERIC) for row in source.rows)
         table.add_column(title, justify="right" if numbers else "left")
     for row in source.rows:
         table.add_row(*map(escape, row))

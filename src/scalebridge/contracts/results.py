@@ -1,11 +1,16 @@
 """What particle and electrode solvers return."""
 
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import model_validator
 
 from scalebridge.contracts.base import Array, Contract, Record
 from scalebridge.foundation.units import Axes, Unit
+
+SOLVER_FAILURE: Final = "solver failure"
+"""Termination of a run that says nothing about the material: it covers only what the solver reached."""
 
 
 class Field(Record):
@@ -29,13 +34,18 @@ class Solution(Contract):
     """One solved protocol."""
 
     fields: dict[str, Field]
-    """For example ``time``, ``voltage``, ``filling``, ``theta`` (time, volume, radius)."""
+    """For example ``time``, ``voltage``, ``filling``, ``theta`` (map_time, volume, radius)."""
     status: str
     """A sentence."""
     termination: str
     """What ended the run: ``voltage cutoff``, ``final filling``, ``time``, ``solver failure``."""
     c_rate: Annotated[float | None, Unit("1")] = None
     member: int = 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run ended by its protocol, not by a failure of the solver."""
+        return self.termination != SOLVER_FAILURE
 
 
 class RateCapability(Contract):
@@ -56,3 +66,22 @@ class RateCapability(Contract):
     """Charge in a particle over the exchange current of its surface."""
     electrolyte_time: Annotated[float, Unit("s")]
     """thickness²/D_effective of the electrode's electrolyte."""
+
+    @model_validator(mode="after")
+    def _check_terminations(self) -> Self:
+        counts = [len(ends) for ends in self.terminations]
+        members, rates = self.capacity.shape
+        if counts != [rates] * members:
+            raise ValueError(
+                f"terminations hold {counts} rates per member where capacity has {members} members of "
+                f"{rates} rates; give one for every member and rate"
+            )
+        return self
+
+    @property
+    def finished(self) -> NDArray[np.bool_]:
+        """(member, rate): which discharges ended by their protocol, not by a failure of the solver.
+
+        Of the others, capacity, mean voltage and energy cover only what was reached: no result.
+        """
+        return np.array([[end != SOLVER_FAILURE for end in ends] for ends in self.terminations])

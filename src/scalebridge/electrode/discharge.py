@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from scalebridge.contracts import SOLVER_FAILURE
 from scalebridge.electrode._kernels import (
     CellArrays,
     cell_arrays,
@@ -117,7 +118,7 @@ def solve_cell(
     if result.event is not None:
         termination = ("voltage cutoff", "electrolyte depletion")[result.event]
     if result.failure is not None:
-        termination = "solver failure"
+        termination = SOLVER_FAILURE
     volumes = _volumes(model, arrays, result.states)
     voltage = offset + thermal_voltage * result.states[:, last - 1]
     return CellSolution(
@@ -160,7 +161,7 @@ def _status(model: CellModel, c_rate: float, result: ImplicitSolution, terminati
     reached = abs(c_rate) / HOUR * result.time[-1]
     wanted = model.final_theta - model.initial_theta
     text = f"{abs(c_rate):g}C: filled by {reached:.3f} of {wanted:.3f} in {result.time[-1]:.4g} s"
-    if termination == "solver failure":
+    if termination == SOLVER_FAILURE:
         return f"{text}, then the solver stopped: {result.failure}"
     if termination == "voltage cutoff":
         return f"{text}, where the voltage reached its cutoff of {model.cutoff_voltage:.3f} V"

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.contracts import (
+    SOLVER_FAILURE,
     ElectrodeDesign,
     Field,
     MaterialCard,
@@ -180,7 +181,7 @@ def _nothing_reached(cell: CellModel, c_rate: float, message: str) -> CellSoluti
         solid_potential=np.full((1, volumes), cell.open_circuit_voltage),
         position=cell.positions,
         radius=cell.particle.grid.nodes,
-        termination="solver failure",
+        termination=SOLVER_FAILURE,
         status=f"{c_rate:g}C: no step was possible: {message}",
     )
 
@@ -247,7 +248,7 @@ def _summary(
         f"not a result: member {s.member}, {s.status}; its capacity, mean voltage and energy here cover only "
         "what was reached"
         for s in solutions
-        if s.termination == "solver failure"
+        if not s.finished
     ]
     rates = shape[1]
     return RateCapability(

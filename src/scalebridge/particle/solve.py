@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from scalebridge.contracts import SOLVER_FAILURE
 from scalebridge.foundation import InputError
 from scalebridge.foundation.compiled import compiled
 from scalebridge.kinetics import exchange_current, overpotential
@@ -122,7 +123,7 @@ def solve_particle(
     termination = "time" if result.event is None else "voltage cutoff"
     status = f"reached {result.time[-1]:.4g} s of {times[-1]:.4g} s"
     if result.failure is not None:
-        termination = "solver failure"
+        termination = SOLVER_FAILURE
         status = f"{status}; the solver stopped: {result.failure}"
     return ParticleSolution(
         time=result.time,

@@ -2,6 +2,7 @@
 
 from scalebridge.plotting.electrode import (
     boundary_text,
+    left_out,
     plot_boundary_position,
     plot_discharge,
     plot_phase_map,
@@ -21,6 +22,7 @@ from scalebridge.plotting.transport import plot_arrhenius
 
 __all__ = [
     "boundary_text",
+    "left_out",
     "normal_name",
     "plot_arrhenius",
     "plot_boundary_position",

@@ -1,6 +1,10 @@
-"""Figures of the porous electrode: discharge curves, rate capability, phase-boundary maps."""
+"""Figures of the porous electrode: discharge curves, rate capability, phase-boundary maps.
 
-from collections.abc import Sequence
+Discharges whose solver failed are no results: curves, points and bands leave them out, and a note says so.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from itertools import cycle
 
 import numpy as np
@@ -49,6 +53,25 @@ def rate_name(c_rate: float) -> str:
     return f"{c_rate:g}C" if c_rate >= 1 else f"C/{1 / c_rate:g}"
 
 
+def left_out(rates: RateCapability) -> str:
+    """Return how many members are left out at which rates; empty if the solver finished everywhere."""
+    every_rate = np.tile(rates.c_rate, len(rates.finished))
+    return _left_out(zip(every_rate.tolist(), rates.finished.ravel().tolist(), strict=True))
+
+
+def _left_out(discharges: Iterable[tuple[float, bool]]) -> str:
+    """Return the same from the C-rate of each discharge and whether it finished."""
+    finished: dict[float, list[bool]] = defaultdict(list)
+    for rate, done in discharges:
+        finished[rate].append(done)
+    rates: dict[str, list[str]] = defaultdict(list)
+    for rate, done_here in sorted(finished.items()):
+        if not all(done_here):
+            rates[f"{done_here.count(False)} of {len(done_here)} members"].append(rate_name(rate))
+    groups = "; ".join(f"{count} at {', '.join(names)}" for count, names in rates.items())
+    return f"left out, the solver failed: {groups}" if groups else ""
+
+
 def boundary_text(solution: Solution) -> str:
     """Return at which site fractions phase boundaries lie, or why there is none."""
     levels = [f"{level:.3g}" for level in _values(solution, "boundary_level")]
@@ -63,20 +86,21 @@ def boundary_text(solution: Solution) -> str:
 def plot_discharge(solutions: Sequence[Solution], host: Host) -> Figure:
     """Plot voltage against capacity for each C-rate: member 0 as thick line, the others thin.
 
-    Capacity is counted from the start of the discharge, per mass as in ``Host.formula_mass``.
+    Capacity is counted from the start of the discharge, per mass as in ``Host.formula_mass``. Discharges
+    whose solver failed are left out.
     """
     figure, (axes,) = new_figure(height=2.8)
     rates = sorted({solution.c_rate for solution in solutions if solution.c_rate is not None})
     full = host.theoretical_capacity / constants.MAH_PER_G
     for rate, colour in zip(rates, graded_colours(len(rates)), strict=True):
-        chosen = [solution for solution in solutions if solution.c_rate == rate]
+        chosen = [solution for solution in solutions if solution.c_rate == rate and solution.finished]
         for solution in sorted(chosen, key=lambda item: -item.member):
             filling = _values(solution, "filling")
             best = solution.member == 0
             axes.plot(
                 (filling - filling[0]) * full, _values(solution, "voltage"), color=colour,
                 linewidth=1.5 if best else 0.6, alpha=1.0 if best else 0.55,
-                label=rate_name(rate) if best else None,
+                label=rate_name(rate) if solution.member == min(item.member for item in chosen) else None,
             )  # fmt: skip
     axes.axvline(full, color=GREY, linewidth=0.8, linestyle=":")
     axes.annotate(
@@ -85,22 +109,28 @@ def plot_discharge(solutions: Sequence[Solution], host: Host) -> Figure:
     )  # fmt: skip
     axes.set_xlim(left=0)
     axes.set(xlabel="capacity (mAh/g)", ylabel=f"voltage against {host.ion} (V)")
-    axes.legend(loc="lower left", ncols=2)
+    if any(solution.finished for solution in solutions):
+        axes.legend(loc="lower left", ncols=2)
+    note(figure, _left_out((item.c_rate, item.finished) for item in solutions if item.c_rate is not None))
     return figure
 
 
 @styled
 def plot_rate_capability(rates: RateCapability, host: Host | None = None) -> Figure:
-    """Plot capacity and mean voltage against the C-rate: member 0 with points, band over members."""
+    """Plot capacity and mean voltage against the C-rate: member 0 with points, band over members.
+
+    Both leave out what the solver did not finish.
+    """
     figure, panels = new_figure(1, 2, width=PAGE_WIDTH, height=2.4)
     order = np.argsort(rates.c_rate)
-    c_rate = rates.c_rate[order]
+    c_rate, finished = rates.c_rate[order], rates.finished[:, order]
     for panel, values, label in (
         (panels[0], rates.capacity[:, order] / constants.MAH_PER_G, "capacity (mAh/g)"),
         (panels[1], rates.mean_voltage[:, order], "mean voltage (V)"),
     ):
-        member_band(panel, c_rate, values, COLOURS[0], "range of members")
-        panel.plot(c_rate, values[0], "o-", color=COLOURS[0], label="member 0")
+        known = np.ma.masked_where(~finished, values)
+        member_band(panel, c_rate, known, COLOURS[0], "range of members")
+        panel.plot(c_rate, known[0], "o-", color=COLOURS[0], label="member 0")
         panel.set_xscale("log")
         panel.set_xticks(c_rate, [rate_name(rate) for rate in c_rate])
         panel.xaxis.set_minor_formatter(NullFormatter())
@@ -111,6 +141,7 @@ def plot_rate_capability(rates: RateCapability, host: Host | None = None) -> Fig
     panels[0].set_ylim(bottom=0)
     panels[0].legend(loc="lower left")
     panel_letters(panels)
+    note(figure, left_out(rates))
     return figure
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from scalebridge.contracts import ElectrodeDesign, RateCapability, Record, Sourced
 from scalebridge.plotting import rate_name
-from scalebridge.report.numbers import duration
+from scalebridge.report.numbers import UNKNOWN, FloatArray, duration
 from scalebridge.report.tables import Table
 
 HOUR = 3600.0
@@ -36,7 +36,11 @@ def _design_rows(record: Record, prefix: str) -> list[tuple[str, str, str, str]]
 
 
 def limits_table(rates: RateCapability) -> tuple[Table, str]:
-    """Return time scales against the discharge times, and a sentence that names the longest."""
+    """Return time scales against the discharge times, and a sentence that names the longest.
+
+    Members whose solver failed at every rate show nothing that could be limited: the range leaves them out.
+    """
+    shown = rates.finished.any(axis=1)
     scales = {
         "diffusion in a particle, size²/D": rates.diffusion_time,
         "reaction, charge over exchange current": rates.reaction_time,
@@ -46,12 +50,20 @@ def limits_table(rates: RateCapability) -> tuple[Table, str]:
     rows = []
     for name, values in scales.items():
         ratio = [f"{float(values[0]) * rates.c_rate[index] / HOUR:.2g}" for index in order]
-        low, high = duration(float(values.min())), duration(float(values.max()))
-        span = "" if values.size == 1 else f"{low} – {high}"
+        span = "" if values.size == 1 else _span(values[shown])
         rows.append((name, duration(float(values[0])), span, *ratio))
     header = ("process", "time", "range of members", *(rate_name(float(rates.c_rate[i])) for i in order))
-    caption = "Under each rate: the time as a multiple of the discharge time 1 h / C-rate."
+    caption = "Time: of member 0. Under each rate: the time as a multiple of the discharge time 1 h / C-rate."
+    if not shown.all():
+        missing = int(np.sum(~shown))
+        caption += (
+            f" The range leaves out {missing} of {shown.size} members: their solver failed at every rate."
+        )
     return Table(header, tuple(rows), caption), _longest(scales, rates)
+
+
+def _span(values: FloatArray) -> str:
+    return f"{duration(float(values.min()))} – {duration(float(values.max()))}" if values.size else UNKNOWN
 
 
 def _longest(scales: dict[str, np.ndarray], rates: RateCapability) -> str:

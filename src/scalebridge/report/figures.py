@@ -164,12 +164,13 @@ def _electrode(run: RunContents) -> dict[str, Image]:
     if solutions and host is not None:
         images["discharge"] = _image(
             to_svg(plot_discharge(solutions, host)),
-            "Galvanostatic discharge. Thick: member 0; thin: the other members.",
+            "Galvanostatic discharge, where the solver finished. Thick: member 0; thin: the other members.",
         )
     if rates is not None:
         images["rates"] = _image(
             to_svg(plot_rate_capability(rates, host)),
-            "Rate capability: (a) capacity and (b) mean voltage of member 0, with the range of the members.",
+            "Rate capability: (a) capacity and (b) mean voltage of member 0, with the range of the members "
+            "whose solver finished.",
             wide=True,
         )
     chosen = _map_solution(solutions)
@@ -196,11 +197,14 @@ def _maps(solution: Solution) -> dict[str, Image]:
 
 
 def _map_solution(solutions: list[Solution]) -> Solution | None:
-    """Return member 0's discharge whose rate is nearest to `MAP_RATE`, or None without a map."""
+    """Return member 0's finished discharge whose rate is nearest to `MAP_RATE`, or None without a map."""
     usable = [
         item
         for item in solutions
-        if item.member == 0 and item.c_rate is not None and {"theta", "boundary_level"} <= item.fields.keys()
+        if item.member == 0
+        and item.c_rate is not None
+        and item.finished
+        and {"theta", "boundary_level"} <= item.fields.keys()
     ]
     if not usable:
         return None

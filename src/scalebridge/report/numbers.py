@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 ROUND_OFF = 1e-9
 """Relative errors below this are the arithmetic's, not the result's."""
+UNKNOWN = "–"
+"""Stands where there is no result."""
 
 _COUNT = re.compile(r"(?<=[A-Za-z)\]])\d+")
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -34,8 +36,21 @@ def with_error(value: float, error: float) -> str:
 
 
 def member_value(values: FloatArray) -> str:
-    """Return member 0 ± spread of a (member,) array."""
+    """Return member 0 ± spread of a (member,) array; without a spread where there is one member alone."""
+    if len(values) == 1:
+        return f"{float(values[0]):.4g}"
     return with_error(float(values[0]), float(spread(values)))
+
+
+def known_value(values: FloatArray, known: NDArray[np.bool_]) -> str:
+    """Return member 0 ± spread over the members with a result, `UNKNOWN` if member 0 has none.
+
+    Parameters
+    ----------
+    values, known
+        (member,)
+    """
+    return member_value(values[known]) if known[0] else UNKNOWN
 
 
 def scientific(value: float, digits: int = 2) -> str:

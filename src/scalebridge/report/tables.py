@@ -17,8 +17,15 @@ from scalebridge.contracts import (
 )
 from scalebridge.contracts.transport import ArrheniusDiffusivity
 from scalebridge.foundation import constants
-from scalebridge.plotting import normal_name, rate_name
-from scalebridge.report.numbers import FloatArray, member_value, scientific, with_error
+from scalebridge.plotting import left_out, normal_name, rate_name
+from scalebridge.report.numbers import (
+    UNKNOWN,
+    FloatArray,
+    known_value,
+    member_value,
+    scientific,
+    with_error,
+)
 
 EV = constants.EV
 ANGSTROM = constants.ANGSTROM
@@ -35,9 +42,13 @@ class Table:
 
 
 def headline_table(rates: RateCapability, host: Host | None = None) -> Table:
-    """Return capacity and mean voltage per rate, member 0 ± standard deviation over the members."""
+    """Return capacity and mean voltage per rate, member 0 ± standard deviation over the members.
+
+    Members whose solver failed at a rate are left out there; the caption counts them.
+    """
     rows = []
     for index in np.argsort(rates.c_rate):
+        known = rates.finished[:, index]
         capacity = rates.capacity[:, index] / constants.MAH_PER_G
         used = "" if host is None else f"{100 * rates.capacity[0, index] / host.theoretical_capacity:.0f} %"
         ends = [row[index] for row in rates.terminations]
@@ -45,16 +56,21 @@ def headline_table(rates: RateCapability, host: Host | None = None) -> Table:
         rows.append(
             (
                 rate_name(float(rates.c_rate[index])),
-                member_value(capacity),
-                used,
-                member_value(rates.mean_voltage[:, index]),
-                member_value(rates.energy[:, index] / 3600.0),
+                known_value(capacity, known),
+                used if known[0] else UNKNOWN,
+                known_value(rates.mean_voltage[:, index], known),
+                known_value(rates.energy[:, index] / 3600.0, known),
                 counted,
             )
         )
     header = ("rate", "capacity (mAh/g)", "of theoretical", "mean voltage (V)", "energy (Wh/kg)", "ended by")
-    caption = "Member 0 ± standard deviation over all members of the committee."
-    return Table(header, tuple(rows), caption)
+    return Table(header, tuple(rows), _headline_caption(rates))
+
+
+def _headline_caption(rates: RateCapability) -> str:
+    missing = left_out(rates)
+    caption = "Member 0 ± standard deviation over all members of the committee"
+    return f"{caption}; {missing}." if missing else f"{caption}."
 
 
 def error_table(card: PotentialCard) -> Table:

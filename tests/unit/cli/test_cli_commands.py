@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from scalebridge.cli import app
 from scalebridge.cli.durations import about, duration
 from scalebridge.foundation import InputError
+from scalebridge.particle import implicit
 from scalebridge.pipeline import RunFolder, design_path, load_recipe
 
 
@@ -146,6 +147,22 @@ def test_electrode_from_a_card_alone(tmp_path: Path, synthetic_run_folder: Path)
     capacity = [row[0] for row in found["capacity [C.kg-1]"]]
     assert len(capacity) == members
     assert all(0 < value < 3600 * 200 for value in capacity)
+
+
+def test_electrode_leaves_out_members_whose_solver_failed(
+    synthetic_run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(implicit, "MAX_STEPS", 3)
+    monkeypatch.setattr(implicit, "RESTARTS", 2)
+    monkeypatch.setenv("COLUMNS", "200")
+    card = synthetic_run_folder / "card" / "material_card.json"
+    design = synthetic_run_folder / "electrode" / "electrode_design.json"
+    result = call("electrode", card, design, "--rates", "1", "--shells", "12", "--executor", "serial")
+    assert result.exit_code == 0, result.stderr
+    assert "left out, the solver failed: 5 of 5 members at 1C." in " ".join(result.stdout.split())
+    (row,) = [line for line in result.stdout.splitlines() if line.lstrip().startswith("1C")]
+    assert row.split()[1:5] == ["–", "–", "–", "–"]
+    assert row.endswith("5× solver failure")
 
 
 @pytest.mark.parametrize("rates", ["", "1,two", "0,1", "-1", "inf"])

@@ -143,11 +143,17 @@ def _field(maker: Maker, values: dict[str, Any]) -> None:
     values["values"] = maker.rng.normal(size=(3, 2))
 
 
+def _rate_capability(_: Maker, values: dict[str, Any]) -> None:
+    members, rates = values["capacity"].shape
+    values["terminations"] = (("voltage cutoff",) * (rates - 1) + (contracts.SOLVER_FAILURE,),) * members
+
+
 ADJUSTMENTS: dict[str, Callable[[Maker, dict[str, Any]], None]] = {
     "ElectrodeDesign": _design,
     "Field": _field,
     "Host": _host,
     "HostPhase": _host_phase,
+    "RateCapability": _rate_capability,
 }
 """What rules between fields ask for; everything else comes from the annotations alone."""
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from synthetic_run import fail
 
 from scalebridge.contracts import Contract, Validity
 from scalebridge.report import headline_table
@@ -66,6 +67,42 @@ def test_headline_is_in_milliampere_hours_per_gram(synthetic_contracts: dict[str
     first = float(table.rows[0][1].split(" ± ")[0])
     assert first == pytest.approx(rates.capacity[0, 0] / 3600, abs=0.05)
     assert table.rows[0][5] == "5× voltage cutoff"
+
+
+def test_headline_leaves_out_members_whose_solver_failed(synthetic_contracts: dict[str, Any]) -> None:
+    rates = synthetic_contracts["electrode/rate_capability.json"]
+    table = headline_table(fail(rates, (3, 1.0), (4, 1.0), (0, 2.0)), synthetic_contracts["host/host.json"])
+    known = rates.capacity[:3, 2] / 3600
+    assert table.rows[2][1] == with_error(known[0], np.sqrt(np.sum((known - known.mean()) ** 2) / 2))
+    assert table.rows[2][3] == member_value(rates.mean_voltage[:3, 2])
+    assert table.rows[2][4] == member_value(rates.energy[:3, 2] / 3600)
+    assert table.rows[2][5] == "3× voltage cutoff, 2× solver failure"
+    assert table.rows[3][1:5] == ("–",) * 4
+    assert table.rows[0] == headline_table(rates, synthetic_contracts["host/host.json"]).rows[0]
+    assert table.caption.endswith("left out, the solver failed: 2 of 5 members at 1C; 1 of 5 members at 2C.")
+    assert "left out" not in headline_table(rates).caption
+
+
+def test_a_member_alone_has_no_spread(synthetic_contracts: dict[str, Any]) -> None:
+    rates = synthetic_contracts["electrode/rate_capability.json"]
+    table = headline_table(fail(rates, (1, 1.0), (2, 1.0), (3, 1.0), (4, 1.0)))
+    assert table.rows[2][1] == f"{rates.capacity[0, 2] / 3600:.4g}"
+
+
+def test_range_of_time_scales_leaves_out_members_that_never_finished(
+    synthetic_contracts: dict[str, Any],
+) -> None:
+    """Times of the members: 15, 11.7, 21.7, 13.3, 16.7 min; member 2 never finished, member 1 once."""
+    rates = synthetic_contracts["electrode/rate_capability.json"]
+    never = [(2, rate) for rate in rates.c_rate]
+    table, sentence = limits_table(fail(rates, *never, *((1, rate) for rate in rates.c_rate[1:])))
+    assert table.rows[0][1:3] == ("15 min", "11.7 min – 16.7 min")
+    assert table.caption.endswith("The range leaves out 1 of 5 members: their solver failed at every rate.")
+    assert sentence == limits_table(rates)[1]
+    assert limits_table(rates)[0].rows[0][2] == "11.7 min – 21.7 min"
+    assert "leaves out" not in limits_table(rates)[0].caption
+    nobody = fail(rates, *((member, rate) for member in range(5) for rate in rates.c_rate))
+    assert limits_table(nobody)[0].rows[0][2] == "–"
 
 
 def test_factor_errors_follow_from_the_covariance(synthetic_contracts: dict[str, Any]) -> None:

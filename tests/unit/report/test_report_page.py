@@ -5,13 +5,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from synthetic_run import make_solution
+from synthetic_run import fail, make_solution
 
-from scalebridge.contracts import Contract, MaterialCard
+from scalebridge.contracts import SOLVER_FAILURE, Contract, MaterialCard, RateCapability
 from scalebridge.foundation import InputError
 from scalebridge.pipeline import LADDER, Manifest
 from scalebridge.report import write_report
 
+RATE_CAPABILITY = "electrode/rate_capability.json"
 SECTIONS = (
     "run",
     "potential",
@@ -118,16 +119,24 @@ def test_a_partial_run_names_what_is_missing(
     assert "No rate capability yet" in page.text
 
 
-def test_solid_solutions_are_said(
+def test_failed_discharges_and_solid_solutions_are_said(
     synthetic_run_folder: Path, synthetic_contracts: dict[str, Contract], tmp_path: Path
 ) -> None:
+    """No map of the failed discharge at 1C: that of the next rate, without a boundary to follow."""
     folder = tmp_path / "run"
     shutil.copytree(synthetic_run_folder, folder)
-    card = synthetic_contracts["card/material_card.json"]
+    card, rates = (synthetic_contracts[name] for name in ("card/material_card.json", RATE_CAPABILITY))
     assert isinstance(card, MaterialCard)
-    make_solution(card, 1.0, 0, boundary_levels=()).save(folder / "electrode" / "solution_m0_c1.json")
+    assert isinstance(rates, RateCapability)
+    fail(rates, (0, 1.0)).save(folder / RATE_CAPABILITY)
+    for rate in (0.5, 1.0, 2.0):
+        solution = make_solution(card, rate, 0, boundary_levels=() if rate != 1.0 else (0.84,))
+        if rate == 1.0:
+            solution = solution.model_copy(update={"termination": SOLVER_FAILURE})
+        solution.save(folder / "electrode" / f"solution_m0_c{rate:g}.json")
     text = write_report(folder).read_text(encoding="utf-8")
-    assert "at 1C, member 0: no phase boundary: the particles are a solid solution" in text
+    assert "left out, the solver failed: 1 of 5 members at 1C." in text
+    assert "at C/2, member 0: no phase boundary: the particles are a solid solution" in text
     assert "Position of the phase boundary" not in text
 
 

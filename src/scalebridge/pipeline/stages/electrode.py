@@ -37,7 +37,7 @@ def compute(context: StageContext) -> None:
     failed: dict[int, list[Solution]] = defaultdict(list)
     for solution in solutions:
         context.save(solution, f"solution_m{solution.member}_c{solution.c_rate:g}")
-        if solution.termination == "solver failure":
+        if not solution.finished:
             failed[solution.member].append(solution)
     for member, group in failed.items():
         rates = ", ".join(f"{solution.c_rate:g}C" for solution in group)
