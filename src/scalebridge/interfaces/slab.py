@@ -113,7 +113,7 @@ class SlabSettings:
 
 @dataclass(frozen=True)
 class SlabEnergies:
-    """Energies of coherent slabs along one direction.
+    """Energies of coherent slabs along one direction: E(N)/A = 2 γ + N · slope.
 
     Attributes
     ----------
@@ -123,32 +123,47 @@ class SlabEnergies:
         (n,) units per phase.
     energies
         (n,) [E_slab − N (e_1 + e_2)]/A [eV/Å²].
-    interface_energy
-        γ, half the intercept [eV/Å²].
-    slope
-        Coherency energy per unit of each phase [eV/Å²].
-    residual
-        Root mean square of the fit [eV/Å²].
-    coherency_energy_density
-        Slope over the height of one unit of each phase [eV/Å³].
+    height
+        Of one unit of each phase, one upon the other [Å].
     spacing
         Mean distance of successive site planes along the normal [Å].
+    difference
+        Δθ from the low to the high phase.
     converged
         Whether every slab reached the force tolerance, not only the loose one.
-    gradient_energy
-        κ = 2 γ d/(Δθ)² [eV/Å], 0 if γ ≤ 0.
     """
 
     normal: FloatArray
     counts: NDArray[np.int64]
     energies: FloatArray
-    interface_energy: float
-    slope: float
-    residual: float
-    coherency_energy_density: float
+    height: float
     spacing: float
+    difference: float
     converged: bool
-    gradient_energy: float
+
+    @property
+    def slope(self) -> float:
+        """Coherency energy per unit of each phase [eV/Å²]."""
+        return float(self._line[0])
+
+    @property
+    def interface_energy(self) -> float:
+        """γ, half the intercept [eV/Å²]."""
+        return float(self._line[1]) / 2
+
+    @property
+    def coherency_energy_density(self) -> float:
+        """Slope over the height of one unit of each phase [eV/Å³]."""
+        return self.slope / self.height
+
+    @property
+    def gradient_energy(self) -> float:
+        """κ = 2 γ d/(Δθ)² [eV/Å], 0 if γ ≤ 0."""
+        return gradient_energy(self.interface_energy, self.spacing, self.difference)
+
+    @property
+    def _line(self) -> FloatArray:
+        return np.polyfit(self.counts, self.energies, 1)
 
 
 def solve_slabs(
@@ -163,7 +178,7 @@ def solve_slabs(
 
     N units of each phase share the mean of both phases' base vectors (the high phase's cell taken without
     its rotation against the low one). All atoms and the stacking vector relax.
-    E(N)/A = 2 γ + N · slope; interfaces of the two sides are averaged.
+    γ is the mean of the interfaces of the two sides. Each side's bulk energy is that of its own arrangement.
 
     Raises
     ------
@@ -191,24 +206,17 @@ def solve_slabs(
         )
         converged = converged and relaxed.converged
         energies[k] = (relaxed.energy - count * (low.energy + high.energy)) / area
-    slope, intercept = np.polyfit(counts, energies, 1)
-    residual = energies - (intercept + slope * counts)
     normal = np.cross(base[0], base[1]) / area
     normal *= np.sign(normal @ stacks[0])
     heights = [float(stack @ normal) for stack in stacks]
-    spacing = 0.5 * sum(heights) / _site_planes(low, heights[0], settings.plane_tolerance)
-    gamma = float(intercept) / 2
     return SlabEnergies(
         normal=normal,
         counts=counts,
         energies=energies,
-        interface_energy=gamma,
-        slope=float(slope),
-        residual=float(np.sqrt(np.mean(residual**2))),
-        coherency_energy_density=float(slope) / sum(heights),
-        spacing=spacing,
+        height=sum(heights),
+        spacing=0.5 * sum(heights) / _site_planes(low, heights[0], settings.plane_tolerance),
+        difference=high.theta - low.theta,
         converged=converged,
-        gradient_energy=gradient_energy(gamma, spacing, high.theta - low.theta),
     )
 
 
