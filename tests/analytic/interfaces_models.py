@@ -1,4 +1,4 @@
-"""A Lennard-Jones framework with ions on a crystal of their own, or with ions held by springs in cages."""
+"""A Lennard-Jones framework with ions on a crystal of their own, in cages, or counted by bonds."""
 
 from functools import cache
 
@@ -9,10 +9,11 @@ from ase.calculators.lj import LennardJones
 from ase.neighborlist import neighbor_list
 from scipy.optimize import minimize_scalar
 
-from scalebridge.contracts import HostPhase, Structure
+from scalebridge.contracts import Host, HostPhase, Isotherm, Plateau, Provenance, Structure
 
 FRAME, ION, LATTICE = "Ar", "Na", 4.0
 DEPTH = {FRAME: 0.4, ION: 0.15}
+PROVENANCE = Provenance(code_version="test", recipe_hash="0")
 
 
 def lennard_jones(sigma, depth):
@@ -85,6 +86,31 @@ class CagedIons(Calculator):
         )
 
 
+ACROSS, WITHIN = 0.05, 0.02
+PLANE = (0, 1, 1, 0)
+"""Which of the two planes (002) each site of the cell lies in."""
+
+
+class LatticeGas(Calculator):
+    """A Lennard-Jones framework; ions on neighbouring sites gain a constant, more across planes (002)."""
+
+    implemented_properties = ("energy", "forces", "stress")
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        ions = np.array(self.atoms.get_chemical_symbols()) == ION
+        frame = self.atoms[~ions]
+        frame.calc = lennard_jones(sigma_of(LATTICE), DEPTH[FRAME])
+        forces = np.zeros((len(ions), 3))
+        forces[~ions] = frame.get_forces()
+        _, vectors = neighbor_list("iD", self.atoms[ions], 1.1 * LATTICE / np.sqrt(2))
+        across = np.abs(vectors[:, 2]) > LATTICE / 4
+        energy = -0.5 * (ACROSS * across.sum() + WITHIN * (~across).sum())
+        self.results.update(
+            energy=frame.get_potential_energy() + energy, forces=forces, stress=frame.get_stress()
+        )
+
+
 def phase(lattice=LATTICE):
     """Cubic cell of the framework, ions on the octahedral sites."""
     cubic = bulk(FRAME, "fcc", a=lattice, cubic=True)
@@ -95,4 +121,42 @@ def phase(lattice=LATTICE):
         formula_units=4,
         composition=0.0,
         source="model",
+    )
+
+
+def make_host():
+    """A host with one site per formula unit, its two phases alike."""
+    phases = [
+        phase().model_copy(update={"name": name, "composition": x}) for name, x in (("a", 0.0), ("b", 1.0))
+    ]
+    metal = Structure.from_atoms(bulk(ION, "bcc", a=LATTICE))
+    return Host(
+        provenance=PROVENANCE,
+        name="model",
+        formula=FRAME,
+        ion=ION,
+        sites_per_formula_unit=1,
+        phases=tuple(phases),
+        metal=metal,
+        metal_source="model",
+        formula_mass=0.04,
+        mass_composition=0.0,
+    )
+
+
+def make_isotherm(*plateaus):
+    """Of three members at 300 and 400 K, with plateaus (member, temperature, x_low, x_high)."""
+    grid = np.array([0.1, 0.9])
+    return Isotherm(
+        provenance=PROVENANCE,
+        temperature=np.array([300.0, 400.0]),
+        x=grid,
+        chemical_potential=np.zeros((3, 2, 2)),
+        metal_chemical_potential=np.zeros((3, 2)),
+        voltage=np.zeros((3, 2, 2)),
+        plateaus=tuple(
+            Plateau(member=member, temperature=temperature, x_low=low, x_high=high, voltage=3.0)
+            for member, temperature, low, high in plateaus
+        ),
+        spinodals=(),
     )

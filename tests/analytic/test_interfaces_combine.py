@@ -34,7 +34,7 @@ PAIR = PhasePair(phase(), phase(), 0, 4)
 
 def phase_tasks(relaxation=RELAXATION, member=0):
     return [
-        PhaseTask(member, MAKE, end, phase(), ION, ions, relaxation=relaxation)
+        PhaseTask(member, MAKE, end, phase(), ION, ions, 300.0, relaxation=relaxation)
         for end, ions in (("low", 0), ("high", 4))
     ]
 
@@ -101,6 +101,19 @@ def test_failed_parts_are_named_and_member_zero_must_not_fail(results):
         _combine([slab], elastic[:1])
     with pytest.raises(InputError, match="at least one direction"):
         _combine([], elastic)
+
+
+def test_an_arrangement_that_fails_is_left_out_of_the_mean_and_named(results):
+    slab, elastic = results
+    higher = replace(slab, slabs=replace(slab.slabs, energies=slab.slabs.energies + 0.02))
+    failed = replace(slab, slabs=None, problem="the slab fell apart")
+    contract = _combine([slab, higher, failed], elastic)
+    mean = (slab.slabs.interface_energy + 0.005) * 1.602176634e-19 / 1e-20
+    assert contract.interface_energy[0, 0] == pytest.approx(mean)
+    assert len(contract.samples) == 2
+    # Two values 0.01 eV/Å² apart: standard error half of that.
+    assert contract.interface_energy_error[0, 0] == pytest.approx(0.005 * 1.602176634e-19 / 1e-20)
+    assert any("1 of 3 arrangements" in text and "fell apart" in text for text in contract.validity.remarks)
 
 
 def _table(x, scales):

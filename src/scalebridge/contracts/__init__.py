@@ -9,7 +9,7 @@ from scalebridge.contracts.electrode import (
     Sourced,
 )
 from scalebridge.contracts.host import Host, HostPhase, LiteratureValue
-from scalebridge.contracts.interfaces import InterfaceEnergies
+from scalebridge.contracts.interfaces import InterfaceEnergies, InterfaceSample
 from scalebridge.contracts.material_card import MaterialCard
 from scalebridge.contracts.potential import (
     Dataset,
@@ -55,6 +55,7 @@ __all__ = [
     "Host",
     "HostPhase",
     "InterfaceEnergies",
+    "InterfaceSample",
     "Isotherm",
     "JumpDiffusivity",
     "LearningHistory",

@@ -1,5 +1,10 @@
 """Interface and strain energies, gradient energy, eigenstrain, elastic constants."""
 
+from scalebridge.interfaces.arrangements import (
+    candidate_arrangements,
+    draw_arrangement,
+    mean_slabs,
+)
 from scalebridge.interfaces.combine import (
     combine,
 )
@@ -17,7 +22,6 @@ from scalebridge.interfaces.orientation import (
 )
 from scalebridge.interfaces.pair import (
     PhasePair,
-    candidate_arrangements,
     choose_pair,
 )
 from scalebridge.interfaces.slab import (
@@ -70,10 +74,12 @@ __all__ = [
     "choose_pair",
     "coherency_modulus",
     "combine",
+    "draw_arrangement",
     "eigenstrain",
     "gradient_energy",
     "interface_energy_from_gradient",
     "interface_width",
+    "mean_slabs",
     "orientation_matrix",
     "oriented_cell",
     "oriented_phase",

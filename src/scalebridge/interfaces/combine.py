@@ -6,8 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scalebridge.contracts import InterfaceEnergies, Provenance, StructureTable, Validity
+from scalebridge.contracts import (
+    InterfaceEnergies,
+    InterfaceSample,
+    Provenance,
+    StructureTable,
+    Validity,
+)
 from scalebridge.foundation import ConvergenceError, InputError, constants
+from scalebridge.interfaces.arrangements import mean_slabs
 from scalebridge.interfaces.pair import PhasePair
 from scalebridge.interfaces.slab import SlabEnergies
 from scalebridge.interfaces.strain import (
@@ -29,12 +36,17 @@ EV_PER_ANGSTROM = constants.EV / constants.ANGSTROM
 
 @dataclass(frozen=True)
 class _Member:
-    """One member's part: slabs by direction, C of both ends [eV/Å³], strains, transformation."""
+    """One member's part: slabs by direction and arrangement, C of both ends [eV/Å³], strains, stretch."""
 
-    slabs: list[SlabEnergies]
+    slabs: list[list[SlabEnergies]]
     stiffness: FloatArray
     eigenstrain: FloatArray
     transformation: Transformation
+
+    @property
+    def means(self) -> list[SlabEnergies]:
+        """The mean over arrangements, by direction."""
+        return [mean_slabs(arrangements) for arrangements in self.slabs]
 
 
 def combine(
@@ -48,6 +60,8 @@ def combine(
 ) -> InterfaceEnergies:
     """Combine all results into the contract.
 
+    Several slabs of one member and plane are arrangements of the ions, drawn independently: γ, κ and the
+    coherency energy are those of their mean, and the contract keeps γ of each.
     The eigenstrain follows the cells of ``structures`` where given, else the relaxed cells of ``pair``.
     The transformation (stretches, B(n)) from the low to the high phase of ``pair`` is that of ``structures``
     where it holds both compositions, else of the relaxed cells. A member's part that failed is taken from
@@ -70,28 +84,14 @@ def combine(
         )
     parts = [
         _Member(
-            [_slab_of(slabs, member, plane, remarks) for plane in planes],
+            [_slabs_of(slabs, member, plane, remarks) for plane in planes],
             *_strains(elastic, member, structures, pair, remarks),
         )
         for member in range(members)
     ]
     for member, part in enumerate(parts):
-        for plane, slab in zip(planes, part.slabs, strict=True):
-            if not slab.converged:
-                remarks.append(
-                    f"member {member}, plane {plane}: forces on the slabs stayed above the tolerance; γ and "
-                    "the coherency energy are upper estimates"
-                )
-            if slab.slope < 0:
-                remarks.append(
-                    f"member {member}, plane {plane}: the coherency energy is negative; inside slabs a host "
-                    "relaxes below its own unit cell, which is then too small for its ground state"
-                )
-            gamma = slab.interface_energy * constants.EV_PER_ANGSTROM2
-            if gamma <= 0:
-                remarks.append(
-                    f"member {member}, plane {plane}: γ = {gamma:.3g} J/m²; no stable interface, κ = 0"
-                )
+        for plane, mean in zip(planes, part.means, strict=True):
+            remarks += _doubts(mean, f"member {member}, plane {plane}")
     remarks.append(f"slabs, stiffness, stretches and B(n) join {pair}{pair.reason and f'; {pair.reason}'}")
     remarks.append(
         "slabs share the mean of both relaxed phases' base vectors; κ = 2γd is that of bonds between "
@@ -101,21 +101,46 @@ def combine(
     return _contract(parts, x, pair, provenance=provenance, remarks=tuple(dict.fromkeys(remarks)))
 
 
-def _slab_of(slabs: Sequence[SlabResult], member: int, plane: Miller, remarks: list[str]) -> SlabEnergies:
-    found = {result.member: result for result in slabs if result.miller == plane}
-    own = found.get(member)
-    if own is not None and own.slabs is not None:
-        return own.slabs
-    reason = "was not computed" if own is None else own.problem
-    first = found.get(0)
-    if first is None or first.slabs is None:
-        raise ConvergenceError(
-            f"no slab of member 0 along plane {plane} "
-            f"({'was not computed' if first is None else first.problem}); choose other directions, or train "
-            "the potential on such slabs"
+def _doubts(mean: SlabEnergies, where: str) -> list[str]:
+    """Return what a reader must know of slabs of one member and plane."""
+    doubts = []
+    if not mean.converged:
+        doubts.append(
+            f"{where}: forces on the slabs stayed above the tolerance; γ and the coherency energy are upper "
+            "estimates"
         )
-    remarks.append(f"member {member}, plane {plane}: carries member 0's slabs ({reason})")
-    return first.slabs
+    if mean.slope < 0:
+        doubts.append(
+            f"{where}: the coherency energy is negative; inside slabs a host relaxes below its own unit "
+            "cell, which is then too small for its ground state"
+        )
+    gamma = mean.interface_energy * constants.EV_PER_ANGSTROM2
+    if gamma <= 0:
+        doubts.append(f"{where}: γ = {gamma:.3g} J/m²; no stable interface, κ = 0")
+    return doubts
+
+
+def _slabs_of(
+    slabs: Sequence[SlabResult], member: int, plane: Miller, remarks: list[str]
+) -> list[SlabEnergies]:
+    """Return the slabs of all arrangements that relaxed, where there are none those of member 0."""
+    own = [result for result in slabs if (result.member, result.miller) == (member, plane)]
+    relaxed = [result.slabs for result in own if result.slabs is not None]
+    problem = next((result.problem for result in own if result.slabs is None), "was not computed")
+    if not relaxed and member == 0:
+        raise ConvergenceError(
+            f"no slab of member 0 along plane {plane} ({problem}); choose other directions, or train the "
+            "potential on such slabs"
+        )
+    if not relaxed:
+        remarks.append(f"member {member}, plane {plane}: carries member 0's slabs ({problem})")
+        return _slabs_of(slabs, 0, plane, remarks)
+    if len(relaxed) < len(own):
+        remarks.append(
+            f"member {member}, plane {plane}: {len(own) - len(relaxed)} of {len(own)} arrangements of the "
+            f"ions are left out ({problem})"
+        )
+    return relaxed
 
 
 def _end_of(
@@ -191,20 +216,21 @@ def _contract(
     remarks: tuple[str, ...],
 ) -> InterfaceEnergies:
     """Return the contract in SI; B(n) counts per unit of θ, so ½ B (Δθ)² holds the pair's whole strain."""
-    first = parts[0].slabs
+    means = [part.means for part in parts]
+    first = means[0]
     step = pair.theta_high - pair.theta_low
 
     def of_slabs(name: str) -> FloatArray:
-        return np.array([[getattr(slab, name) for slab in part.slabs] for part in parts])
+        return np.array([[getattr(mean, name) for mean in row] for row in means])
 
     moduli = [
         [
             coherency_modulus(
-                part.stiffness.mean(axis=0), (part.transformation.stretch - np.eye(3)) / step, slab.normal
+                part.stiffness.mean(axis=0), (part.transformation.stretch - np.eye(3)) / step, mean.normal
             )
-            for slab in part.slabs
+            for mean in row
         ]
-        for part in parts
+        for part, row in zip(parts, means, strict=True)
     ]
     return InterfaceEnergies(
         provenance=provenance,
@@ -212,10 +238,11 @@ def _contract(
             temperature=(0.0, 0.0), composition=(float(x.min()), float(x.max())), remarks=remarks
         ),
         citations=("cahn1958", "khachaturyan1983", "ball1987"),
-        normals=np.array([slab.normal for slab in first]),
-        slab_cells=np.array([slab.counts for slab in first], dtype=float),
+        normals=np.array([mean.normal for mean in first]),
+        slab_cells=np.array([mean.counts for mean in first], dtype=float),
         slab_energy=of_slabs("energies") * constants.EV_PER_ANGSTROM2,
         interface_energy=of_slabs("interface_energy") * constants.EV_PER_ANGSTROM2,
+        samples=_samples(parts),
         coherency_energy_density=of_slabs("coherency_energy_density") * constants.EV_PER_ANGSTROM3,
         gradient_energy=of_slabs("gradient_energy") * EV_PER_ANGSTROM,
         x=x,
@@ -226,4 +253,17 @@ def _contract(
         coherency_modulus=np.array(moduli) * constants.EV_PER_ANGSTROM3,
         stretches=np.array([part.transformation.stretches for part in parts]),
         cofactor_residual=np.array([part.transformation.cofactor_residual for part in parts]),
+    )
+
+
+def _samples(parts: list[_Member]) -> tuple[InterfaceSample, ...]:
+    return tuple(
+        InterfaceSample(
+            member=member,
+            direction=direction,
+            interface_energy=slab.interface_energy * constants.EV_PER_ANGSTROM2,
+        )
+        for member, part in enumerate(parts)
+        for direction, arrangements in enumerate(part.slabs)
+        for slab in arrangements
     )

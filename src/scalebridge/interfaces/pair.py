@@ -1,11 +1,10 @@
-"""The two phases that coexist, and how ions sit in one that is partly filled."""
+"""The two phases that coexist."""
 
 import math
 from dataclasses import dataclass
-from itertools import combinations
 
 from scalebridge.contracts import Host, HostPhase, Isotherm
-from scalebridge.foundation import InputError, random_stream
+from scalebridge.foundation import InputError
 
 
 @dataclass(frozen=True)
@@ -92,15 +91,3 @@ def choose_pair(host: Host, isotherm: Isotherm, temperature: float) -> PhasePair
         reason=f"nearest in this cell to member {widest.member}'s plateau at {nearest:g} K, "
         f"x = {widest.x_low:.3g} … {widest.x_high:.3g}",
     )
-
-
-def candidate_arrangements(sites: int, ions: int, count: int, seed: int) -> list[tuple[int, ...]]:
-    """Return up to ``count`` different random sets of ``ions`` occupied sites; all, if there are no more."""
-    total = math.comb(sites, ions)
-    if total <= count:
-        return list(combinations(range(sites), ions))
-    random = random_stream(seed, "interfaces", "arrangement", sites, ions)
-    found: set[tuple[int, ...]] = set()
-    while len(found) < count:
-        found.add(tuple(sorted(random.choice(sites, size=ions, replace=False).tolist())))
-    return sorted(found)

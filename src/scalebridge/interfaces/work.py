@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from scalebridge.contracts import HostPhase
 from scalebridge.foundation import ConvergenceError, random_stream
+from scalebridge.interfaces.arrangements import candidate_arrangements, draw_arrangement
 from scalebridge.interfaces.elastic import solve_stiffness
 from scalebridge.interfaces.orientation import orientation_matrix
-from scalebridge.interfaces.pair import candidate_arrangements
 from scalebridge.interfaces.slab import (
     RelaxedPhase,
     SlabEnergies,
@@ -27,7 +27,7 @@ End = Literal["low", "high"]
 
 @dataclass(frozen=True)
 class PhaseTask:
-    """Relaxation of one phase of one member.
+    """One relaxed arrangement of the ions in one phase of one member.
 
     Attributes
     ----------
@@ -39,13 +39,17 @@ class PhaseTask:
         Which of the two phases.
     ions
         In the phase's cell.
-    arrangements
-        Random arrangements of the ions in a partly filled phase; the lowest energy wins.
+    temperature
+        At which the arrangement is drawn [K].
+    arrangement
+        Number of the draw; each has random arrangements of its own, and so has each member.
+    candidates
+        Random arrangements that relax, of which one is drawn.
     displacement
         Standard deviation by which the atoms of a partly filled phase start off their ideal places [Å]:
         those are often a saddle of the energy.
     seed
-        Of both, the same for all members.
+        The recipe's seed; streams differ by member and arrangement.
     """
 
     member: int
@@ -54,7 +58,9 @@ class PhaseTask:
     phase: HostPhase
     ion: str
     ions: int
-    arrangements: int = 6
+    temperature: float
+    arrangement: int = 0
+    candidates: int = 6
     displacement: float = 0.05
     seed: int = 0
     relaxation: RelaxationSettings = field(default_factory=RelaxationSettings)
@@ -62,24 +68,26 @@ class PhaseTask:
 
 @dataclass(frozen=True)
 class PhaseResult:
-    """Lowest phase and energies [eV] of all arrangements that relaxed, or the reason why there are none."""
+    """The phase drawn and the energies [eV] of all that relaxed, or the reason why there are none."""
 
     member: int
     end: End
+    arrangement: int
     phase: RelaxedPhase | None
     energies: FloatArray
     problem: str = ""
 
 
 def run_phase(task: PhaseTask) -> PhaseResult:
-    """Relax arrangements of the ions, atoms and cell; those that fail are left out."""
+    """Relax random arrangements of the ions, atoms and cell; draw one of those that relax."""
     host = HostCell.from_phase(task.phase, task.ion)
-    candidates = candidate_arrangements(host.n_sites, task.ions, task.arrangements, task.seed)
+    names = (task.member, task.arrangement)
+    candidates = candidate_arrangements(host.n_sites, task.ions, task.candidates, task.seed, *names)
     displacement = task.displacement if len(candidates) > 1 else 0.0
     relaxed: list[RelaxedPhase] = []
     problem = ""
     for number, occupied in enumerate(candidates):
-        random = random_stream(task.seed, "interfaces", "displacement", number)
+        random = random_stream(task.seed, "interfaces", "displacement", *names, number)
         try:
             phase = relax_phase(
                 host,
@@ -94,13 +102,15 @@ def run_phase(task: PhaseTask) -> PhaseResult:
             problem = str(error)
     energies = np.array([phase.energy for phase in relaxed])
     if not relaxed:
-        return PhaseResult(task.member, task.end, None, energies, problem)
-    return PhaseResult(task.member, task.end, relaxed[int(np.argmin(energies))], energies)
+        return PhaseResult(task.member, task.end, task.arrangement, None, energies, problem)
+    random = random_stream(task.seed, "interfaces", "draw", task.end, *names)
+    drawn = relaxed[draw_arrangement(energies, task.temperature, random)]
+    return PhaseResult(task.member, task.end, task.arrangement, drawn, energies)
 
 
 @dataclass(frozen=True)
 class SlabTask:
-    """Coherent slabs of one member with one interface plane.
+    """Coherent slabs of one member with one interface plane and one arrangement of the ions.
 
     Attributes
     ----------
@@ -124,7 +134,7 @@ class SlabTask:
 
 @dataclass(frozen=True)
 class SlabResult:
-    """Slab energies of one direction, or the reason why there are none."""
+    """Slab energies of one direction and arrangement, or the reason why there are none."""
 
     member: int
     miller: tuple[int, int, int]

@@ -70,7 +70,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         _compute("interfaces"),
         parents=("host", "potential", "thermodynamics"),
         sections=("interfaces", "seed"),
-        version=2,
+        version=3,
         title="eigenstrain, stiffness and interface energies",
         weight=15,
     ),

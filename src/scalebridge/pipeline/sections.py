@@ -197,8 +197,10 @@ class InterfacesSection(Section):
     """Interface normals as Miller indices of the host's cell."""
     slab_cells: Annotated[tuple[Count, ...], Field(min_length=2)] = (1, 2, 3)
     """Cells per phase in each slab; two lengths at least separate interface from coherency energy."""
-    arrangements: Count = 6
-    """Random arrangements of the ions in a partly filled phase; the lowest relaxed energy is used."""
+    arrangements: Annotated[int, Field(ge=2)] = 3
+    """Arrangements of the ions in a partly filled phase over which γ is a mean; 2 at least, for an error."""
+    candidates: Count = 6
+    """Random arrangements relaxed for each of these; one is drawn with its Boltzmann weight."""
     max_force: Positive = 0.03
     """Relaxations end below this force [eV/Å]."""
     max_steps: Count = 1500

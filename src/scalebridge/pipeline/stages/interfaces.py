@@ -47,22 +47,26 @@ def compute(context: StageContext) -> None:
         loose_tolerance=LOOSE * section.max_force,
         maximum_steps=section.max_steps,
     )
-    phases = _relax(context, host.ion, pair, members, relaxation)
+    phases = _relax(context, host.ion, pair, members, float(structures.temperature), relaxation=relaxation)
     elastic_tasks = [
-        ElasticTask(number, partial(MTPCalculator, member), end, phase, relaxation=relaxation)
+        ElasticTask(
+            number, partial(MTPCalculator, member), end, min(drawn, key=_energy), relaxation=relaxation
+        )
         for number, member in enumerate(members)
-        for end, phase in zip(ENDS, phases[number], strict=True)
+        for end, drawn in zip(ENDS, phases[number], strict=True)
     ]
     slab_tasks = [
         SlabTask(
             number,
             partial(MTPCalculator, member),
-            *phases[number],
+            low,
+            high,
             miller,
             settings=SlabSettings(counts=section.slab_cells, relaxation=relaxation),
         )
         for number, member in enumerate(members)
         for miller in section.normals
+        for low, high in zip(*phases[number], strict=False)
     ]
     elastic = context.units(run_elastic, elastic_tasks, description="stiffness")
     slabs = context.units(run_slabs, slab_tasks, description="two-phase slabs")
@@ -90,9 +94,17 @@ def _relax(
     ion: str,
     pair: PhasePair,
     members: Sequence[MomentTensorPotential],
+    temperature: float,
+    *,
     relaxation: RelaxationSettings,
-) -> list[tuple[RelaxedPhase, RelaxedPhase]]:
-    """Return both relaxed phases of every member, partly filled ones in their lowest arrangement."""
+) -> list[tuple[list[RelaxedPhase], list[RelaxedPhase]]]:
+    """Return every member's draws of the low and of the high phase; those at one place share slabs.
+
+    An empty or a full phase has one arrangement: it relaxes once and stands beside every draw of the other.
+    """
+    section = context.recipe.interfaces
+    fillings = ((pair.low, pair.low_ions), (pair.high, pair.high_ions))
+    draws = [section.arrangements if 0 < ions < len(phase.sites) else 1 for phase, ions in fillings]
     tasks = [
         PhaseTask(
             number,
@@ -101,26 +113,48 @@ def _relax(
             phase,
             ion,
             ions,
-            arrangements=context.recipe.interfaces.arrangements,
+            temperature,
+            arrangement=arrangement,
+            candidates=section.candidates,
             seed=context.seed,
             relaxation=relaxation,
         )
         for number, member in enumerate(members)
-        for end, phase, ions in zip(ENDS, (pair.low, pair.high), (pair.low_ions, pair.high_ions), strict=True)
+        for end, (phase, ions), count in zip(ENDS, fillings, draws, strict=True)
+        for arrangement in range(count)
     ]
     results = context.units(run_phase, tasks, description="relaxed phases")
-    relaxed = [_own(context, result, results[number % 2]) for number, result in enumerate(results)]
-    return list(zip(relaxed[::2], relaxed[1::2], strict=True))
-
-
-def _own(context: StageContext, own: PhaseResult, first: PhaseResult) -> RelaxedPhase:
-    """Return the member's phase, or member 0's where none of its own relaxed."""
-    if own.phase is not None:
-        return own.phase
-    if first.phase is None:
-        raise ConvergenceError(
-            f"the {first.end} phase did not relax for member 0 ({first.problem}); raise interfaces.max_steps "
-            "or interfaces.arrangements"
+    low_repeat, high_repeat = (max(draws) // count for count in draws)
+    return [
+        (
+            _drawn(context, results, number, "low") * low_repeat,
+            _drawn(context, results, number, "high") * high_repeat,
         )
-    context.warn(f"member {own.member} starts from member 0's {own.end} phase: {own.problem}")
-    return first.phase
+        for number in range(len(members))
+    ]
+
+
+def _drawn(
+    context: StageContext, results: Sequence[PhaseResult], member: int, end: End
+) -> list[RelaxedPhase]:
+    """Return the member's draws of one phase that relaxed, or member 0's where none did."""
+    own = [result for result in results if (result.member, result.end) == (member, end)]
+    relaxed = [result.phase for result in own if result.phase is not None]
+    problem = next((result.problem for result in own if result.phase is None), "")
+    if not relaxed and member == 0:
+        raise ConvergenceError(
+            f"the {end} phase did not relax for member 0 ({problem}); raise interfaces.max_steps or "
+            "interfaces.candidates"
+        )
+    if not relaxed:
+        context.warn(f"member {member} starts from member 0's {end} phase: {problem}")
+        return _drawn(context, results, 0, end)
+    if len(relaxed) < len(own):
+        context.warn(
+            f"member {member} draws {len(relaxed)} of {len(own)} arrangements of the {end} phase: {problem}"
+        )
+    return relaxed
+
+
+def _energy(phase: RelaxedPhase) -> float:
+    return phase.energy
