@@ -130,7 +130,7 @@ def test_the_line_through_means_has_the_mean_slope_and_intercept():
     assert mean.gradient_energy == pytest.approx(2 * 0.01 * 2.0 / 0.5**2)
 
 
-def _run_stage(monkeypatch, temperature, arrangements, members=2):
+def _run_stage(monkeypatch, temperature, arrangements, *, members=2, plateau=(0.5, 1.0)):
     """Compute the stage with the lattice gas for every member's potential; return what it saves."""
     monkeypatch.setattr(stage, "load_members", lambda context, card: [None] * members)
     monkeypatch.setattr(stage, "MTPCalculator", lambda member: LatticeGas())
@@ -148,7 +148,8 @@ def _run_stage(monkeypatch, temperature, arrangements, members=2):
         volume=np.linalg.det(cells) / 4,
         volume_error=np.zeros((members, 2)),
     )
-    parents = {Host: make_host(), Isotherm: make_isotherm((0, 300.0, 0.5, 1.0), (0, 400.0, 0.5, 1.0))}
+    isotherm = make_isotherm((0, 300.0, *plateau), (0, 400.0, *plateau))
+    parents = {Host: make_host(), Isotherm: isotherm, StructureTable: table}
     saved = []
     section = InterfacesSection(
         normals=((0, 0, 1),), slab_cells=(1, 2), arrangements=arrangements, max_force=1e-3
@@ -157,7 +158,7 @@ def _run_stage(monkeypatch, temperature, arrangements, members=2):
         SimpleNamespace(
             recipe=SimpleNamespace(interfaces=section),
             seed=1,
-            load=lambda name, contract: (parents | {StructureTable: table}).get(contract),
+            load=lambda name, contract: parents.get(contract),
             units=lambda function, tasks, description: [function(task) for task in tasks],
             warn=lambda text: None,
             provenance=lambda: PROVENANCE,
@@ -195,6 +196,15 @@ def test_hot_gamma_is_the_mean_over_different_arrangements_with_its_error(monkey
     np.testing.assert_allclose(contract.coherency_energy_density / scale, 0, atol=1e-2)
     kappa = 2 * contract.interface_energy * (LATTICE / 2 * constants.ANGSTROM) / 0.5**2
     np.testing.assert_allclose(contract.gradient_energy, kappa, rtol=1e-3)
+
+
+def test_between_empty_and_full_host_there_is_one_arrangement_without_error(monkeypatch):
+    contract = _run_stage(monkeypatch, HOT, 3, members=2, plateau=(0.0, 1.0))
+    assert [(sample.member, sample.direction) for sample in contract.samples] == [(0, 0), (1, 0)]
+    np.testing.assert_allclose(
+        contract.interface_energy, 4 * GAMMA * constants.EV_PER_ANGSTROM2, rtol=1e-3
+    )  # all four sites vacant: γ a² = J · 2 · 2
+    assert np.all(contract.interface_energy_error == 0)
 
 
 def test_an_error_is_zero_only_where_there_is_one_arrangement(monkeypatch):

@@ -72,7 +72,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         sections=("interfaces", "seed"),
         version=3,
         title="eigenstrain, stiffness and interface energies",
-        weight=15,
+        weight=35,
     ),
     Stage(
         "card",

@@ -35,6 +35,11 @@ def with_error(value: float, error: float) -> str:
     return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 
+def error_alone(error: float) -> str:
+    """Return an error with two significant digits, ``unknown`` where it is infinite."""
+    return f"{error:.2g}" if math.isfinite(error) else "unknown"
+
+
 def member_value(values: FloatArray) -> str:
     """Return member 0 ± spread of a (member,) array; without a spread where there is one member alone."""
     if len(values) == 1:

@@ -21,6 +21,7 @@ from scalebridge.plotting import left_out, normal_name, rate_name
 from scalebridge.report.numbers import (
     UNKNOWN,
     FloatArray,
+    error_alone,
     known_value,
     member_value,
     scientific,
@@ -210,6 +211,7 @@ def interface_table(interfaces: InterfaceEnergies) -> Table:
         (
             normal_name(normal),
             member_value(1e3 * interfaces.interface_energy[:, index]),
+            error_alone(1e3 * interfaces.interface_energy_error[0, index]),
             member_value(1e12 * interfaces.gradient_energy[:, index]),
             member_value(1e-6 * interfaces.coherency_energy_density[:, index]),
             member_value(1e-9 * interfaces.coherency_modulus[:, index]),
@@ -217,10 +219,16 @@ def interface_table(interfaces: InterfaceEnergies) -> Table:
         for index, normal in enumerate(interfaces.normals)
     )
     header = (
-        "normal", "interface energy γ (mJ/m²)", "gradient energy κ (10⁻¹² J/m)",
+        "normal", "interface energy γ (mJ/m²)", "its standard error over arrangements (mJ/m²)",
+        "gradient energy κ (10⁻¹² J/m)",
         "coherency energy of the slabs (MJ/m³)", "B(n) of ½B(Δθ)² (GPa)",
     )  # fmt: skip
-    return Table(header, rows, "Member 0 ± standard deviation over the members.")
+    caption = (
+        "Member 0 ± standard deviation over the members. Each member draws its own arrangements of the ions "
+        "in partly filled phases, so this deviation holds the standard error of the mean over them, given "
+        "for member 0."
+    )
+    return Table(header, rows, caption)
 
 
 def strain_table(interfaces: InterfaceEnergies) -> Table:

@@ -4,8 +4,19 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from scalebridge.contracts import Contract, ElectrodeDesign, PotentialCard, Solution, TracerDiffusivity
+import numpy as np
+
+from scalebridge.contracts import (
+    Contract,
+    ElectrodeDesign,
+    InterfaceEnergies,
+    PotentialCard,
+    Solution,
+    TracerDiffusivity,
+)
 from scalebridge.pipeline import Manifest, merge_members
+from scalebridge.plotting import normal_name
+from scalebridge.report.numbers import error_alone
 from scalebridge.report.run_folder import RunContents
 
 NOMINAL_COVERAGE = 0.9
@@ -13,6 +24,8 @@ NOMINAL_COVERAGE = 0.9
 COVERAGE_TOLERANCE = 0.1
 TEMPERATURE_TOLERANCE = 5.0
 """The electrode's temperature may miss a range by this much without a word [K]."""
+LARGE_ERROR = 0.5
+"""Standard errors of γ above this fraction of it are told."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +95,8 @@ def _judge(contract: Contract) -> list[str]:
             "the discharges do not say where their phase boundaries lie and are not mapped; run the "
             "electrode stage again with this version of scalebridge"
         ]
+    if isinstance(contract, InterfaceEnergies):
+        return _judge_interfaces(contract)
     return []
 
 
@@ -100,6 +115,19 @@ def _judge_transport(diffusivity: TracerDiffusivity) -> list[str]:
         return []
     places = sorted({f"x = {sample.x:.3g} at {sample.temperature:.0f} K" for sample in bounded})
     return [f"no hop was seen at {', '.join(places)}: these diffusivities are upper bounds"]
+
+
+def _judge_interfaces(interfaces: InterfaceEnergies) -> list[str]:
+    """Say where arrangements of the ions leave γ, and κ with it, open."""
+    gamma, error = interfaces.interface_energy, interfaces.interface_energy_error
+    large = error > LARGE_ERROR * np.abs(gamma)
+    return [
+        f"normal {normal_name(interfaces.normals[index])}: the standard error of the interface energy over "
+        f"arrangements of the ions is more than half of it for {large[:, index].sum()} of {len(gamma)} "
+        f"members (member 0: {1e3 * gamma[0, index]:.3g} mJ/m², error "
+        f"{error_alone(1e3 * error[0, index])}), and κ is as uncertain; raise interfaces.arrangements"
+        for index in np.flatnonzero(large.any(axis=0))
+    ]
 
 
 def _outside_validity(run: RunContents) -> list[str]:

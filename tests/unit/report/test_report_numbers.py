@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from synthetic_run import fail
 
-from scalebridge.contracts import Contract, Validity
+from scalebridge.contracts import Contract, InterfaceSample, Validity
 from scalebridge.report import headline_table
 from scalebridge.report.electrode_tables import design_table, limits_table
 from scalebridge.report.figures import build_images
@@ -175,6 +175,37 @@ def test_discharges_without_levels_of_their_boundaries_are_named_once(
     (warning,) = collect_warnings(contents(old))
     assert "run the electrode stage again" in warning.text
     assert "map" not in build_images(contents(old), 300.0)
+
+
+def test_few_arrangements_warn_where_they_leave_the_interface_energy_open(
+    synthetic_contracts: dict[str, Any],
+) -> None:
+    name = "interfaces/interface_energies.json"
+    whole = synthetic_contracts[name]
+    assert collect_warnings(contents({name: whole})) == []  # empty against full host: one arrangement
+    members = len(whole.interface_energy)
+
+    def drawn(spread: float) -> list[str]:
+        samples = tuple(
+            InterfaceSample(
+                member=member,
+                direction=direction,
+                interface_energy=whole.interface_energy[member, direction] * (1 + sign * spread * direction),
+            )
+            for member in range(members)
+            for direction in range(2)
+            for sign in (-1, 1)
+        )
+        partly = whole.model_copy(update={"theta_low": 0.5, "samples": samples})
+        return [warning.text for warning in collect_warnings(contents({name: partly}))]
+
+    assert drawn(0.4) == []  # of two values 1 ± s times γ the mean has the standard error s γ
+    (text,) = drawn(0.6)
+    assert text.startswith("normal [0 1 1]:") and f"for {members} of {members} members" in text
+    assert "member 0: 90 mJ/m², error 54)" in text
+    alone = whole.model_copy(update={"theta_low": 0.5})
+    texts = [warning.text for warning in collect_warnings(contents({name: alone}))]
+    assert len(texts) == 2 and all("error unknown)" in text for text in texts)
 
 
 def test_a_sound_run_has_no_warnings(synthetic_contracts: dict[str, Any]) -> None:
