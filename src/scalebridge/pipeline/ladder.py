@@ -31,7 +31,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         parents=("host",),
         sections=("host", "oracle", "labels", "seed"),
         title="label the first training set",
-        weight=40,
+        weight=50,
     ),
     Stage(
         "learning",
@@ -39,7 +39,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         parents=("host", "labels"),
         sections=("host", "oracle", "learning", "potential", "seed"),
         title="explore all ion contents, label what is new, refit",
-        weight=170,
+        weight=100,
     ),
     Stage(
         "potential",
@@ -47,7 +47,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         parents=("learning",),
         sections=("potential", "seed"),
         title="fit the committee",
-        weight=60,
+        weight=20,
     ),
     Stage(
         "thermodynamics",
@@ -55,7 +55,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         parents=("host", "potential"),
         sections=("host", "oracle", "thermodynamics", "seed"),
         title="free energies, voltage and volumes against x",
-        weight=130,
+        weight=55,
     ),
     Stage(
         "transport",
@@ -63,7 +63,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         parents=("host", "potential", "thermodynamics"),
         sections=("thermodynamics", "transport", "seed"),
         title="diffusivities against x and temperature",
-        weight=110,
+        weight=36,
     ),
     Stage(
         "interfaces",
@@ -72,7 +72,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         sections=("interfaces", "seed"),
         version=3,
         title="eigenstrain, stiffness and interface energies",
-        weight=35,
+        weight=22,
     ),
     Stage(
         "card",
@@ -88,7 +88,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         sections=("host", "electrode"),
         version=2,
         title="discharge the porous electrode at every rate",
-        weight=80,
+        weight=32,
     ),
 )
 """Weights are the seconds of the quick profile on two cores."""
