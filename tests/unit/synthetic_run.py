@@ -96,7 +96,12 @@ def make_design() -> ElectrodeDesign:
 
 
 def make_solution(
-    card: MaterialCard, rate: float, member: int, *, boundary_levels: tuple[float, ...] = (0.5,)
+    card: MaterialCard,
+    rate: float,
+    member: int,
+    *,
+    boundary_levels: tuple[float, ...] = (0.5,),
+    front_levels: tuple[float, ...] = (),
 ) -> Solution:
     """Shrinking cores that start earlier and move faster near the separator."""
     levels = np.array(boundary_levels)
@@ -124,6 +129,7 @@ def make_solution(
             "depth": Field(unit="m", axes=("volume",), values=60e-6 * depth),
             "theta": Field(unit="1", axes=("map_time", "volume", "radius"), values=theta),
             "boundary_level": Field(unit="1", axes=("gap",), values=levels),
+            "front_level": Field(unit="1", axes=("front",), values=np.array(front_levels)),
             "phase_boundary": Field(
                 unit="m",
                 axes=("map_time", "volume", "gap"),

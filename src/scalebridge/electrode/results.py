@@ -70,7 +70,7 @@ def solve_discharge(
     ``solid_potential`` (map_time, volume); and the axes ``radius``, ``position`` (from the metal) and
     ``depth`` (from the separator). ``boundary_level`` (gap,) holds the site fractions at which
     ``phase_boundary`` is taken, see `ParticleModel.boundary_levels`: none for a solid solution, whose
-    ``phase_boundary`` is empty as well.
+    ``phase_boundary`` is empty as well. ``front_level`` (front,): `ParticleModel.front_levels`.
 
     Parameters
     ----------
@@ -207,6 +207,7 @@ def _fields(solution: CellSolution, cell: CellModel, theoretical_capacity: float
         "depth": _field("m", ("volume",), depth),
         "theta": _field("1", (*volume, "radius"), solution.theta[times][:, :, radii], 4),
         "boundary_level": _field("1", ("gap",), levels),
+        "front_level": _field("1", ("front",), cell.particle.front_levels),
         "phase_boundary": _field("m", (*volume, "gap"), boundary, 4),
         "reaction_rate": _field("s-1", volume, solution.reaction[times], 4),
         "concentration": _field("mol.m-3", position, solution.concentration[times], 5),

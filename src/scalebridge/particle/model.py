@@ -138,6 +138,21 @@ class ParticleModel:
         """
         return np.array([gap.middle for gap in miscibility_gaps(self.excess, self._coherency)])
 
+    @property
+    def front_levels(self) -> FloatArray:
+        """(fronts,) site fractions at which fronts between particles lie, rising; none where they separate.
+
+        The middle of each miscibility gap that coherency closes: no particle separates, but neighbours that
+        exchange ions through the electrolyte fill one after another, as the energy without coherency asks.
+        """
+        inside = miscibility_gaps(self.excess, self._coherency)
+        closed = (
+            gap
+            for gap in miscibility_gaps(self.excess)
+            if not any(gap.theta_low < at.middle < gap.theta_high for at in inside)
+        )
+        return np.array([gap.middle for gap in closed])
+
     def unstable_interval(self) -> tuple[float, float] | None:
         """Return the site fractions between which homogeneous states decompose, or None without a gap."""
         return unstable_interval(self.excess, self._coherency)

@@ -73,13 +73,22 @@ def _left_out(discharges: Iterable[tuple[float, bool]]) -> str:
 
 
 def boundary_text(solution: Solution) -> str:
-    """Return at which site fractions phase boundaries lie, or why there is none."""
-    levels = [f"{level:.3g}" for level in _values(solution, "boundary_level")]
-    if not levels:
-        return "no phase boundary: the particles are a solid solution (no gap, coherency included)"
-    if len(levels) == 1:
-        return f"phase boundary at θ = {levels[0]}, the middle of the miscibility gap"
-    return f"phase boundaries at θ = {' and '.join(levels)}, the middles of the miscibility gaps"
+    """Return at which site fractions phase boundaries and fronts between particles lie, or that none does."""
+    inside = [f"{level:.3g}" for level in _values(solution, "boundary_level")]
+    between = [f"{level:.3g}" for level in _values(solution, "front_level")]
+    texts = []
+    if inside:
+        many = len(inside) > 1
+        texts.append(
+            f"phase {'boundaries' if many else 'boundary'} at θ = {' and '.join(inside)}, "
+            f"the middle{'s' if many else ''} of the miscibility gap{'s' if many else ''}"
+        )
+    if between:
+        texts.append(
+            f"front between particles at θ = {' and '.join(between)}: coherency keeps each in one phase, "
+            "they fill one after another"
+        )
+    return "; ".join(texts) or "no phase boundary: the particles are a solid solution"
 
 
 @styled
@@ -150,15 +159,16 @@ def plot_phase_map(solution: Solution, *, fillings: Sequence[float] = (0.1, 0.3,
     """Map θ through electrode depth × position in the particle at several fillings of one discharge.
 
     White lines: the boundaries between phases, one in the middle of each miscibility gap of the member's free
-    energy; a note names their θ, or says that there is none. ``fillings`` that the discharge did not reach
-    are replaced by its last state.
+    energy, or the fronts between particles that coherency keeps in one phase; a note names their θ, or says
+    that there is none. ``fillings`` that the discharge did not reach are replaced by its last state.
     """
     theta, filling = _values(solution, "theta"), _values(solution, "map_filling")
     steps = sorted({int(np.argmin(np.abs(filling - target))) for target in fillings})
     figure, panels = new_figure(1, len(steps), width=PAGE_WIDTH, height=2.2, sharey=True, sharex=True)
     depth = _values(solution, "depth") / MICROMETRE
     radius = _values(solution, "radius")
-    boundaries = list(zip(_values(solution, "boundary_level"), cycle(LINE_STYLES), strict=False))
+    levels = np.concatenate([_values(solution, "boundary_level"), _values(solution, "front_level")])
+    boundaries = list(zip(levels, cycle(LINE_STYLES), strict=False))
     for panel, step in zip(panels, steps, strict=True):
         values = theta[step].T
         mesh = panel.pcolormesh(

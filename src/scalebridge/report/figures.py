@@ -204,7 +204,7 @@ def _map_solution(solutions: list[Solution]) -> Solution | None:
         if item.member == 0
         and item.c_rate is not None
         and item.finished
-        and {"theta", "boundary_level"} <= item.fields.keys()
+        and {"theta", "boundary_level", "front_level"} <= item.fields.keys()
     ]
     if not usable:
         return None

@@ -90,7 +90,7 @@ def _judge(contract: Contract) -> list[str]:
         return _judge_potential(contract)
     if isinstance(contract, TracerDiffusivity):
         return _judge_transport(contract)
-    if isinstance(contract, Solution) and "boundary_level" not in contract.fields:
+    if isinstance(contract, Solution) and not {"boundary_level", "front_level"} <= contract.fields.keys():
         return [
             "the discharges do not say where their phase boundaries lie and are not mapped; run the "
             "electrode stage again with this version of scalebridge"

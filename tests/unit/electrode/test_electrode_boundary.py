@@ -81,6 +81,7 @@ def test_a_solid_solution_stores_no_boundary(
 ) -> None:
     fields = discharge(card, design, 2, tmp_path).fields
     assert fields["boundary_level"].values.shape == (0,)
+    assert fields["front_level"].values.shape == (0,)
     assert fields["phase_boundary"].values.shape == (*fields["theta"].values.shape[:2], 0)
 
 
@@ -96,9 +97,12 @@ def test_each_gap_of_an_ordered_phase_has_its_boundary(card: MaterialCard, desig
 def test_coherent_particles_meet_at_the_level_of_their_coherent_phases(
     card: MaterialCard, design: ElectrodeDesign
 ) -> None:
-    """B = ½ ρkT of a regular solution Ω = 3 leaves Ω = 2.75; twice the limit 2(Ω − 2)ρkT closes the gap."""
+    """B = ½ ρkT of a regular solution Ω = 3 leaves Ω = 2.75; twice the limit 2(Ω − 2)ρkT closes the gap.
+
+    Without coherency between them, particles still fill one after another.
+    """
     density = card.site_density[0] * THERMAL
-    for share, levels in ((0.5, [0.5]), (4.0, [])):
+    for share, levels, fronts in ((0.5, [0.5], []), (4.0, [], [0.5])):
         modulus = np.full_like(card.interfaces.coherency_modulus, share * density)
         interfaces = card.interfaces.model_copy(update={"coherency_modulus": modulus})
         coherent = design.particles.model_copy(update={"coherent": True})
@@ -107,3 +111,4 @@ def test_coherent_particles_meet_at_the_level_of_their_coherent_phases(
             design.model_copy(update={"particles": coherent}),
         )
         assert cell.particle.boundary_levels == pytest.approx(levels, abs=1e-9)
+        assert cell.particle.front_levels == pytest.approx(fronts, abs=1e-9)

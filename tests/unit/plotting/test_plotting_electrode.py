@@ -54,6 +54,14 @@ def test_the_map_of_a_solid_solution_says_that_there_is_no_boundary(synthetic_co
     assert [len(axes.lines) for axes in figure.axes] == [0]
 
 
+def test_the_map_draws_the_front_between_coherent_particles(synthetic_contracts: Contracts) -> None:
+    card: Any = synthetic_contracts["card/material_card.json"]
+    solution = make_solution(card, 1.0, 0, boundary_levels=(), front_levels=(0.84,))
+    figure = plotting.plot_phase_map(solution)
+    assert contour_levels(figure) == {0.84}
+    assert figure.get_suptitle().startswith("white lines: front between particles at θ = 0.84")
+
+
 def test_every_boundary_has_a_panel_titled_with_its_level(synthetic_contracts: Contracts) -> None:
     """A boundary at a higher level lies further out: particles fill from the surface."""
     figure = plotting.plot_boundary_position(solution_with(synthetic_contracts, 0.25, 0.75))
