@@ -1,5 +1,6 @@
 """Relaxation of positions and cell with the reference calculator; every step is a label and is stored."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -138,5 +139,8 @@ def relax(
     optimizer = FIRE(target, logfile=None)
     with progress.task(f"relaxation of {atoms.get_chemical_formula()}", total=max_steps) as task:
         optimizer.attach(task.advance)
-        converged = bool(optimizer.run(fmax=fmax, steps=max_steps))
+        with warnings.catch_warnings():
+            # the filter's logarithm of the cell's deformation is doubted at 1e-13, far below fmax
+            warnings.filterwarnings("ignore", message="logm result may be inaccurate")
+            converged = bool(optimizer.run(fmax=fmax, steps=max_steps))
     return Relaxation(tuple(calculator.frames), converged, calculator.computed)
