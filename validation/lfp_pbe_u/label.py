@@ -1,9 +1,10 @@
-"""PBE+U labels of one arrangement with GPAW: along its relaxation, of displaced atoms, of strained cells.
+"""PBE+U labels with GPAW: of every frame of a file, or along a relaxation from its first.
 
-python label.py BASES LABELS NAME [--relax N] [--thermal N] [--strain a+25 v-20 ...]
+python label.py LABELS FILE ... [--relax N]
 
-Strains are in thousandths, along one axis or along all (v). Steps that are in LABELS
-already are not computed again.
+Frames carry their name, one for each label, and the initial moments. Frames with one cell are taken in turn
+by one calculator, which keeps its density: order them so that each is a small step from the last. Labels that
+are there already are not computed again.
 """
 
 import argparse
@@ -15,53 +16,76 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.optimize import BFGS
-from gpaw import GPAW, PW, FermiDirac, MixerSum
+from gpaw import GPAW, PW, FermiDirac, KohnShamConvergenceError, MixerSum
 
 HUBBARD = 5.3
 CUTOFF = 600
-DISPLACEMENT = 0.03
-"""Standard deviation of displaced atoms [Å]."""
+REDUCED = 3.95
+"""Iron with a smaller moment is Fe2+ [μB]."""
 
 
 class Labeller:
     """Keeps the density between structures with one cell, and every label in a file."""
 
-    def __init__(self, folder: Path, name: str, moments: np.ndarray) -> None:
+    def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.name, self.moments = folder, name, moments
+        self.folder = folder
         self.calculator: GPAW | None = None
         self.cell = np.zeros((3, 3))
 
-    def path(self, step: str) -> Path:
-        """Return the file of a step."""
-        return self.folder / f"{self.name}_{step}.extxyz"
+    def path(self, name: str) -> Path:
+        """Return the file of a label."""
+        return self.folder / f"{name}.extxyz"
 
-    def label(self, atoms: Atoms, step: str) -> None:
-        """Compute and write a label."""
+    def label(self, atoms: Atoms, name: str) -> None:
+        """Compute and write a label; one that does not converge, or with the wrong charges, is only told."""
         began = time.monotonic()
-        atoms.set_initial_magnetic_moments(self.moments)
         if self.calculator is None or not np.allclose(self.cell, atoms.cell, atol=1e-9):
-            self.calculator, self.cell = self._new(step), atoms.cell.array.copy()
+            self.calculator, self.cell = self._new(name), atoms.cell.array.copy()
         atoms.calc = self.calculator
-        results = {
-            "energy": atoms.get_potential_energy(),
-            "forces": atoms.get_forces(),
-            "stress": atoms.get_stress(),
-            "magmoms": atoms.get_magnetic_moments(),
-        }
-        frame = atoms.copy()
-        frame.calc = SinglePointCalculator(frame, **results)
-        iron = np.array(atoms.symbols) == "Fe"
-        frame.info = {
-            "name": f"{self.name}_{step}",
-            "iron_moments": results["magmoms"][iron].round(3).tolist(),
-        }
-        ase.io.write(self.path(step), frame)
-        largest = np.abs(results["forces"]).max()
-        print(f"{frame.info['name']} {results['energy']:.4f} eV, force {largest:.2f} eV/Å,", end=" ")
-        print(frame.info["iron_moments"], f"{time.monotonic() - began:.0f} s", flush=True)
+        try:
+            results = {
+                "energy": atoms.get_potential_energy(),
+                "forces": atoms.get_forces(),
+                "stress": atoms.get_stress(),
+                "magmoms": atoms.get_magnetic_moments(),
+            }
+        except KohnShamConvergenceError:
+            self.calculator = None
+            print(f"{name}: not converged, {time.monotonic() - began:.0f} s", flush=True)
+            return
+        moments = results["magmoms"][np.array(atoms.symbols) == "Fe"]
+        sound = np.sum(moments < REDUCED) == atoms.symbols.count("Li")
+        print(f"{name}: {results['energy']:.4f} eV,", end=" ")
+        print(
+            f"largest force {np.abs(results['forces']).max():.2f} eV/Å, moments {moments.round(2)}", end=" "
+        )
+        print(f"{'' if sound else '(wrong charges) '}{time.monotonic() - began:.0f} s", flush=True)
+        if sound:
+            frame = atoms.copy()
+            frame.calc = SinglePointCalculator(frame, **results)
+            frame.info = {"name": name, "iron_moments": moments.round(3).tolist()}
+            ase.io.write(self.path(name), frame)
+        else:
+            self.calculator = None
 
-    def _new(self, step: str) -> GPAW:
+    def relax(self, atoms: Atoms, steps: int) -> None:
+        """Label a structure and so many steps of its relaxation at a fixed cell."""
+        name = atoms.info["name"]
+        done = [step for step in range(steps) if self.path(f"{name}_r{step}").exists()]
+        if done:
+            moments = atoms.get_initial_magnetic_moments()
+            atoms = ase.io.read(self.path(f"{name}_r{done[-1]}"))
+            atoms.set_initial_magnetic_moments(moments)
+        else:
+            atoms.rattle(0.02, seed=2)  # a minority electron must be free to leave a wrong orbital
+        optimizer = BFGS(atoms, logfile=None, maxstep=0.1)
+        for step in range(len(done), steps):
+            if step:
+                optimizer.step()
+            self.label(atoms, f"{name}_r{step}")
+
+    def _new(self, name: str) -> GPAW:
         return GPAW(
             mode=PW(CUTOFF),
             xc="PBE",
@@ -71,19 +95,11 @@ class Labeller:
             spinpol=True,
             occupations=FermiDirac(0.02),
             mixer=MixerSum(0.2, 8, 1),
-            maxiter=150,
-            convergence={"energy": 1e-5, "density": 3e-4, "eigenstates": 1e-6},
-            txt=str(self.path(step).with_suffix(".txt")),
+            eigensolver="rmm-diis",
+            maxiter=60,
+            convergence={"energy": 4e-5, "density": 2.5e-4, "eigenstates": 6e-5},
+            txt=str(self.path(name).with_suffix(".txt")),
         )
-
-
-def strained(atoms: Atoms, text: str) -> Atoms:
-    """Return a copy strained along an axis (a, b, c) or along all (v) by so many thousandths."""
-    strain = np.zeros(3)
-    strain[slice(None) if text[0] == "v" else "abc".index(text[0])] = float(text[1:]) / 1000
-    copy = atoms.copy()
-    copy.set_cell(copy.cell.array @ np.diag(1 + strain), scale_atoms=True)
-    return copy
 
 
 def main() -> None:
@@ -91,35 +107,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("bases", type=Path)
     parser.add_argument("labels", type=Path)
-    parser.add_argument("name")
-    parser.add_argument("--relax", type=int, default=5)
-    parser.add_argument("--thermal", type=int, default=0)
-    parser.add_argument("--strain", nargs="*", default=[])
+    parser.add_argument("files", type=Path, nargs="+")
+    parser.add_argument("--relax", type=int, default=0, help="steps of relaxation of each file's first frame")
     asked = parser.parse_args()
-    atoms = ase.io.read(asked.bases / f"{asked.name}.extxyz")
-    labeller = Labeller(asked.labels, asked.name, atoms.get_initial_magnetic_moments())
-    done = sorted(
-        asked.labels.glob(f"{asked.name}_r*.extxyz"), key=lambda path: int(path.stem.split("_r")[-1])
-    )
-    if done:
-        atoms = ase.io.read(done[-1])
-    else:
-        atoms.rattle(0.02, seed=2)  # a minority electron must be free to leave a wrong orbital
-    if len(done) < asked.relax:
-        labeller.label(atoms, f"r{max(len(done) - 1, 0)}")
-        optimizer = BFGS(atoms, logfile=None, maxstep=0.1)
-        for step in range(max(len(done), 1), asked.relax):
-            optimizer.step()
-            labeller.label(atoms, f"r{step}")
-    others = {f"m{seed}": atoms.copy() for seed in range(asked.thermal)}
-    for seed, other in enumerate(others.values()):
-        other.rattle(DISPLACEMENT, seed=seed)
-    others |= {f"s{text}": strained(atoms, text) for text in asked.strain}
-    for step, other in others.items():
-        if not labeller.path(step).exists():
-            labeller.label(other, step)
+    for file in asked.files:
+        labeller = Labeller(asked.labels)
+        if asked.relax:
+            labeller.relax(ase.io.read(file, index=0), asked.relax)
+            continue
+        for atoms in ase.io.read(file, index=":"):
+            if not labeller.path(atoms.info["name"]).exists():
+                labeller.label(atoms, atoms.info["name"])
 
 
 if __name__ == "__main__":
