@@ -38,6 +38,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         _compute("learning"),
         parents=("host", "labels"),
         sections=("host", "oracle", "learning", "potential", "seed"),
+        version=2,
         title="explore all ion contents, label what is new, refit",
         weight=100,
     ),

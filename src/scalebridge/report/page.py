@@ -186,11 +186,11 @@ def _add_atomistic(run: RunContents, tables: dict[str, Table | None], texts: dic
 
 
 def _potential_text(card: PotentialCard) -> str:
-    state = "stayed below the break grade" if card.converged else "did NOT stay below the break grade"
+    state = "is converged" if card.converged else "is NOT converged"
     return (
         f"Moment tensor potentials of level {card.level}, cutoff {card.cutoff / constants.ANGSTROM:.1f} Å, "
         f"for {', '.join(card.species)}: one best estimate (member 0) and a committee of "
-        f"{len(card.members) - 1}. The last round of active learning {state}. "
+        f"{len(card.members) - 1}. Active learning {state}. "
         f"{100 * card.committee_coverage:.0f} % of held-out energy errors lie inside the committee's "
         "90 % band. "
         "Condition number of the linear problem: "

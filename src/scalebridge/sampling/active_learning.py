@@ -1,7 +1,9 @@
 """The active-learning loop: explore, select, label, refit, until no walker leaves what the potential knows.
 
 The scheme of Podryabinkin and Shapeev, Comput. Mater. Sci. 140, 171 (2017), with walkers over all ion
-contents: the round is the unit of work, its state goes in and comes out as plain objects.
+contents: the round is the unit of work, its state goes in and comes out as plain objects. The loop has
+converged when in one round every walker reached the other end of x and no structure it graded, trials that
+were not taken included, lay above ``stop``.
 """
 
 import time
@@ -77,6 +79,8 @@ class LearningRound:
         Largest grade met by any walker.
     walkers, broken_walkers
         Walkers sent out, and those stopped by a grade above ``stop``.
+    stuck_at
+        Ion contents at which a walker's trials were all refused, one per such walker.
     queued, labelled, failed
         Structures queued by the walkers; labelled and added to the training; selected without getting a
         label.
@@ -91,6 +95,7 @@ class LearningRound:
     largest_grade: float
     walkers: int
     broken_walkers: int
+    stuck_at: tuple[int, ...]
     queued: int
     labelled: int
     failed: int
@@ -106,7 +111,7 @@ class LearningState:
     training: tuple[Atoms, ...]
     history: tuple[LearningRound, ...] = ()
     converged: bool = False
-    """True once no walker was stopped in a full round."""
+    """True once in a full round all walkers came through and no grade lay above ``stop``."""
     reason: str = ""
     """Why the loop ended, a sentence; empty while it goes on."""
 
@@ -144,7 +149,7 @@ def learn(
     tools: PotentialTools = MTP_TOOLS,
     progress: Progress = SILENT,
 ) -> LearningState:
-    """Run rounds until no walker is stopped, or the budget ends; ``converged`` and ``reason`` say which.
+    """Run rounds until one is converged, or the budget ends; ``converged`` and ``reason`` say which.
 
     Parameters
     ----------
@@ -206,13 +211,26 @@ def learn(
 
 def spent(state: LearningState, settings: LearningSettings, seconds: float = 0.0) -> LearningState:
     """Return the state with the reason to end if a budget is used up."""
-    if len(state.history) >= settings.rounds:
-        return replace(state, reason=f"the budget of {settings.rounds} rounds ended")
-    if state.labels >= settings.labels:
-        return replace(state, reason=f"the budget of {settings.labels} labels ended")
-    if seconds > settings.seconds:
-        return replace(state, reason=f"the budget of {settings.seconds:g} s ended")
+    for used, budget in (
+        (len(state.history) >= settings.rounds, f"{settings.rounds} rounds"),
+        (state.labels >= settings.labels, f"{settings.labels} labels"),
+        (seconds > settings.seconds, f"{settings.seconds:g} s"),
+    ):
+        if used:
+            last = f"; {_met(state.history[-1])}" if state.history else ""
+            return replace(state, reason=f"the budget of {budget} ended{last}")
     return state
+
+
+def _met(last: LearningRound) -> str:
+    """Return in words how far a round was from convergence."""
+    words = f"its last round met grades up to {last.largest_grade:.3g}"
+    if last.broken_walkers:
+        words += f", {last.broken_walkers} of {last.walkers} walkers were stopped"
+    if last.stuck_at:
+        places = ", ".join(str(ions) for ions in sorted(set(last.stuck_at)))
+        words += f", {len(last.stuck_at)} of {last.walkers} found no way past {places} ions in the cell"
+    return words
 
 
 def learn_round(
@@ -241,10 +259,12 @@ def learn_round(
         round=number,
     )
     walks = list(map_walkers(explore, tasks))
-    broken = sum(walk.broken for walk in walks)
+    largest = max(walk.largest_grade for walk in walks)
+    known = largest <= settings.exploration.stop and all(walk.end != "stopped" for walk in walks)
+    converged = known and all(walk.end == "through" for walk in walks)
     queue = [atoms for walk in walks for atoms in walk.queue]
     chosen: list[int] = []
-    if broken:
+    if queue and not converged:
         limit = min(settings.labels_per_round, settings.labels - state.labels)
         chosen = tools.select(potential, active, queue, limit=limit)
     new = list(label([queue[index] for index in chosen])) if chosen else []
@@ -252,9 +272,10 @@ def learn_round(
     entry = LearningRound(
         round=number,
         training_size=len(state.training),
-        largest_grade=max(walk.largest_grade for walk in walks),
+        largest_grade=largest,
         walkers=len(walks),
-        broken_walkers=broken,
+        broken_walkers=sum(walk.end == "stopped" for walk in walks),
+        stuck_at=tuple(walk.contents[-1] for walk in walks if walk.end == "stuck"),
         queued=len(queue),
         labelled=len(new),
         failed=len(chosen) - len(new),
@@ -262,11 +283,12 @@ def learn_round(
         seconds=0.0,
     )
     reason = ""
-    if not broken:
-        reason = "no walker passed the grade at which it stops in a full round"
-    elif not new:
-        reason = "walkers were stopped but no new structure could be labelled"
-    else:
+    if converged:
+        reason = "all walkers came through and met no grade above that at which they stop, in a full round"
+    elif new:
         potential = refit(training, potential)
+    elif not known:
+        reason = f"no new structure could be labelled; {_met(entry)}"
+    # Where walkers were only stuck, with nothing to learn, the next round's random numbers may find a way.
     entry = replace(entry, seconds=time.monotonic() - began)
-    return LearningState(potential, training, (*state.history, entry), not broken, reason)
+    return LearningState(potential, training, (*state.history, entry), converged, reason)

@@ -3,14 +3,16 @@
 A walker visits all ion contents from one end to the other in an isobaric run (hybrid bursts and cell
 moves). After every sweep, and for every trial insertion or deletion after its switching, the
 extrapolation grade is evaluated. Grades above ``save`` put the configuration on a queue; a grade above
-``stop`` of a state the walker is in ends it. The contents are driven, not equilibrated: after its sweeps
-at one content the walker takes the trial of lowest work to the next, so every structure that matters for
-the works of ``ladder`` is graded.
+``stop`` of a state the walker is in ends it, while a trial of such a grade that is not taken only counts
+in the largest grade. The contents are driven, not equilibrated: after its sweeps at one content the walker
+takes the trial of lowest work to the next, so every structure that matters for the works of ``ladder`` is
+graded. A walker whose trials were all refused is stuck: it has not covered the contents beyond.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
+from typing import Literal
 
 import numpy as np
 from ase import Atoms
@@ -24,6 +26,9 @@ from scalebridge.sampling.model import EnergyModel
 from scalebridge.sampling.moves import BurstSettings, Ensemble, hybrid_burst, strain_move
 from scalebridge.sampling.site_density import SiteDensity
 from scalebridge.sampling.switching import SwitchSettings
+
+End = Literal["through", "stopped", "stuck"]
+"""How a walk ended: at the other end of x, at a grade above ``stop``, or where every trial was refused."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +98,13 @@ class WalkerPlan:
 
 @dataclass(frozen=True)
 class Exploration:
-    """What a walker met: queued structures and grades, the largest grade, and whether it was stopped."""
+    """What a walker met: queued structures and their grades, the largest grade of all, and how it ended."""
 
     queue: tuple[Atoms, ...]
     grades: tuple[float, ...]
     largest_grade: float
-    broken: bool
+    """Of every graded structure, trials that were not taken included."""
+    end: End
     contents: tuple[int, ...]
     """Ion contents visited."""
 
@@ -155,24 +161,27 @@ def walker_plans(
 def explore(task: ExplorationTask) -> Exploration:
     """Run one walker; a top-level function of a picklable argument, fit for a process pool.
 
-    A start that the potential refuses (energy not finite) counts as broken, and is queued for labelling.
+    A start that the potential refuses (energy not finite) stops the walker, and is queued for labelling.
     """
     walk = _Walk(task)
+    last = task.plan.start.n_sites if task.plan.filling else 0
     try:
-        configuration = walk.begin()
-        while True:
-            configuration = walk.sweep(configuration)
-            following = walk.advance(configuration)
-            if following is None:
-                break
-            configuration = following
+        configuration = walk.sweep(walk.begin())
+        while configuration.ions != last:
+            configuration = walk.sweep(walk.advance(configuration))
     except _StopError:
-        return walk.result(broken=True)
-    return walk.result(broken=False)
+        return walk.result("stopped")
+    except _StuckError:
+        return walk.result("stuck")
+    return walk.result("through")
 
 
 class _StopError(Exception):
     """The walker met a grade above ``stop``."""
+
+
+class _StuckError(Exception):
+    """Every trial to change the content was refused."""
 
 
 class _Walk:
@@ -218,19 +227,17 @@ class _Walk:
             self._check(self._inspect(configuration))
         return configuration
 
-    def advance(self, configuration: Configuration) -> Configuration | None:
-        """Try to change the content; None at the end of the walk or if every trial was refused."""
-        settings, plan = self._task.settings, self._task.plan
-        if configuration.ions == (plan.start.n_sites if plan.filling else 0):
-            return None
-        attempt = insertion_trial if plan.filling else deletion_trial
+    def advance(self, configuration: Configuration) -> Configuration:
+        """Change the content by the trial of lowest work."""
+        settings = self._task.settings
+        attempt = insertion_trial if self._task.plan.filling else deletion_trial
         trials: list[tuple[float, float, Configuration]] = []
         for _ in range(settings.trials):
             trial = attempt(configuration, self._ensemble, settings.switching, self._rng)
             if trial.configuration is not None:
                 trials.append((trial.work, self._inspect(trial.configuration), trial.configuration))
         if not trials:
-            return None
+            raise _StuckError
         _, grade, best = min(trials, key=lambda entry: entry[0])
         self._check(grade)
         self._contents.append(best.ions)
@@ -253,7 +260,7 @@ class _Walk:
         if not grade <= self._task.settings.stop:
             raise _StopError
 
-    def result(self, *, broken: bool) -> Exploration:
+    def result(self, end: End) -> Exploration:
         """Collect what was met."""
         entries = [entry for ions in sorted(self._queue) for entry in self._queue[ions]]
         for _, atoms in entries:
@@ -262,7 +269,7 @@ class _Walk:
             queue=tuple(atoms for _, atoms in entries),
             grades=tuple(grade for grade, _ in entries),
             largest_grade=self._largest,
-            broken=broken,
+            end=end,
             contents=tuple(self._contents),
         )
 

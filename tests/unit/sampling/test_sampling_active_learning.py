@@ -3,6 +3,7 @@
 import pickle
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -127,7 +128,7 @@ def test_walkers_start_from_both_ends_of_every_phase():
 def test_loop_ends_when_a_full_round_passes_without_a_stop():
     state = run()
     assert state.converged
-    assert "no walker passed" in state.reason
+    assert "met no grade above" in state.reason
     assert state.potential.known == frozenset({0, 1, 2, 3, 4})
     assert [entry.broken_walkers > 0 for entry in state.history] == [True] * (len(state.history) - 1) + [
         False
@@ -137,6 +138,95 @@ def test_loop_ends_when_a_full_round_passes_without_a_stop():
     assert last.training_size == len(state.training) == 1 + state.labels
     assert last.errors == 5.0
     assert [entry.round for entry in state.history] == list(range(len(state.history)))
+
+
+COSTLY = 3
+"""The site that ``Slope`` makes so dear that no walker takes it while another one is vacant."""
+
+
+class Slope(Springs):
+    """Springs, and an energy of 8 eV for an ion on the costly site."""
+
+    def evaluate(self, types, positions, cell):
+        result = super().evaluate(types, positions, cell)
+        return replace(result, energy=result.energy + 8.0 * (COSTLY in occupied(types, positions, cell)))
+
+
+def occupied(types, positions, cell):
+    offsets = (positions[types == 1] @ np.linalg.inv(cell))[:, None] - SITES[None]
+    offsets -= np.rint(offsets)
+    return frozenset(np.sum(offsets**2, axis=2).argmin(axis=1).tolist())
+
+
+@dataclass(frozen=True)
+class OccupationGrader:
+    """Grade 50 for unknown sets of occupied sites, 1 for known ones."""
+
+    known: frozenset[frozenset[int]]
+
+    def grade(self, types, positions, cell, pbc):
+        return 1.0 if occupied(types, positions, cell) in self.known else 50.0
+
+
+def sites_of(frame):
+    types = np.array([("Fe", "Na").index(symbol) for symbol in frame.get_chemical_symbols()])
+    return occupied(types, frame.positions, frame.cell.array)
+
+
+def test_a_round_whose_discarded_trials_extrapolate_is_not_converged():
+    """Walkers only take known states; their discarded trials on the costly site are labelled and learnt.
+
+    Of 30 deletions from the full cell none leaves the costly site with a probability of (3/4)^30 = 2e-4.
+    """
+    cheap = [frozenset(chosen) for n in range(4) for chosen in combinations(range(3), n)]
+    known = frozenset([*cheap, frozenset(range(4))])
+    state = learn(
+        LearningState(KnowsContents(known), (host_cell().atoms([]),)),
+        walker_plans([host_cell()] * 5, [300.0]),
+        label=list,
+        refit=lambda frames, potential: KnowsContents(known | {sites_of(frame) for frame in frames}),
+        settings=settings(rounds=20, exploration=replace(settings().exploration, trials=30)),
+        tools=replace(
+            TOOLS,
+            model=lambda potential: Slope(),
+            grader=lambda active, potential: OccupationGrader(active),
+            select=lambda potential, active, candidates, *, limit: list(range(len(candidates)))[:limit],
+        ),
+    )
+    assert sum(entry.broken_walkers for entry in state.history) == 0
+    assert state.history[0].largest_grade == 50.0
+    assert state.history[0].labelled > 0
+    assert state.converged
+    assert [entry.largest_grade > 10 for entry in state.history] == [True] * (len(state.history) - 1) + [
+        False
+    ]
+
+
+class Impassable(Springs):
+    """Springs that refuse every structure of three ions."""
+
+    def evaluate(self, types, positions, cell):
+        result = super().evaluate(types, positions, cell)
+        return replace(result, energy=np.inf) if np.sum(types) == 3 else result
+
+
+def test_a_walk_that_does_not_reach_its_end_does_not_count_as_converged():
+    everything = KnowsContents(frozenset(range(5)))
+    state = learn(
+        LearningState(everything, (host_cell().atoms([]),)),
+        walker_plans([host_cell()] * 5, [300.0]),
+        label=list,
+        refit=refit,
+        settings=settings(rounds=3),
+        tools=replace(TOOLS, model=lambda potential: Impassable()),
+    )
+    assert not state.converged
+    assert [entry.stuck_at for entry in state.history] == [(2, 4)] * 3
+    assert [entry.broken_walkers for entry in state.history] == [0] * 3
+    assert state.reason == (
+        "the budget of 3 rounds ended; its last round met grades up to 1, 2 of 2 found no way past "
+        "2, 4 ions in the cell"
+    )
 
 
 def test_budgets_end_the_loop_and_say_so():
