@@ -33,10 +33,14 @@ class MaterialCard(Contract):
     def _check_members(self) -> Self:
         counts = {
             "potential": len(self.potential.members),
+            "structures": self.structures.volume.shape[0],
+            "isotherm": self.isotherm.voltage.shape[0],
             "free_energy": self.free_energy.members,
+            "tracer_diffusivity": self.tracer_diffusivity.prefactor.shape[0],
             "jump_diffusivity": self.jump_diffusivity.prefactor.shape[0],
             "interfaces": self.interfaces.gradient_energy.shape[0],
             "site_density": self.site_density.shape[0],
+            "molar_volume": self.molar_volume.shape[0],
         }
         if len(set(counts.values())) != 1:
             raise ValueError(f"all parts must come from the same committee; they have {counts} members")

@@ -183,6 +183,18 @@ def test_arrays_that_disagree_along_an_axis_are_refused(cls: type[Record]) -> No
                     cls(**fields | {name: longer})
 
 
+def test_a_part_of_another_committee_is_refused_in_a_card() -> None:
+    card, other = Maker(9).make(contracts.MaterialCard), Maker(11)
+    other.lengths["member"] = card.members + 1
+    fields = {key: getattr(card, key) for key in type(card).model_fields}
+    foreign = other.make(contracts.MaterialCard)
+    parts = [key for key in fields if key not in {*Contract.model_fields, "host"}]
+    for name in parts:
+        with pytest.raises(ValidationError, match=r"same committee|along 'member'"):
+            contracts.MaterialCard(**fields | {name: getattr(foreign, name)})
+    assert len(parts) == 9
+
+
 @pytest.mark.parametrize("cls", RECORDS, ids=lambda cls: cls.__name__)
 def test_instances_are_frozen_and_arrays_read_only(cls: type[Record]) -> None:
     original = Maker(8).make(cls)
