@@ -1,7 +1,6 @@
 """Labels kept by the content of structure and calculator, in an ASE database (SQLite file or PostgreSQL)."""
 
 import os
-import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from scalebridge.oracle.evaluation import Outcome
 RESOLUTION: Final = 1e-8
 """Positions and cells that agree to this [Å] are the same structure."""
 KEY_LENGTH: Final = 32
+SERVER: Final = "postgresql://"
 
 
 def structure_key(atoms: Atoms, spec: CalculatorSpec) -> str:
@@ -69,14 +69,14 @@ class LabelStore:
 
     def __init__(self, location: str | Path) -> None:
         self.location = str(location)
-        self._is_file = "://" not in self.location
+        self._is_file = not self.location.startswith(SERVER)
         if self._is_file:
-            self.location = str(Path(self.location).absolute())
-            if not self.location.endswith(".db"):
+            if "://" in self.location or not self.location.endswith(".db"):
                 raise InputError(
-                    f"label store '{location}' is neither a file ending in .db nor a postgresql:// address; "
+                    f"label store '{location}' is neither a file ending in .db nor a {SERVER} address; "
                     "rename it"
                 )
+            self.location = str(Path(self.location).absolute())
         with self._guard():
             if self._is_file and not Path(self.location).exists():
                 _create(Path(self.location))
@@ -126,15 +126,17 @@ class LabelStore:
     def _guard(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(
-                f"label store '{self.location}' cannot be read or written ({error}); "
-                "name a file in a folder you can write to, or a store that is up, in the recipe"
-            ) from error
         except ImportError as error:
             raise MissingDependencyError(
                 f"label store '{self.location}' needs a database backend ({error}); "
                 "run: python -m pip install ase-db-backends psycopg2-binary"
+            ) from error
+        except Exception as error:
+            if not _is_of_store(error):
+                raise
+            raise StoreError(
+                f"label store '{self.location}' cannot be read or written ({_one_line(error)}); "
+                "name a file in a folder you can write to, or a store that is up, in the recipe"
             ) from error
 
 
@@ -172,3 +174,15 @@ def _stored_label(row: Any) -> StoredLabel:
 
 def _is_duplicate(error: Exception) -> bool:
     return type(error).__name__ in {"IntegrityError", "UniqueViolation"}
+
+
+def _is_of_store(error: Exception) -> bool:
+    """Whether the operating system or a database driver raised it: drivers derive all theirs from ``Error``.
+
+    PEP 249 asks for that name, so that no driver has to be imported to know its errors.
+    """
+    return isinstance(error, OSError) or any(base.__name__ == "Error" for base in type(error).__mro__)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -238,9 +238,36 @@ def test_damaged_store_is_a_store_error(tmp_path):
         LabelStore(path)
 
 
-def test_store_of_unknown_kind_is_refused(tmp_path):
+@pytest.mark.parametrize("location", ["labels.txt", "xyz://host/labels.db", "mysql://host/labels"])
+def test_store_of_unknown_kind_is_refused(location):
     with pytest.raises(InputError, match=r"neither a file ending in \.db nor a postgresql:// address"):
-        LabelStore(tmp_path / "labels.txt")
+        LabelStore(location)
+
+
+class Error(Exception):
+    """The base of a database driver's errors, by PEP 249."""
+
+
+class OperationalError(Error):
+    pass
+
+
+def test_server_that_cannot_be_reached_is_a_store_error(monkeypatch):
+    def refuse(*_, **__):
+        raise OperationalError('connection to server at "db" failed:\n\tConnection refused')
+
+    monkeypatch.setattr("ase.db.connect", refuse)
+    with pytest.raises(StoreError, match=r"failed: Connection refused\); name a file .* a store that is up"):
+        LabelStore("postgresql://user@db/labels")
+
+
+def test_defects_are_no_store_errors(monkeypatch):
+    def fail(*_, **__):
+        raise ValueError("a defect")
+
+    monkeypatch.setattr("ase.db.connect", fail)
+    with pytest.raises(ValueError, match="a defect"):
+        LabelStore("postgresql://user@db/labels")
 
 
 @pytest.mark.parametrize("bad", [{"workers": 0}, {"max_failed_fraction": 1.5}])
