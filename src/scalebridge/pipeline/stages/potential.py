@@ -36,8 +36,6 @@ PARITY_FORCES = 2000
 """Force components kept for the parity plot."""
 BAND = 0.90
 """Confidence of the committee's band."""
-MINIMUM_COVERAGE = 0.5
-"""Below, the committee's spread is called too narrow."""
 
 
 @dataclass(frozen=True)
