@@ -19,8 +19,9 @@ def check_recipe(recipe: Recipe, host: Host, design: ElectrodeDesign) -> None:
     Raises
     ------
     InputError
-        If an x lies outside the host's sites, a cell that is sampled is too small for the cutoff, or the
-        electrode's temperature is none of those of the free energy.
+        If an x lies outside the host's sites or is no whole number of ions where ions are followed, a cell
+        that is sampled is too small for the cutoff, or the electrode's temperature is none of those of the
+        free energy.
     """
     temperature, sampled = float(design.temperature), recipe.thermodynamics.temperatures
     if not min(sampled) <= temperature <= max(sampled):
@@ -29,6 +30,8 @@ def check_recipe(recipe: Recipe, host: Host, design: ElectrodeDesign) -> None:
             f"electrode's temperature of {temperature:g} K; add it, or change the design's temperature"
         )
     check_compositions(host, labels=recipe.labels, transport=recipe.transport)
+    for x in recipe.transport.compositions:
+        mobile_ions(host, recipe.transport.repeat, x)
     check_cutoff(
         host,
         recipe.potential.cutoff,
@@ -53,6 +56,24 @@ def check_compositions(host: Host, **sections: LabelsSection | TransportSection)
                     f"{name}.compositions: x = {x:g} is outside 0 … {host.sites_per_formula_unit}, the sites "
                     f"per formula unit of {host.name}; choose x within"
                 )
+
+
+def mobile_ions(host: Host, repeat: Repeat, x: float) -> int:
+    """Return the number of ions at x in the repeated cell in which ions are followed.
+
+    Raises
+    ------
+    InputError
+        If it is not whole, or leaves no ion or no vacancy to hop into.
+    """
+    sites = len(host.phases[0].sites) * int(np.prod(repeat))
+    ions = x / host.sites_per_formula_unit * sites
+    if abs(ions - round(ions)) > 1e-6 or not 0 < round(ions) < sites:
+        raise InputError(
+            f"transport.compositions: x = {x:g} is {ions:g} of {sites} ions in this cell; choose x with a "
+            "whole number of ions, at least one ion and one vacancy, or a larger transport.repeat"
+        )
+    return round(ions)
 
 
 def check_cutoff(host: Host, cutoff: float, **repeats: Repeat) -> None:

@@ -8,8 +8,14 @@ from pipeline_toys import RECIPE, toy_recipe
 
 from scalebridge.contracts import Host, HostPhase, Provenance, Structure
 from scalebridge.foundation import InputError
-from scalebridge.materials import load_design
-from scalebridge.pipeline import check_compositions, check_cutoff, check_recipe
+from scalebridge.materials import load_design, load_host
+from scalebridge.pipeline import (
+    check_compositions,
+    check_cutoff,
+    check_recipe,
+    load_recipe,
+    recipe_path,
+)
 from scalebridge.pipeline.recipe_checks import cell_heights
 from scalebridge.pipeline.sections import LabelsSection
 
@@ -72,3 +78,32 @@ def test_electrode_temperature_outside_the_free_energy_is_refused(tmp_path: Path
         check_recipe(recipe, host(), design)
     warm = {"temperature": design.temperature.model_copy(update={"value": 300.0})}
     check_recipe(recipe, host(), design.model_copy(update=warm))
+
+
+@pytest.mark.parametrize(
+    ("x", "repeat"), [(0.3, [2, 1, 1]), (0.0, [2, 1, 1]), (1.0, [2, 1, 1]), (0.5, [1, 1, 1])]
+)
+def test_ions_that_cannot_be_followed_are_refused(tmp_path: Path, x: float, repeat: list[int]) -> None:
+    text = RECIPE.replace("members = 4", "members = 4\ncutoff = 2.5").replace("[300.0]", "[298.0]")
+    text = text.replace("compositions = [0.5]", f"compositions = [{x}]\nrepeat = {repeat}")
+    design = load_design("lfp", Provenance(code_version="", recipe_hash=""))
+    with pytest.raises(InputError, match=rf"x = {x:g} is .* ions in this cell; .* a larger transport.repeat"):
+        check_recipe(toy_recipe(tmp_path, text), host(), design)
+
+
+ODD_CELL = pytest.mark.xfail(reason="x = 0.125 is 4.5 of 36 ions in the cell of transport", strict=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "profile"),
+    [
+        ("lfp", "quick"),
+        pytest.param("lfp", "standard", marks=ODD_CELL),
+        ("mnhcf", "quick"),
+        ("mnhcf", "standard"),
+    ],
+)
+def test_bundled_recipes_fit_their_hosts(name: str, profile: str) -> None:
+    unmade = Provenance(code_version="", recipe_hash="")
+    recipe = load_recipe(recipe_path(name), profile=profile)
+    check_recipe(recipe, load_host(name, unmade), load_design(name, unmade))

@@ -6,7 +6,8 @@ from functools import partial
 import numpy as np
 
 from scalebridge.contracts import Host, PotentialCard, StructureTable
-from scalebridge.foundation import InputError, constants, random_stream
+from scalebridge.foundation import constants, random_stream
+from scalebridge.pipeline.recipe_checks import mobile_ions
 from scalebridge.pipeline.remarks import merge_members
 from scalebridge.pipeline.stage import StageContext
 from scalebridge.pipeline.stages.potential import load_members
@@ -99,7 +100,7 @@ def _trajectory_tasks(
     tasks: list[TrajectoryTask] = []
     for number, member in enumerate(members):
         for x in section.compositions:
-            ions = _whole_ions(x, host, len(starts) - 1)
+            ions = mobile_ions(host, section.repeat, x)
             cell = starts[ions]
             rng = random_stream(context.seed, "transport", "start", number, ions)
             start = cell.random_atoms(ions, rng)
@@ -118,16 +119,6 @@ def _trajectory_tasks(
                 for temperature in section.temperatures
             ]
     return tasks
-
-
-def _whole_ions(x: float, host: Host, n_sites: int) -> int:
-    ions = x / host.sites_per_formula_unit * n_sites
-    if abs(ions - round(ions)) > 1e-6 or not 0 < round(ions) < n_sites:
-        raise InputError(
-            f"transport.compositions: x = {x:g} is {ions:g} of {n_sites} ions in this cell; choose x with a "
-            "whole number of ions, at least one ion and one vacancy, or a larger transport.repeat"
-        )
-    return round(ions)
 
 
 def _mean_cell(context: StageContext, structures: StructureTable, member: int, x: float) -> np.ndarray:
