@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, final
@@ -61,6 +61,7 @@ class StageContext:
     unsound_reasons: list[str] = field(default_factory=list)
     reused_units: int = 0
     _loaded: dict[str, Contract] = field(default_factory=dict)
+    _loads_end: bool = False
 
     @property
     def seed(self) -> int:
@@ -80,6 +81,11 @@ class StageContext:
             File name without ``.json`` where it is not the type's.
         """
         file = name or contract_name(contract)
+        if self._loads_end:
+            raise LookupError(
+                f"stage '{self.stage.name}' loads {stage}/{file} after it took a provenance of all loaded; "
+                "load first, or name the parents"
+            )
         loaded = contract.load(self.parent_folder(stage) / f"{file}.json")
         self._loaded[file if file == stage else f"{stage}/{file}"] = loaded
         return loaded
@@ -94,10 +100,18 @@ class StageContext:
         """Save a contract under its type's name in snake case, or under ``name``."""
         return contract.save(self.folder / f"{name or contract_name(type(contract))}.json")
 
-    def provenance(self, **parents: Contract) -> Provenance:
-        """Return a provenance: code version, recipe hash, parents' hashes (default: all that were loaded)."""
-        used: dict[str, Contract] = parents or self._loaded
-        hashes = {name: contract.content_hash for name, contract in used.items()}
+    def provenance(self, parents: Mapping[str, Contract] | None = None) -> Provenance:
+        """Return a provenance: code version, recipe hash, parents' hashes.
+
+        Parameters
+        ----------
+        parents
+            What the contract is made from, by name. Left out: all that the stage loads, which it must have
+            loaded by then; a later ``load`` is refused.
+        """
+        if parents is None:
+            parents, self._loads_end = self._loaded, True
+        hashes = {name: contract.content_hash for name, contract in parents.items()}
         return Provenance(code_version=code_version(), recipe_hash=self.recipe_hash, parents=hashes)
 
     def warn(self, text: str) -> None:

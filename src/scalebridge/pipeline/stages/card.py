@@ -21,8 +21,13 @@ from scalebridge.pipeline.stage import StageContext
 def compute(context: StageContext) -> None:
     """Save the ``MaterialCard``; site density and molar volume are those of the mean volume over x."""
     host = context.load("host", Host)
+    potential = context.load("potential", PotentialCard)
     structures = context.load("thermodynamics", StructureTable)
+    isotherm = context.load("thermodynamics", Isotherm)
     free_energy = context.load("thermodynamics", HomogeneousFreeEnergy)
+    tracer = context.load("transport", TracerDiffusivity)
+    jump = context.load("transport", JumpDiffusivity)
+    interfaces = context.load("interfaces", InterfaceEnergies)
     mean_volume = np.asarray(np.trapezoid(structures.volume, structures.x, axis=1) / np.ptp(structures.x))
     context.save(
         MaterialCard(
@@ -32,13 +37,13 @@ def compute(context: StageContext) -> None:
                 composition=(0.0, float(host.sites_per_formula_unit)),
             ),
             host=host,
-            potential=context.load("potential", PotentialCard),
+            potential=potential,
             structures=structures,
-            isotherm=context.load("thermodynamics", Isotherm),
+            isotherm=isotherm,
             free_energy=free_energy,
-            tracer_diffusivity=context.load("transport", TracerDiffusivity),
-            jump_diffusivity=context.load("transport", JumpDiffusivity),
-            interfaces=context.load("interfaces", InterfaceEnergies),
+            tracer_diffusivity=tracer,
+            jump_diffusivity=jump,
+            interfaces=interfaces,
             site_density=host.sites_per_formula_unit / mean_volume,
             molar_volume=constants.AVOGADRO * mean_volume,
         )

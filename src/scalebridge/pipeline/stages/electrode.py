@@ -19,7 +19,7 @@ def compute(context: StageContext) -> None:
     section = context.recipe.electrode
     card = context.load("card", MaterialCard)
     path = design_path(section.design, context.recipe.host.name)
-    design = load_design(path, context.provenance())
+    design = load_design(path, context.provenance({}))  # the user's: made from nothing computed
 
     def map_units(function: Callable[[Item], Result], tasks: Iterable[Item]) -> list[Result]:
         return context.units(function, list(tasks), description="discharges")
@@ -28,7 +28,7 @@ def compute(context: StageContext) -> None:
         card,
         design,
         section.c_rates,
-        provenance=context.provenance(),
+        provenance=context.provenance({"card/material_card": card, "electrode_design": design}),
         map=map_units,
         shells=section.shells,
     )

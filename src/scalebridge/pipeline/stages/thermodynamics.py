@@ -62,7 +62,11 @@ def compute(context: StageContext) -> None:
         settings=FreeEnergySettings(maximum_order=section.fit_order),
     )
     context.save(free_energy)
-    isotherm = solve_isotherm(free_energy, metal.chemical_potential, provenance=context.provenance())
+    isotherm = solve_isotherm(
+        free_energy,
+        metal.chemical_potential,
+        provenance=context.provenance({"host": host, "homogeneous_free_energy": free_energy}),
+    )
     context.save(isotherm)
     _warn_of_disagreement(context, isotherm)
     context.save(
