@@ -73,6 +73,15 @@ class CalculatorSpec:
         terms = [f"{self.target} {dict(self.arguments) or ''}".strip(), *map(str, self.plus)]
         return " + ".join(terms)
 
+    @property
+    def citations(self) -> tuple[str, ...]:
+        """Keys of the works to cite: the attribute ``citations`` of the class, and of added calculators."""
+        try:
+            own = tuple(getattr(self._factory(), "citations", ()))
+        except ImportError:  # its labels may come from a store, without the calculator being installed
+            own = ()
+        return tuple(dict.fromkeys([*own, *(key for term in self.plus for key in term.citations)]))
+
     def build(self) -> Any:
         """Import the target and return a new calculator, a sum where calculators are added.
 

@@ -29,6 +29,7 @@ class CHGNet03(Calculator):  # type: ignore[misc]  # ASE ships no types
         If ``chgnet`` or ``torch`` is not installed.
     """
 
+    citations: Final = ("deng2023",)
     implemented_properties: Final = ["energy", "free_energy", "forces", "stress"]
 
     def __init__(

@@ -25,7 +25,7 @@ FloatArray = NDArray[np.float64]
 LadderGrid = Sequence[Sequence[Ladder]]
 """Ladders by member, then temperature."""
 
-CITATIONS = ("bennett1976", "redlich1948", "hurvich1989", "lawson1974")
+CITATIONS = ("duane1987", "bennett1976", "redlich1948", "hurvich1989", "lawson1974")
 
 
 @dataclass(frozen=True)

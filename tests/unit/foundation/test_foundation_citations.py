@@ -2,10 +2,11 @@
 
 import re
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
-from scalebridge.foundation import InputError
+from scalebridge.foundation import InputError, citations
 from scalebridge.foundation.citations import bibtex, entries
 
 NEEDED = {
@@ -37,6 +38,37 @@ def test_no_entry_is_lost_and_no_doi_appears_twice() -> None:
     assert len(entries()) == text.count("\n@") + text.startswith("@")
     found = re.findall(r"doi = \{(.*?)\}", text)
     assert len(set(found)) == len(found)
+
+
+def cited() -> dict[str, set[str]]:
+    """Return every whole string of code and host files that reads like a key, by file."""
+    package = Path(citations.__file__).parents[1]
+    found = {}
+    for path in [*package.rglob("*.py"), *package.rglob("host.toml")]:
+        text = path.read_text(encoding="utf-8")
+        found[str(path.relative_to(package))] = set(re.findall(r'"([a-z]+(?:1[89]|20)\d\d[a-z]*)"', text))
+    return found
+
+
+def test_every_key_that_code_or_a_host_cites_has_an_entry() -> None:
+    unknown = {path: keys - entries().keys() for path, keys in cited().items()}
+    assert {path: keys for path, keys in unknown.items() if keys} == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [
+        ("larsen2017", "pipeline/stages/labels.py"),
+        ("deng2023", "oracle/chgnet.py"),
+        ("podryabinkin2017", "pipeline/stages/learning.py"),
+        ("goreinov2010", "pipeline/stages/potential.py"),
+        ("duane1987", "thermodynamics/free_energy.py"),
+        ("bussi2007", "transport/combine.py"),
+        ("song2015", "materials/mnhcf/host.toml"),
+    ],
+)
+def test_methods_are_cited_where_they_are_used(key: str, place: str) -> None:
+    assert key in cited()[place]
 
 
 def test_bibtex_keeps_order_and_drops_repetitions() -> None:

@@ -52,3 +52,13 @@ def test_missing_name_and_wrong_arguments_are_input_errors():
 def test_arguments_that_json_cannot_hold_are_refused():
     with pytest.raises(InputError, match="cannot be written as JSON"):
         CalculatorSpec("ase.calculators.emt:EMT", {"x": object()})
+
+
+def test_citations_are_those_of_the_class_and_of_added_calculators():
+    emt = CalculatorSpec("ase.calculators.emt:EMT")
+    assert emt.citations == ()
+    chgnet = CalculatorSpec("scalebridge.oracle.chgnet:CHGNet03")
+    assert chgnet.citations == ("deng2023",)
+    twice = CalculatorSpec("ase.calculators.emt:EMT", plus=(chgnet, chgnet))
+    assert twice.citations == ("deng2023",)
+    assert CalculatorSpec("no_such_code.ase:Calculator").citations == ()

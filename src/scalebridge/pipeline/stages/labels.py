@@ -64,6 +64,7 @@ def save_dataset(
     context.save(
         Dataset(
             provenance=context.provenance(),
+            citations=("larsen2017", "bitzek2006", *spec.citations),
             training=write_frames(context.folder / "training.extxyz", training),
             training_size=len(training),
             held_out=write_frames(context.folder / "held_out.extxyz", held_out),

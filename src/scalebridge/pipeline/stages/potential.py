@@ -84,7 +84,7 @@ def compute(context: StageContext) -> None:
         PotentialCard(
             provenance=context.provenance(),
             validity=history.validity,
-            citations=("shapeev2016", "novikov2021", "podryabinkin2023", "golub1973"),
+            citations=("shapeev2016", "novikov2021", "podryabinkin2023", "golub1973", "goreinov2010"),
             members=tuple(files),
             species=best.potential.species,
             level=best.potential.level,
