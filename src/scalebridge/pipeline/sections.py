@@ -67,6 +67,9 @@ class OracleSection(Section):
     correction: Annotated[str | None, Located("correction")] = None
     """A potential that is added to the calculator, fitted to the difference between a better level of theory
     and this one: a file in the host's folder, or a path."""
+    remarks: tuple[str, ...] = ()
+    """What is known to be wrong with this calculator for this host, in plain words: said by the report, and by
+    every card that rests on its labels."""
     store: Annotated[str, WithoutEffect()] = "labels.db"
     """Label store: an SQLite file in the run folder, an absolute path, or ``postgresql://…``."""
     max_failed_fraction: Fraction = 0.1

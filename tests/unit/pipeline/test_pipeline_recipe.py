@@ -121,3 +121,9 @@ def test_bundled_recipes_load_in_both_profiles() -> None:
         assert quick.potential.members >= 4
         assert standard.potential.level > quick.potential.level
         assert standard.hash != quick.hash
+
+
+def test_the_recipe_of_mnhcf_says_what_its_calculator_gets_wrong() -> None:
+    remarks = " ".join(load_recipe(recipe_path("mnhcf")).oracle.remarks)
+    assert "1.1 V low" in remarks
+    assert "Jahn–Teller" in remarks

@@ -2,7 +2,7 @@
 
 from ase import Atoms
 
-from scalebridge.contracts import Dataset, Host
+from scalebridge.contracts import Dataset, Host, Validity
 from scalebridge.foundation import hash_file, random_stream
 from scalebridge.oracle import CalculatorSpec, Labeller, LabelStore, relax
 from scalebridge.pipeline.locations import correction_path
@@ -19,6 +19,8 @@ def compute(context: StageContext) -> None:
     """Relax the phases, perturb random arrangements, label all, split off the held-out structures."""
     recipe = context.recipe
     host = context.load("host", Host)
+    for remark in recipe.oracle.remarks:
+        context.warn(remark)
     labeller = make_labeller(context, recipe)
     batch = labeller.label(
         [*_relaxation_steps(context, host, labeller), *_perturbed(recipe, host)], progress=context.progress
@@ -64,6 +66,7 @@ def save_dataset(
     context.save(
         Dataset(
             provenance=context.provenance(),
+            validity=Validity(remarks=context.recipe.oracle.remarks),
             citations=("larsen2017", "bitzek2006", *spec.citations),
             training=write_frames(context.folder / "training.extxyz", training),
             training_size=len(training),

@@ -83,7 +83,9 @@ def compute(context: StageContext) -> None:
     context.save(
         PotentialCard(
             provenance=context.provenance(),
-            validity=history.validity,
+            validity=history.validity.model_copy(
+                update={"remarks": (*dataset.validity.remarks, *context.warnings)}
+            ),
             citations=("shapeev2016", "novikov2021", "podryabinkin2023", "golub1973", "goreinov2010"),
             members=tuple(files),
             species=best.potential.species,
