@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from scalebridge.cli.bars import TaskBars
 from scalebridge.cli.tables import show_table
@@ -15,13 +16,13 @@ from scalebridge.contracts import ElectrodeDesign, MaterialCard, Provenance
 from scalebridge.electrode import rate_capability
 from scalebridge.foundation import InputError
 from scalebridge.materials import load_design
-from scalebridge.pipeline import Executor, code_version, parse_executor
+from scalebridge.pipeline import Executor, code_version, merge_members, parse_executor
 
 
 def discharge(
     card_path: Path, design: str, rates: str, *, shells: int | None, executor: str, as_json: bool
 ) -> None:
-    """Discharge every member at every rate; print a table, or the contract as JSON.
+    """Discharge every member at every rate; print its remarks and a table, or the contract as JSON.
 
     Raises
     ------
@@ -55,7 +56,10 @@ def discharge(
         return
     from scalebridge.report import headline_table  # noqa: PLC0415  # brings matplotlib
 
-    show_table(Console(highlight=False), headline_table(summary, card.host))
+    console = Console(highlight=False)
+    for text in merge_members(summary.validity.remarks):
+        console.print(f"[yellow]warning[/yellow] {escape(text)}")
+    show_table(console, headline_table(summary, card.host))
 
 
 def parse_rates(text: str) -> tuple[float, ...]:

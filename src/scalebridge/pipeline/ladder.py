@@ -82,7 +82,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         "card",
         _compute("card"),
         parents=("host", "potential", "thermodynamics", "transport", "interfaces"),
-        version=2,
+        version=3,
         title="gather the material card",
         weight=1,
     ),

@@ -68,7 +68,7 @@ class OracleSection(Section):
     """A potential that is added to the calculator, fitted to the difference between a better level of theory
     and this one: a file in the host's folder, or a path."""
     remarks: tuple[str, ...] = ()
-    """What is known to be wrong with this calculator for this host, in plain words: said by the report, and by
+    """What is known to be wrong with this calculator for this host, in plain words: the report says it, and
     every card that rests on its labels."""
     store: Annotated[str, WithoutEffect()] = "labels.db"
     """Label store: an SQLite file in the run folder, an absolute path, or ``postgresql://…``."""

@@ -50,14 +50,15 @@ def collect_warnings(run: RunContents) -> list[Warned]:
 
 
 def collect_remarks(run: RunContents) -> list[Warned]:
-    """Return the remarks on validity of all contracts, without what the stages warn of anyway."""
-    known = {text for manifest in run.manifests.values() for text in manifest.warnings}
-    remarks = (
-        Warned(_stage(name), remark)
-        for name, contract in run.contracts.items()
-        for remark in contract.validity.remarks
-        if remark not in known
-    )
+    """Return the remarks on validity of all contracts, without what the stages warn of anyway.
+
+    A remark that a contract took over from its parents is told once, where it arose.
+    """
+    told = {text for manifest in run.manifests.values() for text in manifest.warnings}
+    remarks: list[Warned] = []
+    for name, contract in run.contracts.items():
+        remarks += [Warned(_stage(name), text) for text in contract.validity.remarks if text not in told]
+        told.update(contract.validity.remarks)
     return _merged(remarks)
 
 

@@ -149,6 +149,18 @@ def test_electrode_from_a_card_alone(tmp_path: Path, synthetic_run_folder: Path)
     assert all(0 < value < 3600 * 200 for value in capacity)
 
 
+def test_electrode_says_what_the_card_remarks(tmp_path: Path, synthetic_run_folder: Path) -> None:
+    content = json.loads((synthetic_run_folder / "card" / "material_card.json").read_text())
+    content["validity"]["remarks"] = ["the voltage is [1.1 V] low", "member 1: thin", "member 2: thin"]
+    card = tmp_path / "card.json"
+    card.write_text(json.dumps(content))
+    design = synthetic_run_folder / "electrode" / "electrode_design.json"
+    arguments = (card, design, "--rates", "20", "--shells", "12", "--executor", "serial")
+    shown = call("electrode", *arguments).stdout.splitlines()
+    assert shown[:2] == ["warning the voltage is [1.1 V] low", "warning members 1, 2: thin"]
+    assert any(line.lstrip().startswith("20C") for line in shown[2:])
+
+
 def test_electrode_leaves_out_members_whose_solver_failed(
     synthetic_run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,9 @@ def test_the_card_names_all_it_gathers(
     by_path = {name: contract.content_hash for name, contract in synthetic_contracts.items()}
     for name, digest in card.provenance.parents.items():
         assert digest == by_path["host/host.json" if name == "host" else f"{name}.json"]
+    remarks = [remark for part in parts for remark in part.validity.remarks]
+    assert remarks
+    assert card.validity.remarks == tuple(dict.fromkeys(remarks))
 
 
 def test_discharges_name_card_and_design_and_the_design_nothing(

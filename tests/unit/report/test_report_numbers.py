@@ -164,6 +164,18 @@ def test_remarks_that_differ_only_in_the_member_become_one(synthetic_contracts: 
     assert texts == ["members 0, 3, empty host: soft mode", "member 1: other"]
 
 
+def test_remarks_that_the_card_took_over_are_told_where_they_arose(
+    synthetic_contracts: dict[str, Any],
+) -> None:
+    names = ("interfaces/interface_energies.json", "card/material_card.json")
+    remarked = {
+        name: synthetic_contracts[name].model_copy(update={"validity": Validity(remarks=("thin",))})
+        for name in names
+    }
+    (told,) = collect_remarks(contents(remarked))
+    assert (told.place, told.text) == ("interfaces", "thin")
+
+
 def test_discharges_without_levels_of_their_boundaries_are_named_once(
     synthetic_contracts: dict[str, Any],
 ) -> None:

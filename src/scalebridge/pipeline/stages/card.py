@@ -19,7 +19,10 @@ from scalebridge.pipeline.stage import StageContext
 
 
 def compute(context: StageContext) -> None:
-    """Save the ``MaterialCard``; site density and molar volume are those of the mean volume over x."""
+    """Save the ``MaterialCard``; site density and molar volume are those of the mean volume over x.
+
+    It repeats every remark of its parts, once.
+    """
     host = context.load("host", Host)
     potential = context.load("potential", PotentialCard)
     structures = context.load("thermodynamics", StructureTable)
@@ -28,6 +31,8 @@ def compute(context: StageContext) -> None:
     tracer = context.load("transport", TracerDiffusivity)
     jump = context.load("transport", JumpDiffusivity)
     interfaces = context.load("interfaces", InterfaceEnergies)
+    parts = (potential, structures, isotherm, free_energy, tracer, jump, interfaces)
+    remarks = dict.fromkeys(remark for part in parts for remark in part.validity.remarks)
     mean_volume = np.asarray(np.trapezoid(structures.volume, structures.x, axis=1) / np.ptp(structures.x))
     context.save(
         MaterialCard(
@@ -35,6 +40,7 @@ def compute(context: StageContext) -> None:
             validity=Validity(
                 temperature=free_energy.validity.temperature,
                 composition=(0.0, float(host.sites_per_formula_unit)),
+                remarks=tuple(remarks),
             ),
             host=host,
             potential=potential,
