@@ -8,7 +8,9 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field, ValidationError
 
+from scalebridge.contracts import Provenance
 from scalebridge.foundation import InputError, hash_file, hash_json
+from scalebridge.materials import load_design
 from scalebridge.pipeline.locations import (
     bundled_hosts,
     correction_path,
@@ -54,9 +56,18 @@ class Recipe(Section):
     """Name of the profile that was merged in."""
 
     @cached_property
+    def temperature(self) -> float:
+        """Temperature of the electrode [K], from its design: the one for which the rungs below compute.
+
+        A part of the content of its own, so that a stage can depend on it and not on the whole design.
+        """
+        path = design_path(self.electrode.design, self.host.name)
+        return float(load_design(path, Provenance(code_version="", recipe_hash="")).temperature)
+
+    @cached_property
     def content(self) -> Content:
         """What decides the run's numbers, as read when the recipe was loaded: what hashes are taken of."""
-        return _hashable(self, self.host.name)
+        return _hashable(self, self.host.name) | {"temperature": self.temperature}
 
     @property
     def hash(self) -> str:
@@ -64,14 +75,14 @@ class Recipe(Section):
         return hash_json(self.content)
 
     def part(self, names: tuple[str, ...]) -> Content:
-        """Return the content of the named sections (or of ``seed``): what a stage depends on."""
+        """Return the content of the named sections (``temperature`` is one): what a stage depends on."""
         return {name: self.content[name] for name in names}
 
     def view(self, names: tuple[str, ...]) -> "Recipe":
         """Return a copy in which only the named sections can be read; any other raises AttributeError."""
         view = self.model_copy()
-        for name in set(type(self).model_fields) - {*names, "profile"}:
-            del view.__dict__[name]
+        for name in {*type(self).model_fields, "temperature"} - {*names, "profile"}:
+            view.__dict__.pop(name, None)
         return view
 
     def save(self, path: Path) -> Path:

@@ -33,7 +33,7 @@ class Stage:
     parents: tuple[str, ...] = ()
     """Stages whose outputs it loads."""
     sections: tuple[str, ...] = ()
-    """Sections of the recipe it reads (``seed`` counts as one)."""
+    """Sections of the recipe it reads (``seed`` and ``temperature`` count as such)."""
     version: int = 1
     """Raise it when the computation changes so that old results are wrong."""
     title: str = ""

@@ -1,6 +1,7 @@
 """A toy ladder that counts what it computes: base → left, right → top."""
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -9,7 +10,15 @@ from pathlib import Path
 
 from scalebridge.contracts import Contract
 from scalebridge.foundation import ConvergenceError
-from scalebridge.pipeline import Recipe, Stage, StageContext, load_recipe, parse_executor, run_stages
+from scalebridge.pipeline import (
+    Recipe,
+    Stage,
+    StageContext,
+    design_path,
+    load_recipe,
+    parse_executor,
+    run_stages,
+)
 
 RECIPE = """
 seed = 3
@@ -88,7 +97,7 @@ def write_recipe(folder: Path, text: str = RECIPE, name: str = "recipe.toml") ->
     host = folder / "toyhost"
     host.mkdir(parents=True, exist_ok=True)
     (host / "host.toml").write_text("name = 'toy'\n")
-    (host / "design.toml").write_text("name = 'toy'\n")
+    shutil.copy(design_path("bundled", "lfp"), host / "design.toml")
     path = folder / name
     path.write_text(text)
     return path

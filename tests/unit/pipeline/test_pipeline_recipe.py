@@ -77,6 +77,24 @@ def test_view_shows_only_the_sections_a_stage_lists(tmp_path: Path) -> None:
         _ = view.seed
 
 
+def test_the_electrode_s_temperature_counts_apart_from_its_design(tmp_path: Path) -> None:
+    """What depends on the temperature alone is not computed again when the electrode gets thicker."""
+    before = toy_recipe(tmp_path)
+    assert before.temperature == 298.0
+    design = tmp_path / "toyhost" / "design.toml"
+    text = design.read_text()
+    design.write_text(text.replace("value = 70e-6", "value = 90e-6"))
+    thicker = load_recipe(tmp_path / "recipe.toml")
+    assert thicker.part(("electrode",)) != before.part(("electrode",))
+    assert thicker.part(("temperature",)) == before.part(("temperature",))
+    design.write_text(text.replace("value = 298.0", "value = 310.0"))
+    warmer = load_recipe(tmp_path / "recipe.toml")
+    assert warmer.part(("temperature",)) == {"temperature": 310.0}
+    assert warmer.view(("temperature",)).temperature == 310.0
+    with pytest.raises(AttributeError):
+        _ = warmer.view(("labels",)).temperature
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [

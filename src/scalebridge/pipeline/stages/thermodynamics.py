@@ -41,7 +41,10 @@ POOR_OVERLAP = 1.0
 
 
 def compute(context: StageContext) -> None:
-    """Save ``HomogeneousFreeEnergy``, ``Isotherm`` and ``StructureTable``."""
+    """Save ``HomogeneousFreeEnergy``, ``Isotherm`` and ``StructureTable``.
+
+    Structures are those of the temperature nearest to the electrode's.
+    """
     recipe = context.recipe
     section = recipe.thermodynamics
     host = context.load("host", Host)
@@ -71,7 +74,7 @@ def compute(context: StageContext) -> None:
     _warn_of_disagreement(context, isotherm)
     context.save(
         tabulate_structures(
-            [grid[0] for grid in ladders],
+            [_nearest(grid, recipe.temperature) for grid in ladders],
             [cell.phase for cell in starts],
             provenance=context.provenance(),
         )
@@ -136,6 +139,10 @@ def _ladders(
 
 def _sample(item: tuple[int, float, int, LadderTask]) -> Ladder:
     return sample_ladder(item[3])
+
+
+def _nearest(grid: Sequence[Ladder], temperature: float) -> Ladder:
+    return min(grid, key=lambda ladder: abs(ladder.temperature - temperature))
 
 
 def _warn_of_poor_overlap(context: StageContext, ladders: Sequence[Sequence[Ladder]]) -> None:
