@@ -112,6 +112,19 @@ def test_a_failed_member_is_named_and_not_counted_as_spread(barriers):
         combine([], [replace(failed, member=0)], members=1, provenance=PROVENANCE)
 
 
+def test_neighbours_that_the_network_leaves_out_are_stated(barriers):
+    network = barriers[0].network
+    assert network.dimensions == 3
+    _, whole = combine([], [barriers[0]], members=1, provenance=PROVENANCE)
+    assert not any("left out" in remark for remark in whole.validity.remarks)
+    partial = replace(barriers[0], network=replace(network, left_out=(4.69, 5.67)))
+    _, jump = combine([], [partial], members=1, provenance=PROVENANCE)
+    expected = (
+        "ions hop up to 3.00 Å, which leads in 3 of 3 directions; neighbours at 4.69, 5.67 Å are left out"
+    )
+    assert f"empty host: {expected}" in jump.validity.remarks
+
+
 def test_a_cell_too_small_for_the_hop_is_refused():
     with pytest.raises(InputError, match="larger repeat"):
         run_barrier(replace(_task(0, "empty"), repeat=(1, 1, 1)))

@@ -1,8 +1,11 @@
 """Diffusivity of walkers on periodic networks against closed forms."""
 
+import itertools
+
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.geometry import cellpar_to_cell
 
 from scalebridge.foundation import InputError, constants
 from scalebridge.transport import (
@@ -170,17 +173,72 @@ def test_parallel_chains_of_several_sites_do_not_help_the_tracer():
 
 def test_hops_of_two_lengths_fall_in_two_classes():
     framework = _empty(np.diag([3.0, 3.0, 3.3]))
-    network = find_hops(framework, np.array([[0.5, 0.5, 0.5]]), cutoff_factor=1.2)
+    network = find_hops(framework, np.array([[0.5, 0.5, 0.5]]))
     assert len(network.start) == 6
     assert sorted(np.bincount(network.classes).tolist()) == [2, 4]
 
 
+def _rhombohedral(angle, shift):
+    """Return eight subcubes of a sheared cube and their sites, moved by ± ``shift`` along its diagonal."""
+    cell = cellpar_to_cell([9.956] * 3 + [angle] * 3)
+    corners = np.array(list(itertools.product((0, 1), repeat=3)))
+    sign = np.where(corners.sum(axis=1) % 2, -1, 1)[:, None]
+    return _empty(0.5 * cell).repeat(2), 0.25 + 0.5 * corners + sign * shift
+
+
+@pytest.mark.parametrize(("angle", "shift"), [(90.0, 0.0), (84.09, 0.0), (84.09, -0.02146), (93.0, 0.01)])
+def test_a_distorted_simple_cubic_lattice_keeps_its_six_neighbours(angle, shift):
+    framework, sites = _rhombohedral(angle, shift)
+    network = find_hops(framework, sites)
+    np.testing.assert_array_equal(np.bincount(network.start), 6)
+    assert network.dimensions == 3
+    assert network.left_out == ()
+    classes = network.classes.max() + 1
+    assert classes == (2 if shift else 1)
+    diffusivity = solve_walker_diffusivity(network, (HopEnergies(0.0, 0.0, 0.3, NU),) * classes, T)
+    values = np.linalg.eigvalsh(diffusivity)
+    assert values.min() > 0.5 * values.max()
+
+
+def test_sites_of_rhombohedral_hexacyanoferrate_have_neighbours_at_two_distances():
+    network = find_hops(*_rhombohedral(84.09, -0.02146))
+    lengths = np.sort(np.linalg.norm(network.vectors[network.start == 0], axis=1))
+    np.testing.assert_allclose(lengths, [4.507] * 3 + [5.529] * 3, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("primitive", "neighbours"),
+    [(np.ones((3, 3)) - np.eye(3), 12), (np.ones((3, 3)) - 2 * np.eye(3), 8)],
+    ids=["face-centred", "body-centred"],
+)
+@pytest.mark.parametrize("stretch", [0.97, 1.0, 1.03])
+def test_close_packed_lattices_keep_their_neighbours(primitive, neighbours, stretch):
+    cell = 2.0 * primitive @ np.diag([1.0, 1.0, stretch])
+    network = find_hops(_empty(cell), np.array([[0.5, 0.5, 0.5]]))
+    assert len(network.start) == neighbours
+
+
+def test_channels_far_apart_stay_one_dimensional_and_near_ones_are_joined():
+    # Sites of LiFePO4: 3.0 Å along the channel; 4.69 and 5.67 Å across, 5.57 Å being a detour over 4.69 Å.
+    sites = np.array([[0.0, 0.0, 0.0], [0.5, 0.0, 0.5], [0.0, 0.5, 0.0], [0.5, 0.5, 0.5]])
+    olivine = _empty(np.diag([10.332, 6.010, 4.692]))
+    network = find_hops(olivine, sites)
+    assert network.dimensions == 1
+    assert len(network.start) == 8
+    assert network.left_out == (4.69, 5.67)
+    wide = find_hops(olivine, sites, cutoff_factor=2.0)
+    assert wide.dimensions == 3
+    assert len(wide.start) == 4 * (2 + 2 + 4)
+    near = find_hops(_empty(np.diag([10.332, 6.010, 4.4])), sites)
+    assert near.dimensions == 2
+
+
 def test_cutoff_grows_until_the_walker_leaves_its_cluster():
-    # Pairs of sites 1 Å apart, 1.5 Å to the next pair: with 1.2 × 1 Å the walker would stay in its pair.
-    framework = _empty(np.diag([2.5, 8.0, 8.0]))
-    network = find_hops(framework, np.array([[0.0, 0.5, 0.5], [0.4, 0.5, 0.5]]))
+    # Pairs of sites 1 Å apart, 1.7 Å to the next pair: with 1.5 × 1 Å the walker would stay in its pair.
+    framework = _empty(np.diag([2.7, 8.0, 8.0]))
+    network = find_hops(framework, np.array([[0.0, 0.5, 0.5], [1 / 2.7, 0.5, 0.5]]))
     assert len(network.start) == 4
-    assert sorted(np.round(np.abs(network.vectors[:, 0]), 9).tolist()) == [1.0, 1.0, 1.5, 1.5]
+    assert sorted(np.round(np.abs(network.vectors[:, 0]), 9).tolist()) == [1.0, 1.0, 1.7, 1.7]
     with pytest.raises(InputError, match="lead nowhere"):
         find_hops(_empty(np.diag([4.0, 8.0, 8.0])), np.array([[0.0, 0.5, 0.5], [0.25, 0.5, 0.5]]))
 

@@ -66,6 +66,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         _compute("transport"),
         parents=("host", "potential", "thermodynamics"),
         sections=("thermodynamics", "transport", "seed"),
+        version=2,
         title="diffusivities against x and temperature",
         weight=36,
     ),

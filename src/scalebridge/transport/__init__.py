@@ -44,13 +44,7 @@ from scalebridge.transport.dynamics import (
     rescale_velocities,
     sample_trajectory,
 )
-from scalebridge.transport.network import (
-    HopEnergies,
-    HopNetwork,
-    find_hops,
-    solve_walker_diffusivity,
-    walker_chain,
-)
+from scalebridge.transport.network import HopNetwork, find_hops
 from scalebridge.transport.vibrations import (
     StationaryPoint,
     attempt_frequency,
@@ -60,6 +54,7 @@ from scalebridge.transport.vibrations import (
     solve_stationary_point,
     updated_hessian,
 )
+from scalebridge.transport.walker import HopEnergies, solve_walker_diffusivity, walker_chain
 from scalebridge.transport.work import (
     BarrierResult,
     BarrierTask,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scalebridge.transport.network import walker_chain
+from scalebridge.transport.walker import walker_chain
 from scalebridge.transport.work import BarrierResult, TrajectoryResult
 
 LEAST_HOPS = 5

@@ -21,7 +21,8 @@ from scalebridge.transport.calibrate import LEAST_HOPS, Calibration, fit_prefact
 from scalebridge.transport.chain import solve_diffusivity
 from scalebridge.transport.correlation import solve_vacancy_tracer
 from scalebridge.transport.displacement import DiffusivityEstimate
-from scalebridge.transport.network import walker_chain
+from scalebridge.transport.network import state_network
+from scalebridge.transport.walker import walker_chain
 from scalebridge.transport.work import BarrierResult, End, FailedTrajectory, TrajectoryResult
 
 FloatArray = NDArray[np.float64]
@@ -240,6 +241,7 @@ def _barrier_column(
         return None
     lines = _barrier_lines(here, end, kind, notes)
     first, method = here[0], BARRIER
+    notes += state_network(first.network, end)
     calibration = fit_prefactor(trajectories, here)
     if calibration is not None:
         lines = {member: _calibrated(line, calibration, member) for member, line in lines.items()}

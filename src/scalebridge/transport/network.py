@@ -1,4 +1,4 @@
-"""Hops between neighbouring sites of a host, their symmetry classes and the walker they make."""
+"""Hops between neighbouring sites of a host and their symmetry classes."""
 
 import itertools
 from dataclasses import dataclass, replace
@@ -9,11 +9,16 @@ import spglib
 from ase import Atoms
 from numpy.typing import NDArray
 
-from scalebridge.foundation import InputError, constants
+from scalebridge.foundation import InputError
 from scalebridge.transport.chain import JumpChain, solve_diffusivity
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+
+CUTOFF_FACTOR = 1.5
+"""Longest hop over the shortest distance between two sites."""
+DETOUR = 0.9
+"""A hop is direct unless two hops below this fraction of it lead over a third site to the same place."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class HopNetwork:
         (m,) symmetry class of each hop; a hop and its reverse share one class.
     orbits
         (n,) symmetry class of each site.
+    left_out
+        Lengths [Å] of direct hops beyond the cutoff, up to twice the shortest.
     """
 
     cell: FloatArray
@@ -43,6 +50,7 @@ class HopNetwork:
     images: IntArray
     classes: IntArray
     orbits: IntArray
+    left_out: tuple[float, ...] = ()
 
     @property
     def scaled_vectors(self) -> FloatArray:
@@ -59,18 +67,28 @@ class HopNetwork:
         return replace(self, cell=cell)
 
     @property
+    def dimensions(self) -> int:
+        """In how many directions the hops lead out of the cell."""
+        return _dimensions(len(self.sites), self.vectors, np.column_stack([self.start, self.end]))
+
+    @property
     def representatives(self) -> tuple[int, ...]:
         """One hop of each class, in the order of the class numbers."""
         return tuple(int(np.argmax(self.classes == c)) for c in range(int(self.classes.max()) + 1))
 
 
 def find_hops(
-    framework: Atoms, sites: FloatArray, *, cutoff_factor: float = 1.2, tolerance: float = 0.05
+    framework: Atoms, sites: FloatArray, *, cutoff_factor: float = CUTOFF_FACTOR, tolerance: float = 0.05
 ) -> HopNetwork:
-    """Find the hops between sites no further apart than ``cutoff_factor`` × the nearest distance.
+    """Find the direct hops between sites no further apart than ``cutoff_factor`` × the nearest distance.
 
-    Where such hops lead nowhere (they join sites in closed clusters) the cutoff grows, one distance after
-    another, until a walker can leave the cell in at least one direction.
+    A hop is direct unless two clearly shorter ones over a third site lead to the same place (``DETOUR``): of
+    a simple cubic lattice, distorted or not, these are the six neighbours and no diagonal, of the
+    face-centred one twelve, of the body-centred one eight. With ``DETOUR`` at 1 this is the relative
+    neighbourhood graph, which joins all sites (G. T. Toussaint, Pattern Recognit. 12, 261 (1980)). The cutoff
+    leaves out those neighbours that are too far for a hop, as between the channels of an olivine. Where the
+    rest leads nowhere (it joins sites in closed clusters) the cutoff grows, one distance after another,
+    until a walker can leave the cell in at least one direction.
 
     Parameters
     ----------
@@ -91,14 +109,16 @@ def find_hops(
     cell = np.asarray(framework.cell, dtype=float)
     sites = np.asarray(sites, dtype=float)
     vectors, pairs = _all_pairs(cell, sites, max(cutoff_factor, 2.0))
-    lengths = np.linalg.norm(vectors, axis=1)
-    shortest = float(lengths.min())
+    shortest = float(np.linalg.norm(vectors, axis=1).min())
     if shortest < 0.3:
         raise InputError(
             f"two sites are {shortest:.3f} Å apart; sites must be more than 0.3 Å apart, list each one once"
         )
+    direct = _are_direct(vectors, pairs)
+    vectors, pairs = vectors[direct], pairs[direct]
+    lengths = np.linalg.norm(vectors, axis=1)
     cutoff = cutoff_factor * shortest + 1e-6
-    while not _leads_out(len(sites), vectors[lengths <= cutoff], pairs[lengths <= cutoff]):
+    while not _dimensions(len(sites), vectors[lengths <= cutoff], pairs[lengths <= cutoff]):
         longer = lengths[lengths > cutoff]
         if not len(longer) or longer.min() > 2 * shortest:
             raise InputError(
@@ -106,16 +126,45 @@ def find_hops(
                 "list the sites between them too"
             )
         cutoff = float(longer.min()) + tolerance
+    further = lengths[(lengths > cutoff) & (lengths <= 2 * shortest + 1e-6)]
     pairs = pairs[lengths <= cutoff]
     pairs = pairs[np.lexsort(pairs.T[::-1])]
     classes, orbits = _classes(framework, sites, pairs, tolerance)
-    return HopNetwork(cell, sites, pairs[:, 0], pairs[:, 1], pairs[:, 2:], classes, orbits)
+    left_out = tuple(np.unique(np.round(further, 2)).tolist())
+    return HopNetwork(cell, sites, pairs[:, 0], pairs[:, 1], pairs[:, 2:], classes, orbits, left_out)
 
 
-def _leads_out(n: int, vectors: FloatArray, pairs: IntArray) -> bool:
-    """Return whether a walker with equal rates for these hops diffuses at all."""
+def state_network(network: HopNetwork, end: str) -> list[str]:
+    """Say which neighbours a network leaves out and where it leads, if not everywhere."""
+    if network.dimensions == 3 and not network.left_out:
+        return []
+    used = float(np.linalg.norm(network.vectors, axis=1).max())
+    far = ", ".join(f"{length:.2f}" for length in network.left_out)
+    beyond = (
+        f"neighbours at {far} Å are left out" if far else "there is no neighbour up to twice the shortest"
+    )
+    where = f"in {network.dimensions} of 3 directions"
+    return [f"{end} host: ions hop up to {used:.2f} Å, which leads {where}; {beyond}"]
+
+
+def _are_direct(vectors: FloatArray, pairs: IntArray) -> NDArray[np.bool_]:
+    """Return which of all pairs (m,) no third site joins by two clearly shorter hops."""
+    lengths = np.linalg.norm(vectors, axis=1)
+    direct = np.ones(len(pairs), dtype=bool)
+    for site in np.unique(pairs[:, 0]):
+        here = np.flatnonzero(pairs[:, 0] == site)
+        onward = np.linalg.norm(vectors[here, None] - vectors[None, here], axis=2)
+        longer_part = np.maximum(lengths[None, here], onward)
+        detour = longer_part.min(axis=1) / lengths[here]  # 1 over the hop's own end
+        direct[here] = np.round(detour, 6) >= DETOUR  # the same for a hop and its reverse
+    return direct
+
+
+def _dimensions(n: int, vectors: FloatArray, pairs: IntArray) -> int:
+    """Return in how many directions a walker with equal rates for these hops diffuses."""
     chain = JumpChain(np.ones(n), pairs[:, 0], pairs[:, 1], np.ones(len(pairs)), vectors)
-    return float(np.trace(solve_diffusivity(chain))) > 1e-8 * float(np.square(vectors).sum())
+    eigenvalues = np.linalg.eigvalsh(solve_diffusivity(chain))
+    return int(np.sum(eigenvalues > 1e-8 * float(np.square(vectors).sum())))
 
 
 def _all_pairs(cell: FloatArray, sites: FloatArray, factor: float) -> tuple[FloatArray, IntArray]:
@@ -217,75 +266,3 @@ def _root(parent: list[int], k: int) -> int:
 def _join(parent: list[int], a: int, b: int) -> None:
     low, high = sorted((_root(parent, a), _root(parent, b)))
     parent[high] = low
-
-
-@dataclass(frozen=True)
-class HopEnergies:
-    """Energies of one class of hops, for the hop that represents it.
-
-    Attributes
-    ----------
-    start_energy, end_energy, saddle_energy
-        [eV], on one scale for the whole network.
-    attempt_frequency
-        ν of the representative hop [1/fs].
-    """
-
-    start_energy: float
-    end_energy: float
-    saddle_energy: float
-    attempt_frequency: float
-
-
-def walker_chain(network: HopNetwork, energies: tuple[HopEnergies, ...], temperature: float) -> JumpChain:
-    """Return the single walker's jumps at ``temperature`` [K], in Å and 1/fs.
-
-    Rates are ν exp(−(E_saddle − E_start)/kT) with the same prefactor and saddle in both directions, so that
-    the site populations exp(−E/kT) are stationary. Site energies are the mean over the classes that
-    touch a site; ends that symmetry makes one site have the energy of the lower one.
-    """
-    energies = _lowest_ends(network, energies)
-    site_energy = site_energies(network, energies)
-    beta = 1 / (constants.BOLTZMANN_EV * temperature)
-    # A saddle is kept relative to the mean of its hop's ends, so that site averages keep detailed balance.
-    above_mean = np.array([e.saddle_energy - 0.5 * (e.start_energy + e.end_energy) for e in energies])
-    saddle = above_mean[network.classes] + 0.5 * (site_energy[network.start] + site_energy[network.end])
-    frequency = np.array([e.attempt_frequency for e in energies])[network.classes]
-    rates = frequency * np.exp(-beta * (saddle - site_energy[network.start]))
-    weights = np.exp(-beta * (site_energy - site_energy.min()))
-    return JumpChain(weights, network.start, network.end, rates, network.vectors)
-
-
-def _lowest_ends(network: HopNetwork, energies: tuple[HopEnergies, ...]) -> tuple[HopEnergies, ...]:
-    """Return the energies with both ends of a hop between equivalent sites at the lower of the two.
-
-    A wide cage has several minima. Relaxed apart, two ends may rest in different ones; symmetry puts the
-    lower one at both, and the ion leaves from there.
-    """
-    lowest = []
-    for hop, energy in zip(network.representatives, energies, strict=True):
-        same = network.orbits[network.start[hop]] == network.orbits[network.end[hop]]
-        low = min(energy.start_energy, energy.end_energy)
-        lowest.append(replace(energy, start_energy=low, end_energy=low) if same else energy)
-    return tuple(lowest)
-
-
-def site_energies(network: HopNetwork, energies: tuple[HopEnergies, ...]) -> FloatArray:
-    """Return the energy of each site (n,) [eV]: mean over the ends of the hops that represent its class."""
-    orbit = network.orbits
-    total, count = np.zeros(orbit.max() + 1), np.zeros(orbit.max() + 1)
-    for hop, energy in zip(network.representatives, energies, strict=True):
-        for site, value in (
-            (network.start[hop], energy.start_energy),
-            (network.end[hop], energy.end_energy),
-        ):
-            total[orbit[site]] += value
-            count[orbit[site]] += 1
-    return np.asarray((total / np.maximum(count, 1))[orbit])
-
-
-def solve_walker_diffusivity(
-    network: HopNetwork, energies: tuple[HopEnergies, ...], temperature: float
-) -> FloatArray:
-    """Return the diffusion tensor (3, 3) of a single walker [Å²/fs]."""
-    return solve_diffusivity(walker_chain(network, energies, temperature))

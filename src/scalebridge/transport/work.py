@@ -20,7 +20,8 @@ from scalebridge.transport.displacement import (
     relative_to_framework,
 )
 from scalebridge.transport.dynamics import DynamicsSettings, sample_trajectory
-from scalebridge.transport.network import HopEnergies, HopNetwork, find_hops, symmetrise
+from scalebridge.transport.network import CUTOFF_FACTOR, HopNetwork, find_hops, symmetrise
+from scalebridge.transport.walker import HopEnergies
 
 FloatArray = NDArray[np.float64]
 End = Literal["empty", "full"]
@@ -170,7 +171,7 @@ class BarrierTask:
     repeat: tuple[int, int, int]
     end: End
     hop_class: int
-    cutoff_factor: float = 1.2
+    cutoff_factor: float = CUTOFF_FACTOR
     settings: BarrierSettings = field(default_factory=BarrierSettings)
     cell_relaxation: RelaxationSettings = field(default_factory=RelaxationSettings)
 
@@ -206,7 +207,7 @@ class BarrierResult:
     problem: str = ""
 
 
-def hop_network(phase: HostPhase, ion: str, cutoff_factor: float = 1.2) -> HopNetwork:
+def hop_network(phase: HostPhase, ion: str, cutoff_factor: float = CUTOFF_FACTOR) -> HopNetwork:
     """Return the hops of a phase's unit cell; ``len(.representatives)`` barriers have to be found."""
     unit = HostCell.from_phase(phase, ion)
     return find_hops(unit.framework, unit.sites, cutoff_factor=cutoff_factor)
