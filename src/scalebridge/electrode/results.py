@@ -19,7 +19,7 @@ from scalebridge.contracts import (
 from scalebridge.electrode.discharge import CellSolution, solve_cell
 from scalebridge.electrode.model import CellModel
 from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress
-from scalebridge.particle import REFERENCE_TOLERANCE, boundary_radius
+from scalebridge.particle import REFERENCE_TOLERANCE, boundary_radius, state_widening
 
 FloatArray = NDArray[np.float64]
 
@@ -95,7 +95,7 @@ def solve_discharge(
         provenance=provenance,
         validity=Validity(
             temperature=(float(design.temperature),) * 2,
-            remarks=(*card.validity.remarks, *cell.particle.remarks),
+            remarks=(*card.validity.remarks, *state_widening({member: cell.particle})),
         ),
         citations=CITATIONS,
         fields=_fields(solution, cell, card.host.theoretical_capacity),
@@ -239,9 +239,9 @@ def _summary(
     capacity = np.array([s.fields["capacity"].values[-1] for s in solutions]).reshape(shape)
     voltage = np.array([_mean_voltage(s) for s in solutions]).reshape(shape)
     terminations = [s.termination for s in solutions]
-    remarks = list(card.validity.remarks)
-    for solution, cell in zip(solutions[:: shape[1]], cells, strict=True):
-        remarks += [f"member {solution.member}: {remark}" for remark in cell.particle.remarks]
+    members = [solution.member for solution in solutions[:: shape[1]]]
+    particles = dict(zip(members, (cell.particle for cell in cells), strict=True))
+    remarks = [*card.validity.remarks, *state_widening(particles)]
     remarks += [
         f"member {s.member}, {s.status}" for s in solutions if s.termination == "electrolyte depletion"
     ]

@@ -35,6 +35,7 @@ from scalebridge.particle.solve import (
     solve_particle,
 )
 from scalebridge.particle.stability import resolves_growth
+from scalebridge.particle.widening import state_widening
 
 __all__ = [
     "POTENTIAL_TOLERANCE",
@@ -62,5 +63,6 @@ __all__ = [
     "shells_for",
     "solve_implicit",
     "solve_particle",
+    "state_widening",
     "trimmed",
 ]

@@ -69,8 +69,8 @@ class ParticleModel:
     surface_gradient: float = 0.0
     """n·∇θ at the surface (wetting) [1/m]."""
     rate_law: RateLaw
-    remarks: tuple[str, ...] = ()
-    """What a reader of results must know, in plain words."""
+    material_gradient_energy: float | None = None
+    """κ of the material where ``gradient_energy`` is larger, for an interface that the shells resolve."""
 
     def __post_init__(self) -> None:
         shell_grid(self.shape, self.size, self.shells)
@@ -232,8 +232,8 @@ class ParticleModel:
             None: from the interface length where there is a miscibility gap, see `shells_for`.
         widen
             Where ``shells`` is None and `SHELL_LIMIT` shells are too few for the interface, raise κ until it
-            spans `SHELLS_PER_INTERFACE` of `WIDENED_SHELLS`, and say so in ``remarks``; otherwise such a
-            model is refused.
+            spans `SHELLS_PER_INTERFACE` of `WIDENED_SHELLS`, and keep the material's κ in
+            ``material_gradient_energy`` (see `state_widening`); otherwise such a model is refused.
 
         Raises
         ------
@@ -244,19 +244,15 @@ class ParticleModel:
         """
         standard, excess = _excess_table(free_energy, temperature, member)
         energy_density = site_density * constants.BOLTZMANN * temperature
-        remarks: tuple[str, ...] = ()
+        material: float | None = None
         if shells is None:
             coherency = coherency_modulus / energy_density
             gap = unstable_interval(excess, coherency)
             sharpness = interface_sharpness(excess, coherency)
             width = sharpness * float(np.sqrt(max(gradient_energy, 0.0) / energy_density))
             if gap and widen and width < SHELLS_PER_INTERFACE * size / (SHELL_LIMIT - 1):
-                wide = SHELLS_PER_INTERFACE * size / (WIDENED_SHELLS - 1)
-                remarks = (
-                    f"the interface length {width:.3g} m is too short for {SHELL_LIMIT} shells in a particle "
-                    f"of {size:.3g} m; it was widened to {wide:.3g} m",
-                )
-                width = wide
+                material = max(gradient_energy, 0.0)
+                width = SHELLS_PER_INTERFACE * size / (WIDENED_SHELLS - 1)
                 gradient_energy = (width / sharpness) ** 2 * energy_density
             shells = shells_for(size, width) if gap else SOLID_SOLUTION_SHELLS
         values = np.atleast_1d(np.asarray(diffusivity, dtype=np.float64))
@@ -276,7 +272,7 @@ class ParticleModel:
             coherency_modulus=coherency_modulus,
             surface_gradient=surface_gradient,
             rate_law=rate_law,
-            remarks=remarks,
+            material_gradient_energy=material,
         )
 
     @classmethod
@@ -288,7 +284,7 @@ class ParticleModel:
         Plates take diffusivity, gradient energy and coherency modulus along ``design.particles.direction``
         (the nearest computed normal); without a direction, and for spheres and cylinders, the means over
         directions, of the gradient energy over those with a stable interface. An interface too thin for
-        `SHELL_LIMIT` shells is widened, and ``remarks`` says so, unless ``shells`` is given.
+        `SHELL_LIMIT` shells is widened, unless ``shells`` is given.
 
         Raises
         ------

@@ -15,7 +15,7 @@ from particle_models import (
 )
 from scalebridge.contracts import Contract, ElectrodeDesign, HomogeneousFreeEnergy, MaterialCard
 from scalebridge.foundation import InputError, ValidityError, constants
-from scalebridge.particle import ParticleModel, shells_for
+from scalebridge.particle import ParticleModel, shells_for, state_widening
 from scalebridge.particle.grid import shell_grid
 from scalebridge.particle.model import SHELLS_PER_INTERFACE, WIDENED_SHELLS
 from scalebridge.particle.tables import evaluate_many, integrate, tabulate
@@ -116,11 +116,34 @@ def test_thin_interfaces_are_widened_where_asked_and_said_so() -> None:
     wide = particle(shells=None, size=2e-6, widen=True)
     assert wide.shells == WIDENED_SHELLS
     assert wide.interface_length == pytest.approx(SHELLS_PER_INTERFACE * wide.grid.spacing)
-    assert "was widened to 1.22e-07 m" in wide.remarks[0]
-    assert particle(shells=None, gradient_energy=0.0, widen=True).remarks
-    assert not particle(shells=None, widen=True).remarks
+    assert wide.material_gradient_energy == GRADIENT_ENERGY
+    assert wide.gradient_energy == pytest.approx(
+        GRADIENT_ENERGY * (wide.interface_length / 2.97e-9) ** 2, rel=2e-3
+    )
+    none = particle(shells=None, gradient_energy=0.0, widen=True)
+    assert none.material_gradient_energy == 0.0
+    assert particle(shells=None, widen=True).material_gradient_energy is None
+    assert particle(1.0, shells=None, gradient_energy=0.0, widen=True).gradient_energy == 0.0
     with pytest.raises(InputError, match="must be below the interface length"):
         particle(shells=None, size=2e-6)
+
+
+def test_widening_names_members_the_card_s_kappa_the_one_used_and_their_ratio() -> None:
+    fine = particle(shells=None, widen=True)
+    assert state_widening({0: fine}) == []
+    wide = particle(shells=None, size=2e-6, widen=True)
+    wider = particle(shells=None, size=4e-6, widen=True)
+    none = particle(shells=None, gradient_energy=0.0, widen=True)
+    thin, numerical = state_widening({0: wide, 1: none, 2: fine, 4: wider})
+    assert thin == (
+        "members 0, 4: the card's κ of 5.01e-10 J/m makes an interface too thin for 120 shells in a "
+        "particle; it is 1.22e-07 … 2.45e-07 m wide, of κ = 8.51e-07 … 3.4e-06 J/m, "
+        "1.7e+03 … 6.79e+03 times the card's"
+    )
+    assert numerical == (
+        "member 1: the card has no stable interface (κ = 0), the free energy a gap; the interface is "
+        f"numerical, 6.12e-09 m wide, of κ = {none.gradient_energy:.3g} J/m"
+    )
 
 
 def test_gap_without_gradient_energy_is_refused_unless_coherency_closes_it() -> None:

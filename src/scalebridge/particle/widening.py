@@ -1,0 +1,45 @@
+"""What readers must know of particles whose interface is wider than their material's."""
+
+from collections.abc import Mapping
+
+from scalebridge.particle.model import SHELL_LIMIT, ParticleModel
+
+
+def state_widening(models: Mapping[int, ParticleModel]) -> list[str]:
+    """Say, by committee member, which models have a larger κ than their material, and how much larger."""
+    own = {
+        member: model.material_gradient_energy
+        for member, model in models.items()
+        if model.material_gradient_energy is not None
+    }
+    thin = [member for member, kappa in own.items() if kappa > 0]
+    unstable = [member for member, kappa in own.items() if kappa == 0]
+    sentences = []
+    if thin:
+        given = _range([own[member] for member in thin])
+        ratio = _range([models[member].gradient_energy / own[member] for member in thin])
+        sentences.append(
+            f"{_members(thin)}: the card's κ of {given} J/m makes an interface too thin for {SHELL_LIMIT} "
+            f"shells in a particle; it is {_used(models, thin)}, {ratio} times the card's"
+        )
+    if unstable:
+        sentences.append(
+            f"{_members(unstable)}: the card has no stable interface (κ = 0), the free energy a gap; "
+            f"the interface is numerical, {_used(models, unstable)}"
+        )
+    return sentences
+
+
+def _members(numbers: list[int]) -> str:
+    return f"member{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+
+
+def _used(models: Mapping[int, ParticleModel], members: list[int]) -> str:
+    kappas = [models[member].gradient_energy for member in members]
+    lengths = [models[member].resolved_length for member in members]
+    return f"{_range(lengths)} m wide, of κ = {_range(kappas)} J/m"
+
+
+def _range(values: list[float]) -> str:
+    low, high = f"{min(values):.3g}", f"{max(values):.3g}"
+    return low if low == high else f"{low} … {high}"
