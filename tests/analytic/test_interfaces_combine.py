@@ -92,9 +92,22 @@ def test_failed_parts_are_named_and_member_zero_must_not_fail(results):
     slab, elastic = results
     failed = replace(slab, member=1, slabs=None, problem="the slab fell apart")
     soft = [replace(elastic[0], member=1, stiffness=None, problem="soft"), replace(elastic[1], member=1)]
-    contract = _combine([slab, failed], [*elastic, *soft], members=2)
+    warned = []
+    contract = _combine([slab, failed], [*elastic, *soft], members=2, warn=warned.append)
     remarks = " ".join(contract.validity.remarks)
     assert "the slab fell apart" in remarks and "carries member 0's stiffness (soft)" in remarks
+    narrow = "of their own and carry another member's; the spread over members is too narrow"
+    assert warned == [
+        f"1 of 2 members (1) have no slabs along plane (0, 0, 1) {narrow}",
+        f"1 of 2 members (1) have no stiffness of the low phase {narrow}",
+    ]
+    assert set(warned) <= set(contract.validity.remarks)
+    warned.clear()
+    _combine([slab], [replace(elastic[0], stiffness=None), elastic[1]], warn=warned.append)
+    assert warned == ["no member has a stiffness of the low phase: that of the high phase is used"]
+    warned.clear()
+    _combine([slab], elastic, warn=warned.append)
+    assert warned == []
     with pytest.raises(ConvergenceError, match="fell apart"):
         _combine([replace(failed, member=0)], elastic)
     with pytest.raises(ConvergenceError, match="no cell of the high phase"):

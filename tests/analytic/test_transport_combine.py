@@ -104,9 +104,12 @@ def test_barriers_give_the_walker_and_the_vacancy_tracer(barriers):
 
 def test_a_failed_member_is_named_and_not_counted_as_spread(barriers):
     failed = replace(barriers[0], member=1, energies=None, barrier=None, problem="the band broke")
-    _, jump = combine([], [barriers[0], failed], members=2, provenance=PROVENANCE)
+    warned = []
+    _, jump = combine([], [barriers[0], failed], members=3, provenance=PROVENANCE, warn=warned.append)
     assert any("the band broke" in remark for remark in jump.validity.remarks)
-    assert any("[1] have no result of their own" in remark for remark in jump.validity.remarks)
+    (text,) = set(warned)
+    assert text.startswith("x = 0.125 (barrier): 2 of 3 members (1, 2) have no diffusivity of their own")
+    assert text in jump.validity.remarks
     np.testing.assert_allclose(jump.covariance, 0, atol=1e-20)
     with pytest.raises(ConvergenceError, match="the band broke"):
         combine([], [replace(failed, member=0)], members=1, provenance=PROVENANCE)
@@ -153,7 +156,7 @@ def test_dynamics_sees_hops_and_an_activated_diffusivity(trajectories):
     np.testing.assert_allclose(tracer.anisotropy[0, 0], np.eye(3), atol=1e-6)
     assert len(jump.samples) == 3 and jump.samples[0].hops == trajectories[0].hops
     assert any("extrapolated" in remark for remark in tracer.validity.remarks)
-    assert any("[1] have no result of their own" in remark for remark in tracer.validity.remarks)
+    assert any("1 of 2 members (1) have no diffusivity" in remark for remark in tracer.validity.remarks)
 
 
 def test_barrier_and_dynamics_agree_where_they_overlap(trajectories, barriers):

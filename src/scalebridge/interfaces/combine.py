@@ -1,7 +1,8 @@
 """Interface and strain energies of all members in one contract."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,31 @@ class _Member:
         return [mean_slabs(arrangements) for arrangements in self.slabs]
 
 
+@dataclass(frozen=True)
+class _Notes:
+    """Remarks, and which members carry another's part, by the name of the part."""
+
+    remarks: list[str] = field(default_factory=list)
+    borrowed: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    missing: list[str] = field(default_factory=list)
+    """Parts that no member has."""
+
+    def borrow(self, member: int, part: str, remark: str) -> None:
+        self.remarks.append(remark)
+        self.borrowed[part].append(member)
+
+    def warnings(self, members: int) -> list[str]:
+        """Return what must not be read as agreement of the members."""
+        return [
+            *dict.fromkeys(self.missing),
+            *(
+                f"{len(who)} of {members} members ({', '.join(map(str, who))}) have no {part} of their own "
+                "and carry another member's; the spread over members is too narrow"
+                for part, who in self.borrowed.items()
+            ),
+        ]
+
+
 def combine(
     slabs: Sequence[SlabResult],
     elastic: Sequence[ElasticResult],
@@ -57,6 +83,7 @@ def combine(
     provenance: Provenance,
     pair: PhasePair,
     structures: StructureTable | None = None,
+    warn: Callable[[str], None] = lambda text: None,
 ) -> InterfaceEnergies:
     """Combine all results into the contract.
 
@@ -65,7 +92,7 @@ def combine(
     The eigenstrain follows the cells of ``structures`` where given, else the relaxed cells of ``pair``.
     The transformation (stretches, B(n)) from the low to the high phase of ``pair`` is that of ``structures``
     where it holds both compositions, else of the relaxed cells. A member's part that failed is taken from
-    member 0, and a remark says so.
+    member 0; a remark says so, and ``warn`` is called with how many members that concerns.
 
     Raises
     ------
@@ -74,7 +101,8 @@ def combine(
     InputError
         If no slab was given, or ``structures`` has another number of members.
     """
-    remarks: list[str] = []
+    notes = _Notes()
+    remarks = notes.remarks
     planes = list(dict.fromkeys(result.miller for result in slabs))
     if not planes or (structures is not None and structures.cell.shape[0] != members):
         given = members if structures is None else structures.cell.shape[0]
@@ -84,11 +112,14 @@ def combine(
         )
     parts = [
         _Member(
-            [_slabs_of(slabs, member, plane, remarks) for plane in planes],
-            *_strains(elastic, member, structures, pair, remarks),
+            [_slabs_of(slabs, member, plane, notes) for plane in planes],
+            *_strains(elastic, member, structures, pair, notes),
         )
         for member in range(members)
     ]
+    for warning in notes.warnings(members):
+        remarks.append(warning)
+        warn(warning)
     for member, part in enumerate(parts):
         for plane, mean in zip(planes, part.means, strict=True):
             remarks += _doubts(mean, f"member {member}, plane {plane}")
@@ -120,9 +151,7 @@ def _doubts(mean: SlabEnergies, where: str) -> list[str]:
     return doubts
 
 
-def _slabs_of(
-    slabs: Sequence[SlabResult], member: int, plane: Miller, remarks: list[str]
-) -> list[SlabEnergies]:
+def _slabs_of(slabs: Sequence[SlabResult], member: int, plane: Miller, notes: _Notes) -> list[SlabEnergies]:
     """Return the slabs of all arrangements that relaxed, where there are none those of member 0."""
     own = [result for result in slabs if (result.member, result.miller) == (member, plane)]
     relaxed = [result.slabs for result in own if result.slabs is not None]
@@ -133,10 +162,11 @@ def _slabs_of(
             "potential on such slabs"
         )
     if not relaxed:
-        remarks.append(f"member {member}, plane {plane}: carries member 0's slabs ({problem})")
-        return _slabs_of(slabs, 0, plane, remarks)
+        remark = f"member {member}, plane {plane}: carries member 0's slabs ({problem})"
+        notes.borrow(member, f"slabs along plane {plane}", remark)
+        return _slabs_of(slabs, 0, plane, notes)
     if len(relaxed) < len(own):
-        remarks.append(
+        notes.remarks.append(
             f"member {member}, plane {plane}: {len(own) - len(relaxed)} of {len(own)} arrangements of the "
             f"ions are left out ({problem})"
         )
@@ -144,7 +174,7 @@ def _slabs_of(
 
 
 def _end_of(
-    elastic: Sequence[ElasticResult], member: int, end: End, remarks: list[str]
+    elastic: Sequence[ElasticResult], member: int, end: End, notes: _Notes
 ) -> tuple[FloatArray, FloatArray | None]:
     """Return cell and stiffness of one end, where it failed that of the first member that has one."""
     results = {result.member: result for result in elastic if result.end == end}
@@ -155,14 +185,14 @@ def _end_of(
         return own.cell, own.stiffness
     other = next((result for result in results.values() if result.stiffness is not None), None)
     if other is not None:
-        remarks.append(
-            f"member {member}, {end} phase: carries member {other.member}'s stiffness "
-            f"({own.problem or 'not computed'})"
-        )
+        what = "stiffness" if own.member == member else "cell and stiffness"
+        why = own.problem or "not computed"
+        remark = f"member {member}, {end} phase: carries member {other.member}'s {what} ({why})"
+        notes.borrow(member, f"{what} of the {end} phase", remark)
     return own.cell, None if other is None else other.stiffness
 
 
-def _both(low: FloatArray | None, high: FloatArray | None, remarks: list[str]) -> FloatArray:
+def _both(low: FloatArray | None, high: FloatArray | None, notes: _Notes) -> FloatArray:
     """Return both stiffnesses (2, 6, 6); where no member has one of them, the other stands for both."""
     known = [stiffness for stiffness in (low, high) if stiffness is not None]
     if not known:
@@ -172,7 +202,9 @@ def _both(low: FloatArray | None, high: FloatArray | None, remarks: list[str]) -
         )
     if len(known) == 1:
         name, other = ("low", "high") if low is None else ("high", "low")
-        remarks.append(f"no member has a stiffness of the {name} phase: that of the {other} phase is used")
+        notes.missing.append(
+            f"no member has a stiffness of the {name} phase: that of the {other} phase is used"
+        )
     return np.array([known[0], known[-1]])
 
 
@@ -181,15 +213,15 @@ def _strains(
     member: int,
     structures: StructureTable | None,
     pair: PhasePair,
-    remarks: list[str],
+    notes: _Notes,
 ) -> tuple[FloatArray, FloatArray, Transformation]:
     """Return stiffnesses (2, 6, 6) in the low phase's frame, eigenstrain (x, 3, 3) and transformation."""
-    low_cell, low_stiffness = _end_of(elastic, member, "low", remarks)
-    high_cell, high_stiffness = _end_of(elastic, member, "high", remarks)
+    low_cell, low_stiffness = _end_of(elastic, member, "low", notes)
+    high_cell, high_stiffness = _end_of(elastic, member, "high", notes)
     transformation = solve_transformation(low_cell, high_cell)
     if high_stiffness is not None:
         high_stiffness = rotate_stiffness(high_stiffness, transformation.rotation)
-    stiffness = _both(low_stiffness, high_stiffness, remarks)
+    stiffness = _both(low_stiffness, high_stiffness, notes)
     if structures is None:
         cells, x = np.array([low_cell, high_cell]), np.array([pair.x_low, pair.x_high])
     else:
@@ -198,12 +230,12 @@ def _strains(
         if max(abs(x[ends[0]] - pair.x_low), abs(x[ends[1]] - pair.x_high)) < NEAR:
             transformation = solve_transformation(cells[ends[0]], cells[ends[1]])
         else:
-            remarks.append(
+            notes.remarks.append(
                 "structures lack the pair's compositions; its transformation is that of relaxed cells"
             )
     first = int(np.argmin(x))
     if x[first] > NEAR:
-        remarks.append(f"the eigenstrain counts from x = {x[first]:g}, the lowest sampled")
+        notes.remarks.append(f"the eigenstrain counts from x = {x[first]:g}, the lowest sampled")
     return stiffness, eigenstrain(cells[first], cells), transformation
 
 

@@ -75,7 +75,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         _compute("interfaces"),
         parents=("host", "potential", "thermodynamics"),
         sections=("interfaces", "seed"),
-        version=3,
+        version=4,
         title="eigenstrain, stiffness and interface energies",
         weight=22,
     ),

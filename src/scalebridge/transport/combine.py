@@ -1,7 +1,7 @@
 """Tracer and jump diffusivity of all members, from barriers and molecular dynamics."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
@@ -76,6 +76,7 @@ def combine(
     *,
     members: int,
     provenance: Provenance,
+    warn: Callable[[str], None] = lambda text: None,
 ) -> tuple[TracerDiffusivity, JumpDiffusivity]:
     """Combine all runs into the two contracts.
 
@@ -83,17 +84,18 @@ def combine(
     the ends without it come from barriers: one ion in the empty host (D_J = D*), one vacancy in the full
     host (D_J/(1−θ) = D of the vacancy, D* = D_v times the correlation and the vacancy fraction). Where
     dynamics ran near such an end, its count of hops, zero included, sets the prefactor of the barriers
-    (``fit_prefactor``). A member without its own result at a composition carries member 0's and a remark
-    says so.
+    (``fit_prefactor``). A member without its own result at a composition carries member 0's; a remark says
+    so, and ``warn`` is called with it.
 
     Raises
     ------
     ConvergenceError
         If member 0 has no diffusivity at any composition.
     """
+    results = (trajectories, barriers)
     return (
-        _contract(TracerDiffusivity, "tracer", (trajectories, barriers), members, provenance),
-        _contract(JumpDiffusivity, "jump", (trajectories, barriers), members, provenance),
+        _contract(TracerDiffusivity, "tracer", results, members=members, provenance=provenance, warn=warn),
+        _contract(JumpDiffusivity, "jump", results, members=members, provenance=provenance, warn=warn),
     )
 
 
@@ -101,8 +103,10 @@ def _contract(
     contract: type[AnyDiffusivity],
     kind: Kind,
     results: tuple[Sequence[TrajectoryResult | FailedTrajectory], Sequence[BarrierResult]],
+    *,
     members: int,
     provenance: Provenance,
+    warn: Callable[[str], None],
 ) -> AnyDiffusivity:
     """Return one contract in SI."""
     barriers = results[1]
@@ -122,10 +126,12 @@ def _contract(
     for column in columns:
         without = [member for member in range(members) if member not in column.lines]
         if without:
+            who = f"{len(without)} of {members} members ({', '.join(map(str, without))})"
             notes.append(
-                f"x = {column.x:g} ({column.method}): members {without} have no result of their own and "
-                "carry member 0's; the spread between members leaves them out"
+                f"x = {column.x:g} ({column.method}): {who} have no diffusivity of their own and carry "
+                "member 0's; the spread over members leaves them out and is too narrow"
             )
+            warn(notes[-1])
     table = [[column.lines.get(member, column.lines[0]) for column in columns] for member in range(members)]
     scale = np.log(SQUARE_METRE_PER_SECOND)
     return contract(

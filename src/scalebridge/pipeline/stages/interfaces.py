@@ -80,6 +80,7 @@ def compute(context: StageContext) -> None:
         provenance=context.provenance(),
         pair=pair,
         structures=structures,
+        warn=context.warn,
     )
     unstable = int((energies.gradient_energy <= 0).any(axis=1).sum())
     if unstable:

@@ -48,7 +48,13 @@ def compute(context: StageContext) -> None:
     for problem in merge_members(barrier.problem for barrier in barriers if barrier.problem):
         context.warn(f"barrier not found: {problem}")
     _warn_of_failures(context, trajectories)
-    tracer, jump = combine(trajectories, barriers, members=len(members), provenance=context.provenance())
+    tracer, jump = combine(
+        trajectories,
+        barriers,
+        members=len(members),
+        provenance=context.provenance(),
+        warn=context.warn,
+    )
     context.save(tracer)
     context.save(jump)
 
