@@ -8,6 +8,7 @@ import numpy as np
 
 from scalebridge.contracts import (
     Contract,
+    DiffusivitySample,
     ElectrodeDesign,
     InterfaceEnergies,
     PotentialCard,
@@ -111,11 +112,24 @@ def _judge_potential(card: PotentialCard) -> list[str]:
 
 
 def _judge_transport(diffusivity: TracerDiffusivity) -> list[str]:
-    bounded = [sample for sample in diffusivity.samples if sample.upper_bound]
-    if not bounded:
-        return []
-    places = sorted({f"x = {sample.x:.3g} at {sample.temperature:.0f} K" for sample in bounded})
-    return [f"no hop was seen at {', '.join(places)}: these diffusivities are upper bounds"]
+    """Say where diffusivities are upper bounds, why, and for how many members."""
+    groups: dict[tuple[float, float], list[DiffusivitySample]] = defaultdict(list)
+    for sample in diffusivity.samples:
+        groups[sample.x, sample.temperature].append(sample)
+    still: list[str] = []
+    stuck: list[str] = []
+    for (x, kelvin), samples in sorted(groups.items()):
+        bounded = [sample.hops for sample in samples if sample.upper_bound]
+        where = f"x = {x:.3g}, {kelvin:.0f} K"
+        for places, count in ((still, bounded.count(0)), (stuck, len(bounded) - bounded.count(0))):
+            if count:
+                places.append(f"{where} in {count} of {len(samples)} members")
+    reasons = (("no hop was seen", still), ("ions hopped but their displacement did not grow", stuck))
+    return [
+        f"{reason} at {'; '.join(places)}: these members' diffusivities there are upper bounds"
+        for reason, places in reasons
+        if places
+    ]
 
 
 def _judge_interfaces(interfaces: InterfaceEnergies) -> list[str]:

@@ -149,10 +149,38 @@ def test_the_numbers_themselves_warn(synthetic_contracts: dict[str, Any]) -> Non
     }
     texts = [warning.text for warning in collect_warnings(contents(changed))]
     assert any("only 40 % of held-out energy errors" in text for text in texts)
-    assert any("no hop was seen at x = 0.5 at 600 K" in text for text in texts)
+    assert any("no hop was seen at x = 0.5, 600 K in 2 of 2 members: these" in text for text in texts)
     assert any("300 K; isotherm: determined between 400 and 500 K" in text for text in texts)
     assert "twice" not in texts
     assert [remark.text for remark in collect_remarks(contents(changed))].count("twice") == 1
+
+
+def test_upper_bounds_are_told_by_reason_and_number_of_members(synthetic_contracts: dict[str, Any]) -> None:
+    tracer = synthetic_contracts["transport/tracer_diffusivity.json"]
+    first = tracer.samples[0]
+
+    def told(*runs: tuple[int, int, float, bool]) -> list[str]:
+        samples = tuple(
+            first.model_copy(
+                update={"member": member, "hops": hops, "temperature": kelvin, "upper_bound": bound, "x": 0.5}
+            )
+            for member, hops, kelvin, bound in runs
+        )
+        changed = tracer.model_copy(update={"samples": samples})
+        return [warning.text for warning in collect_warnings(contents({"t": changed}))]
+
+    bounds = "these members' diffusivities there are upper bounds"
+    assert told((0, 9, 600.0, False)) == []
+    assert told(
+        (0, 9, 600.0, False),
+        (1, 0, 600.0, True),
+        (2, 3, 600.0, True),
+        (0, 8, 900.0, False),
+        (1, 0, 900.0, True),
+    ) == [
+        f"no hop was seen at x = 0.5, 600 K in 1 of 3 members; x = 0.5, 900 K in 1 of 2 members: {bounds}",
+        f"ions hopped but their displacement did not grow at x = 0.5, 600 K in 1 of 3 members: {bounds}",
+    ]
 
 
 def test_remarks_that_differ_only_in_the_member_become_one(synthetic_contracts: dict[str, Any]) -> None:
