@@ -15,7 +15,6 @@ from scalebridge.contracts import (
     StructureTable,
     TracerDiffusivity,
 )
-from scalebridge.contracts.transport import ArrheniusDiffusivity
 from scalebridge.foundation import constants
 from scalebridge.plotting import left_out, normal_name, rate_name
 from scalebridge.report.numbers import (
@@ -169,7 +168,11 @@ def diffusivity_table(tracer: TracerDiffusivity | None, jump: JumpDiffusivity | 
         if diffusivity is None:
             continue
         for index, x in enumerate(diffusivity.x):
-            value = _room_temperature(diffusivity, index)
+            theta = diffusivity.theta[index]
+            free = (
+                1 - theta if isinstance(diffusivity, JumpDiffusivity) else 1.0
+            )  # the contract has D_J/(1−θ)
+            value = free * float(diffusivity.scalar(theta, ROOM_TEMPERATURE))
             energy_error = float(np.sqrt(diffusivity.covariance[index, 1, 1])) * ROOM_TEMPERATURE
             rows.append(
                 (
@@ -182,21 +185,15 @@ def diffusivity_table(tracer: TracerDiffusivity | None, jump: JumpDiffusivity | 
                         float(diffusivity.activation_energy[0, index]) / EV,
                         energy_error * constants.BOLTZMANN_EV,
                     ),
-                    scientific(float(diffusivity.prefactor[0, index])),
+                    scientific(free * float(diffusivity.prefactor[0, index])),
                 )
             )
     header = ("quantity", "x", "phase", "method", "D at 300 K (m²/s)", "activation energy (eV)", "D₀ (m²/s)")
     caption = (
-        "Member 0, along the fastest direction; errors from the covariance over members and fits, as a "
-        "factor for D."
+        "Member 0, along the fastest direction, D = D₀ exp(−E/kT); errors from the covariance over members "
+        "and fits, as a factor for D."
     )
     return Table(header, tuple(rows), caption)
-
-
-def _room_temperature(diffusivity: ArrheniusDiffusivity, index: int) -> float:
-    theta = diffusivity.theta[index]
-    value = float(diffusivity.scalar(theta, ROOM_TEMPERATURE))
-    return value * (1 - theta) if isinstance(diffusivity, JumpDiffusivity) else value
 
 
 def _factor(covariance: FloatArray) -> float:

@@ -8,6 +8,7 @@ import pytest
 from synthetic_run import fail
 
 from scalebridge.contracts import Contract, InterfaceSample, Validity
+from scalebridge.foundation import constants
 from scalebridge.report import headline_table
 from scalebridge.report.electrode_tables import design_table, limits_table
 from scalebridge.report.figures import build_images
@@ -181,6 +182,23 @@ def test_upper_bounds_are_told_by_reason_and_number_of_members(synthetic_contrac
         f"no hop was seen at x = 0.5, 600 K in 1 of 3 members; x = 0.5, 900 K in 1 of 2 members: {bounds}",
         f"ions hopped but their displacement did not grow at x = 0.5, 600 K in 1 of 3 members: {bounds}",
     ]
+
+
+def test_every_row_of_diffusivities_obeys_its_arrhenius_law(synthetic_contracts: dict[str, Any]) -> None:
+    pair = [synthetic_contracts[f"transport/{kind}_diffusivity.json"] for kind in ("tracer", "jump")]
+    energies = [energy for diffusivity in pair for energy in diffusivity.activation_energy[0]]
+    rows = diffusivity_table(*pair).rows
+    assert len(rows) == len(energies)
+    assert max(diffusivity.theta.max() for diffusivity in pair) > 0.4
+    for row, energy in zip(rows, energies, strict=True):
+        shown, prefactor = (number(row[column].split(" ×/÷")[0]) for column in (4, 6))
+        assert shown == pytest.approx(prefactor * np.exp(-energy / (constants.BOLTZMANN * 300)), rel=0.1)
+
+
+def number(text: str) -> float:
+    """Return the value of a number as ``scientific`` writes it."""
+    mantissa, exponent = text.split(" × 10")
+    return float(mantissa) * 10.0 ** int(exponent.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")))
 
 
 def test_remarks_that_differ_only_in_the_member_become_one(synthetic_contracts: dict[str, Any]) -> None:
