@@ -1,0 +1,177 @@
+"""The real ladder, from a host folder to the report, on a toy host: pairs of atoms in Morse wells."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.filters import FrechetCellFilter
+from ase.io import read
+from ase.optimize import FIRE
+from toy_pairs import Pairs
+from typer.testing import CliRunner
+
+from scalebridge.cli import app
+from scalebridge.contracts import Contract, Host, Isotherm, RateCapability, StructureTable
+from scalebridge.pipeline import LADDER, Recipe, Stage, StageContext, design_path, load_recipe, run_stages
+from scalebridge.report.run_folder import read_run_folder
+
+TOY = Path(__file__).parent / "toyhost"
+STAGES = tuple(stage.name for stage in LADDER)
+REMARK = "pairs in Morse wells are no silver"
+
+FREE_ENERGY = "thermodynamics/homogeneous_free_energy"
+POTENTIAL = {"host/host", "potential/potential_card"}
+CARD = {
+    *POTENTIAL,
+    FREE_ENERGY,
+    "thermodynamics/isotherm",
+    "thermodynamics/structure_table",
+    "transport/tracer_diffusivity",
+    "transport/jump_diffusivity",
+    "interfaces/interface_energies",
+}
+DISCHARGE = {"card/material_card", "electrode/electrode_design"}
+PARENTS = {
+    "host/host": set(),
+    "labels/dataset": {"host/host"},
+    "learning/dataset": {"host/host", "labels/dataset"},
+    "learning/learning_history": {"host/host", "labels/dataset"},
+    "potential/potential_card": {"learning/dataset", "learning/learning_history"},
+    FREE_ENERGY: POTENTIAL,
+    "thermodynamics/structure_table": POTENTIAL,
+    "thermodynamics/isotherm": {"host/host", FREE_ENERGY},
+    "transport/tracer_diffusivity": {*POTENTIAL, "thermodynamics/structure_table"},
+    "transport/jump_diffusivity": {*POTENTIAL, "thermodynamics/structure_table"},
+    "interfaces/interface_energies": {
+        *POTENTIAL,
+        "thermodynamics/structure_table",
+        "thermodynamics/isotherm",
+    },
+    "card/material_card": CARD,
+    "electrode/electrode_design": set(),
+    "electrode/rate_capability": DISCHARGE,
+    **{f"electrode/solution_m{member}_c1": DISCHARGE for member in range(5)},
+}
+"""What every contract is made from."""
+
+ABOVE = {
+    "host": STAGES,
+    "labels": STAGES[1:],
+    "learning": STAGES[2:],
+    "potential": STAGES[3:],
+    "thermodynamics": STAGES[4:],
+    "transport": ("transport", "card", "electrode"),
+    "interfaces": ("interfaces", "card", "electrode"),
+    "card": ("card", "electrode"),
+    "electrode": ("electrode",),
+}
+"""What is computed when a stage's folder is gone."""
+
+
+def test_the_ladder_reaches_a_report_names_every_parent_and_repeats_only_what_is_gone(tmp_path: Path) -> None:
+    recipe, run = write_study(tmp_path / "study"), tmp_path / "run"
+    result = CliRunner().invoke(app, ["run", str(recipe), "--out", str(run), "--executor", "serial"])
+    assert result.exit_code == 0, result.output
+    assert f"{len(LADDER)} of {len(LADDER)} stages computed" in result.output
+    check_parents(run)
+    check_physics(run)
+    check_remarks_and_citations(run)
+    chosen = load_recipe(recipe)
+    check_repeated_interfaces(chosen, run)
+    check_deletions(chosen, run, tmp_path / "saved")
+
+
+def write_study(folder: Path) -> Path:
+    """Write recipe, host and a design: the bundled one of LiFePO4 on a coarse grid."""
+    shutil.copytree(TOY, folder)
+    text = design_path("bundled", "lfp").read_text()
+    coarse = text.replace("volumes = 20", "volumes = 4").replace("volumes = 10", "volumes = 2")
+    (folder / "design.toml").write_text(coarse)
+    return folder / "recipe.toml"
+
+
+def contracts(run: Path) -> dict[str, Contract]:
+    contents = read_run_folder(run)
+    assert contents.problems == ()
+    return {name.removesuffix(".json"): contract for name, contract in contents.contracts.items()}
+
+
+def check_parents(run: Path) -> None:
+    found = contracts(run)
+    names = {contract.content_hash: name for name, contract in found.items()}
+    assert len(names) == len(found)
+    made_from = {
+        name: {names[digest] for digest in contract.provenance.parents.values()}
+        for name, contract in found.items()
+    }
+    assert made_from == PARENTS
+
+
+def check_physics(run: Path) -> None:
+    """Voltage and volumes beside those of the calculator at rest; the potential saw some thirty labels."""
+    host = Host.load(run / "host" / "host.json")
+    structures = StructureTable.load(run / "thermodynamics" / "structure_table.json")
+    isotherm = Isotherm.load(run / "thermodynamics" / "isotherm.json")
+    rates = RateCapability.load(run / "electrode" / "rate_capability.json")
+    phase = host.phases[0]
+    empty = at_rest(phase.framework.to_atoms())
+    ions = Atoms("Na4", scaled_positions=phase.sites, cell=phase.framework.to_atoms().cell)
+    full = at_rest(phase.framework.to_atoms() + ions)
+    metal = at_rest(read(TOY / "metal.xyz"))
+    inserted = (full.get_potential_energy() - empty.get_potential_energy()) / 4
+    voltage = metal.get_potential_energy() - inserted
+    mean = np.trapezoid(isotherm.voltage[:, -1], isotherm.x, axis=-1) / np.ptp(isotherm.x)
+    assert mean[0] == pytest.approx(voltage, abs=0.1)
+    assert structures.temperature == 298.0
+    growth = structures.volume[0, -1] / structures.volume[0, 0]
+    assert growth == pytest.approx(full.get_volume() / empty.get_volume(), abs=0.03)
+    assert np.all(rates.finished)
+    assert np.all(rates.capacity > 0)
+
+
+def at_rest(atoms: Atoms) -> Atoms:
+    atoms.pbc = True
+    atoms.calc = Pairs()
+    assert FIRE(FrechetCellFilter(atoms), logfile=None).run(fmax=0.02, steps=200)
+    return atoms
+
+
+def check_remarks_and_citations(run: Path) -> None:
+    found = contracts(run)
+    for name in ("labels/dataset", "learning/dataset", "potential/potential_card", "card/material_card"):
+        assert REMARK in found[name].validity.remarks, name
+    assert REMARK in found["electrode/rate_capability"].validity.remarks
+    page = (run / "report.html").read_text()
+    assert page.count(REMARK) == 2  # as a warning, and in the recipe
+    for key in ("larsen2017", "podryabinkin2017", "goreinov2010", "duane1987", "cahn1958"):
+        assert f"{{{key}," in page
+    assert "deng2023" not in page
+
+
+def check_repeated_interfaces(recipe: Recipe, run: Path) -> None:
+    """What is computed again comes out the same, and nothing below it is touched."""
+    before = contracts(run)
+    shutil.rmtree(run / "interfaces")
+    assert run_stages(recipe, run, LADDER).computed == ABOVE["interfaces"]
+    assert {name: item.content_hash for name, item in contracts(run).items()} == {
+        name: item.content_hash for name, item in before.items()
+    }
+
+
+def check_deletions(recipe: Recipe, run: Path, saved: Path) -> None:
+    """Every stage in turn; stages put back their outputs, so that only the bookkeeping takes time."""
+    shutil.copytree(run, saved)
+
+    def put_back(context: StageContext) -> None:
+        for path in (saved / context.stage.name).iterdir():
+            if path.name != "stage.json":
+                shutil.copy(path, context.folder)
+
+    ladder: tuple[Stage, ...] = tuple(dataclasses.replace(stage, compute=put_back) for stage in LADDER)
+    for name in STAGES:
+        shutil.rmtree(run / name)
+        assert run_stages(recipe, run, ladder).computed == ABOVE[name], name
+        assert run_stages(recipe, run, ladder).computed == ()
