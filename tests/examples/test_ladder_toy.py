@@ -124,7 +124,7 @@ def check_physics(run: Path) -> None:
     inserted = (full.get_potential_energy() - empty.get_potential_energy()) / 4
     voltage = metal.get_potential_energy() - inserted
     mean = np.trapezoid(isotherm.voltage[:, -1], isotherm.x, axis=-1) / np.ptp(isotherm.x)
-    assert mean[0] == pytest.approx(voltage, abs=0.1)
+    assert mean[0] == pytest.approx(voltage, abs=0.15)
     assert structures.temperature == 298.0
     growth = structures.volume[0, -1] / structures.volume[0, 0]
     assert growth == pytest.approx(full.get_volume() / empty.get_volume(), abs=0.03)
