@@ -92,7 +92,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         _compute("electrode"),
         parents=("card",),
         sections=("host", "electrode"),
-        version=3,
+        version=4,
         title="discharge the porous electrode at every rate",
         weight=32,
     ),
