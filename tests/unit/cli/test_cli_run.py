@@ -91,10 +91,10 @@ def test_default_folder_and_until(
     tmp_path: Path, made_up_ladder: Ladder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    result = call("run", "lfp", "--profile", "standard", "--until", "labels", "--seed", "5")
+    result = call("run", "mnhcf", "--profile", "standard", "--until", "labels", "--seed", "5")
     assert result.exit_code == 0, result.output
     assert "report:" not in result.stdout
-    run = Path("runs") / "lfp-standard"
+    run = Path("runs") / "mnhcf-standard"
     assert "seed = 5" in (run / "recipe.toml").read_text()
     states = {name: entry["state"] for name, entry in stages_of(run).items()}
     assert states["labels"] == "up to date"
