@@ -1,0 +1,72 @@
+"""Fit the correction PBE+U − CHGNet to the labels, and hold it where there are none.
+
+python fit.py LABELS ANCHORS CORRECTION
+
+A moment tensor potential is a polynomial: far from its labels it digs holes that active learning falls into.
+The anchors are structures from such holes, found by runs with earlier fits. There the correction is held to a
+function of composition alone, the quadratic through all labels, with an eighth of a label's weight.
+"""
+
+import sys
+from pathlib import Path
+
+import ase.io
+import numpy as np
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from scalebridge.oracle import CalculatorSpec, label_differences
+from scalebridge.potential import FitSettings, FitWeights, evaluate_errors, fit_report
+
+BASELINE = CalculatorSpec("scalebridge.oracle.chgnet:CHGNet03")
+LEVEL = 8
+CUTOFF = 5.0
+LABEL_WEIGHT = 8
+SETTINGS = FitSettings(
+    max_iterations=200, radial_size=6, ridge=1e-5, weights=FitWeights(energy=1.0, force=1e-4, stress=0.02)
+)
+
+
+def composition(atoms: Atoms) -> float:
+    """Return x of Li_xFePO4."""
+    return float(atoms.symbols.count("Li") / atoms.symbols.count("Fe"))
+
+
+def held(anchors: list[Atoms], differences: list[Atoms]) -> list[Atoms]:
+    """Return the anchors with the energy of their composition, the labels' mean stress and no forces."""
+    hosts = [frame for frame in differences if "Fe" in frame.symbols]
+    x = [composition(frame) for frame in hosts]
+    energy = [frame.get_potential_energy() / frame.symbols.count("Fe") for frame in hosts]
+    curve = np.polyfit(x, energy, 2)
+    stress = np.mean([frame.get_stress() for frame in hosts if "stress" in frame.calc.results], axis=0)
+    frames = []
+    for anchor in anchors:
+        frame = anchor.copy()
+        target = float(np.polyval(curve, composition(frame))) * frame.symbols.count("Fe")
+        frame.calc = SinglePointCalculator(
+            frame, energy=target, forces=np.zeros((len(frame), 3)), stress=stress
+        )
+        frames.append(frame)
+    return frames
+
+
+def main(labels: Path, anchors: Path, correction: Path) -> None:
+    """Fit, write and tell the errors."""
+    differences = label_differences(ase.io.read(labels, index=":"), BASELINE)
+    anchored = held(ase.io.read(anchors, index=":"), differences)
+    report = fit_report(
+        differences * LABEL_WEIGHT + anchored,
+        level=LEVEL,
+        cutoff=CUTOFF,
+        species=("Fe", "Li", "O", "P"),
+        settings=SETTINGS,
+    )
+    report.potential.save(correction)
+    smooth = report.potential.without_hard_core()
+    for name, frames in (("labels", differences), ("anchors", anchored)):
+        errors = evaluate_errors(smooth, frames)
+        print(f"{len(frames)} {name}: {1e3 * errors.energy_rmse:.1f} meV/atom, {errors.force_rmse:.2f} eV/Å")
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))
