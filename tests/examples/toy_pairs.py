@@ -12,19 +12,19 @@ WELLS = np.array(
         [(0.15, 1.3, 2.35), (0.10, 1.2, 3.50)],
     ]
 )
-"""Depth [eV], inverse width [1/Å] and distance [Å] of the minimum, of silver and sodium with both."""
+"""Depth [eV], inverse width [1/Å] and distance [Å] of the minimum, of copper and lithium with both."""
 RANGE = 5.0
 """Å; energies fall to zero with two continuous derivatives over the last Å."""
 
 
 class Pairs(Calculator):
-    """Energy Σ D [(1 − e^(−a (r − r0)))² − 1] over the pairs of a periodic crystal of silver and sodium."""
+    """Energy Σ D [(1 − e^(−a (r − r0)))² − 1] over the pairs of a periodic crystal of copper and lithium."""
 
     implemented_properties = ("energy", "forces", "stress")
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=tuple(all_changes)):
         super().calculate(atoms, properties, system_changes)
-        kind = (self.atoms.symbols == "Na").astype(int)
+        kind = (self.atoms.symbols == "Li").astype(int)
         first, second, vector = _neighbours(self.atoms)
         distance = np.linalg.norm(vector, axis=1)
         energy, slope = _morse(distance, WELLS[kind[first], kind[second]].T)
