@@ -149,3 +149,19 @@ def test_a_path_through_an_atom_is_refused():
     del start[0]
     with pytest.raises((InputError, ConvergenceError), match=r"Å"):
         solve_barrier(start, 0, np.array([0.1, 0.1, 0.0]), EMT, what="hop 3")
+
+
+class HardCosine(Cosine):
+    """No energy between the sites, as in a potential's hard core; the forces there are not numbers."""
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        if abs(self.atoms.positions[0, 0] - A / 2) < 0.2 * A:
+            self.results["energy"] = np.inf
+            self.results["forces"] = np.full((1, 3), np.nan)
+
+
+def test_a_band_that_leaves_the_potential_does_not_converge():
+    atom = Atoms("Na", positions=[[0.0, 0.0, 0.0]], cell=[20, 20, 20], pbc=True)
+    with pytest.raises(ConvergenceError, match="hop 4: an image of the band came where the potential has no"):
+        solve_barrier(atom, 0, np.array([A, 0.0, 0.0]), HardCosine, what="hop 4")

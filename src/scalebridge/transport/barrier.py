@@ -217,7 +217,12 @@ def _relax_band(
     for climb, tolerance in ((False, 4 * settings.force_tolerance), (True, settings.force_tolerance)):
         band = NEB(images, method="improvedtangent", climb=climb, k=0.5, allow_shared_calculator=False)
         optimizer = FIRE(band, logfile=None, maxstep=settings.maximum_step)
-        optimizer.run(fmax=tolerance, steps=settings.maximum_steps)
+        for _ in optimizer.irun(fmax=tolerance, steps=settings.maximum_steps):
+            if not np.isfinite(band.energies).all():
+                raise ConvergenceError(
+                    f"{what}: an image of the band came where the potential has no energy, atoms closer than "
+                    "in its training set; train it along the hop or leave the hop out with a shorter cutoff"
+                )
         largest = float(np.linalg.norm(band.get_forces(), axis=1).max())
     if largest > 20 * settings.force_tolerance:
         raise ConvergenceError(
