@@ -112,6 +112,7 @@ def main(folder: Path) -> None:
             FIRE(atoms, logfile=None).run(fmax=0.25, steps=60)
             atoms = breathe(atoms)
         atoms.calc = None
+        atoms.info = {"name": name(sites)}
         ase.io.write(folder / f"{name(sites)}.extxyz", atoms)
         print(name(sites), atoms.get_chemical_formula(), f"{atoms.get_volume():.1f} Å3")
 
