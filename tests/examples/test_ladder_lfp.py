@@ -19,7 +19,7 @@ structures_per_composition = 6
 relaxation_steps = 30
 
 [profiles.tiny.learning]
-temperatures = [300.0, 900.0]
+temperatures = [300.0, 800.0]
 repeat = [1, 1, 1]
 rounds = 2
 sweeps = 3
@@ -56,11 +56,12 @@ def test_the_ladder_reaches_a_report_and_repeats_only_what_is_gone(tmp_path: Pat
         isotherm = Isotherm.load(run / "thermodynamics" / "isotherm.json")
         rates = RateCapability.load(run / "electrode" / "rate_capability.json")
 
-        # CHGNet relaxed at 0 K: 3.42 V, 6.57 %; a level-8 potential of some 60 labels is held to 0.15 V, 3 %
+        # the corrected calculator relaxed at 0 K: 3.35 V, 6 %; a level-8 potential of some 60 labels is held
+        # to 0.15 V, 4 %
         mean_voltage = np.trapezoid(isotherm.voltage[0, 0], isotherm.x) / np.ptp(isotherm.x)
-        assert mean_voltage == pytest.approx(3.42, abs=0.15)
+        assert mean_voltage == pytest.approx(3.35, abs=0.15)
         growth = structures.volume[0, -1] / structures.volume[0, 0] - 1
-        assert growth == pytest.approx(0.066, abs=0.03)
+        assert growth == pytest.approx(0.06, abs=0.04)
         assert np.all(rates.capacity > 0)
         assert "FePO" in write_report(run).read_text()
 
