@@ -65,7 +65,7 @@ class LearningHistory(Contract):
     break_grade: Annotated[float, Unit("1")]
     """Extrapolation grade above which walkers stopped."""
     converged: bool
-    """True if no walker passed the break grade for one full round."""
+    """True if all walkers came through a full round and met nothing above that grade, trials included."""
     reason: str
     """Why it ended, in plain words."""
     potential: FileReference
@@ -92,7 +92,7 @@ class PotentialCard(Contract):
     break_grade: Annotated[float, Unit("1")]
     """Extrapolation grade above which walkers stopped."""
     converged: bool
-    """True if no walker passed the break grade for one full round."""
+    """True if all walkers came through a full round and met nothing above that grade, trials included."""
     committee_coverage: Annotated[float, Unit("1")]
     """Fraction of held-out energy errors inside the committee's 90 % band."""
     parity_reference_energy: Annotated[Array, Unit("J"), Axes("held_out")]
