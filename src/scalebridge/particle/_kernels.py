@@ -239,13 +239,18 @@ def add(entries: Entries, row: int, column: int, value: float) -> None:
 
 
 @compiled
-def _potential_slopes(p: ParticleArrays, state: FloatArray, o: int, i: int) -> tuple[float, float, float]:
-    """Return ∂μ_i/∂θ_{i−1}, ∂μ_i/∂θ_i (y and θ̄ apart), ∂μ_i/∂θ_{i+1}."""
+def _potential_slopes(p: ParticleArrays, state: FloatArray, o: int) -> FloatArray:
+    """Return ∂μ_i/∂θ_{i−1}, ∂μ_i/∂θ_i (y and θ̄ apart), ∂μ_i/∂θ_{i+1}, shape (shells, 3)."""
     n = p.fractions.size
-    factor = p.gradient / (p.spacing * p.fractions[i])
-    below = factor * p.face_areas[i - 1] if i > 0 else 0.0
-    above = factor * p.face_areas[i] if i < n - 1 else 0.0
-    return -below, evaluate(p.excess, state[o + 2 * i])[1] + p.coherency + below + above, -above
+    slopes = np.empty((n, 3))
+    for i in range(n):
+        factor = p.gradient / (p.spacing * p.fractions[i])
+        below = factor * p.face_areas[i - 1] if i > 0 else 0.0
+        above = factor * p.face_areas[i] if i < n - 1 else 0.0
+        slopes[i, 0] = -below
+        slopes[i, 1] = evaluate(p.excess, state[o + 2 * i])[1] + p.coherency + below + above
+        slopes[i, 2] = -above
+    return slopes
 
 
 @compiled
@@ -257,13 +262,13 @@ def particle_entries(p: ParticleArrays, place: Place, cj: float, entries: Entrie
     state, o = place.state, place.offset
     n = p.fractions.size
     potential = chemical_potentials(p, state, o)
+    slopes = _potential_slopes(p, state, o)
     for i in range(n):
         add(entries, o + 2 * i, o + 2 * i, 1.0)
         add(entries, o + 2 * i, o + 2 * i + 1, -odds_to_fraction(state[o + 2 * i + 1])[1])
         add(entries, o + 2 * i + 1, o + 2 * i, cj)
         add(entries, o + 2 * n, o + 2 * i, -p.fractions[i])
-    for i in range(n - 1):
-        _face_entries(p, place, i, potential[i + 1] - potential[i], entries)
+    _face_entries(p, place, potential, slopes, entries)
     add(entries, o + 2 * n - 1, o + 2 * n + 1, -p.rate_scale / p.fractions[n - 1])
     add(entries, o + 2 * n, o + 2 * n, 1.0)
 
@@ -273,7 +278,7 @@ def particle_entries(p: ParticleArrays, place: Place, cj: float, entries: Entrie
         place.log_electrolyte, place.drive, potential[n - 1], transition, p.transfer
     )
     row = o + 2 * n + 1
-    below, own, _ = _potential_slopes(p, state, o, n - 1)
+    below, own = slopes[n - 1, 0], slopes[n - 1, 1]
     by_activity -= p.following * by_transition
     by_y = by_activity + by_transition * (p.following - p.exclusion * odds_to_fraction(y)[0])
     add(entries, row, row, 1.0)
@@ -285,25 +290,31 @@ def particle_entries(p: ParticleArrays, place: Place, cj: float, entries: Entrie
 
 
 @compiled
-def _face_entries(p: ParticleArrays, place: Place, i: int, difference: float, entries: Entries) -> None:
-    """Write the derivatives of the flux between shells i and i + 1 into both rows."""
+def _face_entries(
+    p: ParticleArrays, place: Place, potential: FloatArray, slopes: FloatArray, entries: Entries
+) -> None:
+    """Write the derivatives of the fluxes between neighbouring shells into the rows of both.
+
+    All faces in one call: handing the arrays over for each would cost more than the work.
+    """
     state, o = place.state, place.offset
     n = p.fractions.size
-    m, m_slope = mobility(p, 0.5 * (state[o + 2 * i] + state[o + 2 * i + 2]))
-    scale = p.face_areas[i] / p.spacing
-    below, own, above = _potential_slopes(p, state, o, i)
-    next_below, next_own, next_above = _potential_slopes(p, state, o, i + 1)
-    by_mobility = scale * 0.5 * m_slope * difference
-    conductance = scale * m
-    for side in range(2):
-        row = o + 2 * (i + side) + 1
-        # the flux enters shell i through its outer face and leaves shell i + 1 through its inner face
-        sign = (-1.0 if side == 0 else 1.0) / p.fractions[i + side]
-        if i > 0:
-            add(entries, row, o + 2 * i - 2, -sign * conductance * below)
-        add(entries, row, o + 2 * i, sign * (conductance * (next_below - own) + by_mobility))
-        add(entries, row, o + 2 * i + 2, sign * (conductance * (next_own - above) + by_mobility))
-        if i < n - 2:
-            add(entries, row, o + 2 * i + 4, sign * conductance * next_above)
-        add(entries, row, o + 2 * i + 1, -sign * conductance)
-        add(entries, row, o + 2 * i + 3, sign * conductance)
+    for i in range(n - 1):
+        m, m_slope = mobility(p, 0.5 * (state[o + 2 * i] + state[o + 2 * i + 2]))
+        scale = p.face_areas[i] / p.spacing
+        by_mobility = scale * 0.5 * m_slope * (potential[i + 1] - potential[i])
+        conductance = scale * m
+        for side in range(2):
+            row = o + 2 * (i + side) + 1
+            # the flux enters shell i through its outer face and leaves shell i + 1 through its inner face
+            sign = (-1.0 if side == 0 else 1.0) / p.fractions[i + side]
+            if i > 0:
+                add(entries, row, o + 2 * i - 2, -sign * conductance * slopes[i, 0])
+            by_inner = conductance * (slopes[i + 1, 0] - slopes[i, 1]) + by_mobility
+            by_outer = conductance * (slopes[i + 1, 1] - slopes[i, 2]) + by_mobility
+            add(entries, row, o + 2 * i, sign * by_inner)
+            add(entries, row, o + 2 * i + 2, sign * by_outer)
+            if i < n - 2:
+                add(entries, row, o + 2 * i + 4, sign * conductance * slopes[i + 1, 2])
+            add(entries, row, o + 2 * i + 1, -sign * conductance)
+            add(entries, row, o + 2 * i + 3, sign * conductance)

@@ -131,6 +131,8 @@ class _LinearSolver:
         self._by_rate = self._pattern.data(system.entries(start, 1.0)) - self._fixed
         self._data = self._fixed
         self._cj = np.nan
+        self._asked = (np.nan, b"")
+        self._resolved = True
 
     def set_up(self, _t: float, y: FloatArray, _r: FloatArray, _f: FloatArray, cj: float) -> None:
         """Evaluate and factorise the Jacobian."""
@@ -152,11 +154,9 @@ class _LinearSolver:
         """Fill the solution for the right-hand side."""
         if cj != self._cj:
             self._refactor(cj)
-        # not a number makes the step fail, so that the step size falls until the unstable mode is followed;
-        # asked at every state, since the integrator keeps a Jacobian as long as steps stay equal
-        self._state_now[:] = y
+        # not a number makes the step fail, so that the step size falls until the unstable mode is followed
         self._vector[:] = right
-        out[:] = self._solver.solve(self._vector) if self._system.resolves(self._state_now, cj) else np.nan
+        out[:] = self._solver.solve(self._vector) if self._resolves(y, cj) else np.nan
 
     def multiply(
         self,
@@ -173,6 +173,14 @@ class _LinearSolver:
             self._refactor(cj)
         self._vector[:] = vector
         out[:] = self._pattern.multiply(self._data, self._vector)
+
+    def _resolves(self, y: FloatArray, cj: float) -> bool:
+        """Ask at every state, since the integrator keeps a Jacobian as long as steps stay equal, but once."""
+        asked = (cj, y.tobytes())
+        if asked != self._asked:
+            self._state_now[:] = y
+            self._asked, self._resolved = asked, self._system.resolves(self._state_now, cj)
+        return self._resolved
 
     def _refactor(self, cj: float) -> None:
         self._data = self._fixed + cj * self._by_rate

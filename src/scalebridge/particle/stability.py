@@ -7,6 +7,8 @@
 | cj: θ′ = cj θ + … of an implicit step | ``cj`` |
 """
 
+import numpy as np
+
 from scalebridge.foundation.compiled import compiled
 from scalebridge.particle._kernels import FloatArray, IntArray, ParticleArrays, mobility, odds_to_fraction
 from scalebridge.particle.tables import evaluate
@@ -32,19 +34,24 @@ def _particle_resolves(p: ParticleArrays, state: FloatArray, o: int, cj: float) 
     and the mean-field coherency's −B V_i V_k, zero at fixed filling, are left out.
     """
     n = p.fractions.size
+    local, least = np.empty(n), np.inf
+    for i in range(n):
+        slope = odds_to_fraction(state[o + 2 * i + 1])[1]
+        local[i] = 1.0 / max(slope, 1e-300) + evaluate(p.excess, state[o + 2 * i])[1] + p.coherency
+        least = min(least, local[i])
+    if least >= 0.0:  # convex everywhere: nothing grows
+        return True
     first, mixed, second = 0.0, 0.0, 0.0
     stiff_left, conduct_left = 0.0, 0.0
     negative = 0
     for i in range(n):
-        theta = state[o + 2 * i]
-        slope = odds_to_fraction(state[o + 2 * i + 1])[1]
-        local = 1.0 / max(slope, 1e-300) + evaluate(p.excess, theta)[1] + p.coherency
         stiff_right, conduct_right = 0.0, 0.0
         if i < n - 1:
             face = p.face_areas[i] / p.spacing
+            middle = 0.5 * (state[o + 2 * i] + state[o + 2 * i + 2])
             stiff_right = p.gradient * face
-            conduct_right = face * max(mobility(p, 0.5 * (theta + state[o + 2 * i + 2]))[0], 0.0) / cj
-        a = p.fractions[i] * local + stiff_left + stiff_right
+            conduct_right = face * max(mobility(p, middle)[0], 0.0) / cj
+        a = p.fractions[i] * local[i] + stiff_left + stiff_right
         b = -p.fractions[i]
         c = -(conduct_left + conduct_right)
         if i > 0:

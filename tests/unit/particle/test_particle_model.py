@@ -17,7 +17,7 @@ from scalebridge.contracts import Contract, ElectrodeDesign, HomogeneousFreeEner
 from scalebridge.foundation import InputError, ValidityError, constants
 from scalebridge.particle import ParticleModel, shells_for, state_widening
 from scalebridge.particle.grid import shell_grid
-from scalebridge.particle.model import SHELLS_PER_INTERFACE, WIDENED_SHELLS
+from scalebridge.particle.model import SHELLS_PER_INTERFACE, SHELLS_PER_WIDENED_INTERFACE, WIDENED_SHELLS
 from scalebridge.particle.tables import evaluate_many, integrate, tabulate
 
 
@@ -115,7 +115,7 @@ def test_too_coarse_a_grid_is_refused_with_the_way_out() -> None:
 def test_thin_interfaces_are_widened_where_asked_and_said_so() -> None:
     wide = particle(shells=None, size=2e-6, widen=True)
     assert wide.shells == WIDENED_SHELLS
-    assert wide.interface_length == pytest.approx(SHELLS_PER_INTERFACE * wide.grid.spacing)
+    assert wide.interface_length == pytest.approx(SHELLS_PER_WIDENED_INTERFACE * wide.grid.spacing)
     assert wide.material_gradient_energy == GRADIENT_ENERGY
     assert wide.gradient_energy == pytest.approx(
         GRADIENT_ENERGY * (wide.interface_length / 2.97e-9) ** 2, rel=2e-3
@@ -137,12 +137,12 @@ def test_widening_names_members_the_card_s_kappa_the_one_used_and_their_ratio() 
     thin, numerical = state_widening({0: wide, 1: none, 2: fine, 4: wider})
     assert thin == (
         "members 0, 4: the card's κ of 5.01e-10 J/m makes an interface too thin for 120 shells in a "
-        "particle; it is 1.22e-07 … 2.45e-07 m wide, of κ = 8.51e-07 … 3.4e-06 J/m, "
-        "1.7e+03 … 6.79e+03 times the card's"
+        "particle; it is 1.69e-07 … 3.39e-07 m wide, of κ = 1.63e-06 … 6.52e-06 J/m, "
+        "3.25e+03 … 1.3e+04 times the card's"
     )
     assert numerical == (
         "member 1: the card has no stable interface (κ = 0), the free energy a gap; the interface is "
-        f"numerical, 6.12e-09 m wide, of κ = {none.gradient_energy:.3g} J/m"
+        f"numerical, 8.47e-09 m wide, of κ = {none.gradient_energy:.3g} J/m"
     )
 
 
@@ -177,9 +177,9 @@ def test_spinodal_of_the_regular_solution() -> None:
 
 
 def test_shells_follow_the_thin_interface_of_a_deep_gap() -> None:
-    """A single shell may not hold the whole interface: κ of a deep gap is raised more than ℓ = 3 h asks."""
+    """A single shell may not hold the whole interface: κ of a deep gap is raised more than ℓ = 5 h asks."""
     deep = particle(12.0, shells=None, gradient_energy=1e-15, widen=True)
-    assert deep.resolved_length == pytest.approx(SHELLS_PER_INTERFACE * deep.grid.spacing)
+    assert deep.resolved_length == pytest.approx(SHELLS_PER_WIDENED_INTERFACE * deep.grid.spacing)
     assert deep.interface_length > 1.9 * deep.resolved_length
     with pytest.raises(InputError, match="must be below the interface length"):
         particle(12.0, shells=50, gradient_energy=1.1 * deep._energy_density * deep.grid.spacing**2)
