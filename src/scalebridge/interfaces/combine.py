@@ -269,7 +269,7 @@ def _contract(
         validity=Validity(
             temperature=(0.0, 0.0), composition=(float(x.min()), float(x.max())), remarks=remarks
         ),
-        citations=("cahn1958", "khachaturyan1983", "ball1987"),
+        citations=("cahn1958", "khachaturyan1983", "ball1987", "chen2013"),
         normals=np.array([mean.normal for mean in first]),
         slab_cells=np.array([mean.counts for mean in first], dtype=float),
         slab_energy=of_slabs("energies") * constants.EV_PER_ANGSTROM2,

@@ -20,6 +20,7 @@ def inputs_table(run: RunContents) -> Table:
     settings = run.recipe
     rows.append(("recipe's host", _text(settings, "host", "name")))
     rows.append(("reference calculator", _text(settings, "oracle", "calculator")))
+    rows.append(("correction added to it", _text(settings, "oracle", "correction")))
     dataset = run.get("learning/dataset.json", Dataset) or run.get("labels/dataset.json", Dataset)
     if dataset is not None:
         rows.append(("level of theory", dataset.level_of_theory))

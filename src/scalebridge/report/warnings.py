@@ -12,6 +12,7 @@ from scalebridge.contracts import (
     ElectrodeDesign,
     InterfaceEnergies,
     PotentialCard,
+    RateCapability,
     Solution,
     TracerDiffusivity,
 )
@@ -53,11 +54,15 @@ def collect_warnings(run: RunContents) -> list[Warned]:
 def collect_remarks(run: RunContents) -> list[Warned]:
     """Return the remarks on validity of all contracts, without what the stages warn of anyway.
 
-    A remark that a contract took over from its parents is told once, where it arose.
+    A remark that a contract took over from its parents is told once, where it arose; what each discharge says
+    of its own member the rate capability says of all.
     """
     told = {text for manifest in run.manifests.values() for text in manifest.warnings}
+    summed = any(isinstance(contract, RateCapability) for contract in run.contracts.values())
     remarks: list[Warned] = []
     for name, contract in run.contracts.items():
+        if summed and isinstance(contract, Solution):
+            continue
         remarks += [Warned(_stage(name), text) for text in contract.validity.remarks if text not in told]
         told.update(contract.validity.remarks)
     return _merged(remarks)

@@ -137,7 +137,7 @@ def _contract(
     return contract(
         provenance=provenance,
         validity=_validity(columns, trajectories, notes),
-        citations=_citations(columns),
+        citations=_citations(columns, kind),
         x=np.array([column.x for column in columns]),
         theta=np.array([column.theta for column in columns]),
         phases=tuple(column.phase for column in columns),
@@ -378,9 +378,9 @@ def _validity(columns: list[Column], trajectories: Sequence[TrajectoryResult], n
     )
 
 
-def _citations(columns: list[Column]) -> tuple[str, ...]:
+def _citations(columns: list[Column], kind: Kind) -> tuple[str, ...]:
     methods = {column.method for column in columns}
-    keys = []
+    keys = ["vanderven2001"] if kind == "jump" else []
     if any(method.startswith(BARRIER) for method in methods):
         keys += ["henkelman2000tangent", "henkelman2000climbing", "vineyard1957"]
     if "molecular dynamics" in methods:

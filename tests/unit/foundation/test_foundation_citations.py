@@ -55,6 +55,10 @@ def test_every_key_that_code_or_a_host_cites_has_an_entry() -> None:
     assert {path: keys for path, keys in unknown.items() if keys} == {}
 
 
+def test_every_entry_is_cited_by_code_or_a_host() -> None:
+    assert entries().keys() - set().union(*cited().values()) == set()
+
+
 @pytest.mark.parametrize(
     ("key", "place"),
     [

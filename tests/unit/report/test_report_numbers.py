@@ -222,6 +222,21 @@ def test_remarks_that_the_card_took_over_are_told_where_they_arose(
     assert (told.place, told.text) == ("interfaces", "thin")
 
 
+def test_what_discharges_say_of_their_members_the_rate_capability_says_once(
+    synthetic_contracts: dict[str, Any],
+) -> None:
+    said = {
+        "electrode/rate_capability.json": "members 0, 1: wider",
+        "electrode/solution_m0_c1.json": "member 0: wider",
+        "electrode/solution_m1_c1.json": "member 1: wider",
+    }
+    remarked = {
+        name: synthetic_contracts[name].model_copy(update={"validity": Validity(remarks=(text,))})
+        for name, text in said.items()
+    }
+    assert [remark.text for remark in collect_remarks(contents(remarked))] == ["members 0, 1: wider"]
+
+
 def test_discharges_without_levels_of_their_boundaries_are_named_once(
     synthetic_contracts: dict[str, Any],
 ) -> None:

@@ -59,7 +59,7 @@ def compute(context: StageContext) -> None:
                 temperature=(min(recipe.learning.temperatures), max(recipe.learning.temperatures)),
                 composition=(0.0, float(host.sites_per_formula_unit)),
             ),
-            citations=("podryabinkin2017", "goreinov2010", "duane1987"),
+            citations=("podryabinkin2017", "goreinov2010", "duane1987", "nilmeier2011"),
             steps=tuple(_step(entry) for entry in state.history),
             break_grade=settings.exploration.stop,
             converged=state.converged,
