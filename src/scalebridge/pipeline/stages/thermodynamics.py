@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -51,6 +52,7 @@ def compute(context: StageContext) -> None:
     card = context.load("potential", PotentialCard)
     starts = starting_cells(host, section.repeat)
 
+    _warn_of_joined_phases(context, starts)
     ladders = _ladders(context, card, load_members(context, card), starts)
     _warn_of_poor_overlap(context, ladders)
     _warn_of_extrapolation(context, ladders[0], card.break_grade)
@@ -143,6 +145,17 @@ def _sample(item: tuple[int, float, int, LadderTask]) -> Ladder:
 
 def _nearest(grid: Sequence[Ladder], temperature: float) -> Ladder:
     return min(grid, key=lambda ladder: abs(ladder.temperature - temperature))
+
+
+def _warn_of_joined_phases(context: StageContext, starts: Sequence[HostCell]) -> None:
+    """Rungs of different frameworks give a true difference only if their walkers reach the same one."""
+    for ions, (fewer, more) in enumerate(pairwise(starts)):
+        if fewer.phase != more.phase:
+            context.warn(
+                f"from {ions} to {ions + 1} of {fewer.n_sites} ions the walkers start in '{fewer.phase}' and "
+                f"'{more.phase}', and g(x) has one branch for both: around there it holds only if one turns "
+                "into the other within thermodynamics.equilibration"
+            )
 
 
 def _warn_of_poor_overlap(context: StageContext, ladders: Sequence[Sequence[Ladder]]) -> None:
