@@ -1,6 +1,7 @@
 """The report's figures as self-contained images with captions."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -164,7 +165,8 @@ def _electrode(run: RunContents) -> dict[str, Image]:
     if solutions and host is not None:
         images["discharge"] = _image(
             to_svg(plot_discharge(solutions, host)),
-            "Galvanostatic discharge, where the solver finished. Thick: member 0; thin: the other members.",
+            "Galvanostatic discharge, where the solver finished. Thick: member 0; thin: the other members."
+            + _teeth(solutions),
         )
     if rates is not None:
         images["rates"] = _image(
@@ -175,6 +177,19 @@ def _electrode(run: RunContents) -> dict[str, Image]:
         )
     chosen = _map_solution(solutions)
     return images if chosen is None else images | _maps(chosen)
+
+
+def _teeth(solutions: Sequence[Solution]) -> str:
+    """Say where the teeth of a phase-separating electrode's curve come from."""
+    for solution in solutions:
+        levels = [solution.fields.get(name) for name in ("boundary_level", "front_level")]
+        if any(level is not None and level.values.size for level in levels):
+            count = solution.fields["depth"].values.size
+            return (
+                f" Teeth: one or a few of the {count} particles of the model fill at a time; the many of an "
+                "electrode, of many sizes, smooth them."
+            )
+    return ""
 
 
 def _maps(solution: Solution) -> dict[str, Image]:

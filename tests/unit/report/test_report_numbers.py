@@ -237,6 +237,23 @@ def test_what_discharges_say_of_their_members_the_rate_capability_says_once(
     assert [remark.text for remark in collect_remarks(contents(remarked))] == ["members 0, 1: wider"]
 
 
+def test_teeth_of_a_separating_electrode_s_curve_are_explained(synthetic_contracts: dict[str, Any]) -> None:
+    name = "electrode/solution_m0_c1.json"
+    solution = synthetic_contracts[name]
+    host = {"host/host.json": synthetic_contracts["host/host.json"]}
+    count = solution.fields["depth"].values.size
+
+    def caption(*levels: float) -> str:
+        none = solution.fields["front_level"].model_copy(update={"values": np.array([])})
+        some = solution.fields["boundary_level"].model_copy(update={"values": np.array(levels)})
+        fields = {**solution.fields, "front_level": none, "boundary_level": some}
+        changed = host | {name: solution.model_copy(update={"fields": fields})}
+        return build_images(contents(changed), 300.0)["discharge"].caption
+
+    assert f"one or a few of the {count} particles" in caption(0.5)
+    assert "Teeth" not in caption()
+
+
 def test_discharges_without_levels_of_their_boundaries_are_named_once(
     synthetic_contracts: dict[str, Any],
 ) -> None:
