@@ -38,5 +38,5 @@ def plot_slab_energy(interfaces: InterfaceEnergies) -> Figure:
 
 def normal_name(normal: FloatArray) -> str:
     """Return a direction scaled to a largest component of 1: ``[0 1 1]``."""
-    scaled = normal / np.abs(normal).max()
-    return "[" + " ".join(f"{component:.2g}" for component in np.where(scaled == 0, 0.0, scaled)) + "]"
+    scaled = np.round(normal / np.abs(normal).max(), 2) + 0.0  # -0.0 + 0.0 is 0.0
+    return "[" + " ".join(f"{component:.2g}" for component in scaled) + "]"

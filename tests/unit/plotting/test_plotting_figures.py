@@ -188,3 +188,10 @@ def test_missing_field_is_named(synthetic_contracts: Contracts) -> None:
     fields = {name: field for name, field in solution.fields.items() if name != "theta"}
     with pytest.raises(InputError, match=r"'theta' is missing .* run the electrode stage again"):
         plotting.plot_phase_map(solution.model_copy(update={"fields": fields}))
+
+
+def test_normals_are_named_without_noise() -> None:
+    name = plotting.normal_name
+    assert name(np.array([2.0, -9e-16, -1.9e-15])) == "[1 0 0]"
+    assert name(np.array([-0.5, 0.0, 0.25])) == "[-1 0 0.5]"
+    assert name(np.array([1.0, -0.0288, 0.0])) == "[1 -0.03 0]"
