@@ -60,8 +60,10 @@ def main(labels: Path, anchors: Path, correction: Path, start: Path | None = Non
     """Fit, write and tell the errors."""
     differences = label_differences(ase.io.read(labels, index=":"), BASELINE)
     anchored = held(ase.io.read(anchors, index=":"), differences)
+    for frame in differences:
+        frame.info["weight"] = LABEL_WEIGHT
     report = fit_report(
-        differences * LABEL_WEIGHT + anchored,
+        [*differences, *anchored],
         level=LEVEL,
         cutoff=CUTOFF,
         species=("Fe", "Li", "O", "P"),

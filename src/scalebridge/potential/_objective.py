@@ -49,7 +49,7 @@ class Objective:
     start
         Gives the form of the potential and, by its column norms, the scales d; it must have no hard core.
     labels, multiplicities
-        Training data and how often each frame counts (F,).
+        Training data and how often each frame counts (F,), times its own weight.
     weights, ridge
         Of the loss and of the Tikhonov term.
     """
@@ -65,15 +65,16 @@ class Objective:
     ) -> None:
         self.start = start
         self._ridge = ridge
-        total = float(multiplicities.sum())
+        counts = multiplicities * np.array([label.weight for label in labels])
+        total = float(counts.sum())
         kernel = start.kernel()
         self._frames: list[tuple[Label, Configuration, tuple[float, float, float]]] = []
-        for label, count in zip(labels, multiplicities, strict=True):
-            if count > 0:
-                energy, force, stress = frame_weights(label, weights, total)
-                factors = (count * energy, count * force, count * stress)
-                self._frames.append((label, label.configure(kernel), factors))
-        self._shift = reference_offsets([label for label, _, _ in self._frames], len(start.species))
+        used = [(label, float(count)) for label, count in zip(labels, counts, strict=True) if count > 0]
+        for label, count in used:
+            energy, force, stress = frame_weights(label, weights, total)
+            factors = (count * energy, count * force, count * stress)
+            self._frames.append((label, label.configure(kernel), factors))
+        self._shift = reference_offsets(used, len(start.species))
         self.scales = self._system(kernel).column_norms
 
     def configurations(self) -> list[Configuration]:
@@ -132,9 +133,12 @@ def _frame_loss(
     return loss, radial
 
 
-def reference_offsets(labels: Sequence[Label], n_species: int) -> FloatArray:
-    """Return per-species energies that best explain the total energies (minimum norm where undetermined)."""
-    counts = np.array([np.bincount(label.types, minlength=n_species) for label in labels], dtype=float)
-    per_atom = counts / counts.sum(axis=1, keepdims=True)
-    energies = np.array([label.energy / label.n_atoms for label in labels])
-    return np.asarray(np.linalg.lstsq(per_atom, energies, rcond=1e-10)[0])
+def reference_offsets(labels: Sequence[tuple[Label, float]], n_species: int) -> FloatArray:
+    """Return per-species energies that best explain the total energies of labels, each with its count.
+
+    Of minimum norm where undetermined.
+    """
+    numbers = np.array([np.bincount(label.types, minlength=n_species) for label, _ in labels], dtype=float)
+    energies = np.array([label.energy for label, _ in labels])
+    factors = np.sqrt([count for _, count in labels]) / numbers.sum(axis=1)
+    return np.asarray(np.linalg.lstsq(factors[:, None] * numbers, factors * energies, rcond=1e-10)[0])

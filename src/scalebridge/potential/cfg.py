@@ -15,6 +15,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from scalebridge.foundation import FormatError, InputError
 from scalebridge.potential._kernel_data import FloatArray
 from scalebridge.potential.storage import write_atomically
+from scalebridge.potential.training import WEIGHT
 
 _STRESS_KEYS: Final = ("xx", "yy", "zz", "yz", "xz", "xy")
 _FORCE_KEYS: Final = ("fx", "fy", "fz")
@@ -218,6 +219,8 @@ def _format_structure(atoms: Atoms, index: dict[str, int]) -> str:
     if results.get("stress") is not None and n_vectors == 3:
         plus = -atoms.get_volume() * np.asarray(results["stress"])
         out += [" PlusStress:  " + " ".join(_STRESS_KEYS), f"    {_format(plus)}"]
+    if WEIGHT in atoms.info:
+        out.append(f" Feature   {WEIGHT} {atoms.info[WEIGHT]}")
     return "\n".join([*out, "END_CFG", "", ""])
 
 

@@ -21,6 +21,8 @@ OBSERVED_FRACTION: Final = 0.9
 """Hard core of a pair as a fraction of its shortest distance in the training data, an upper limit."""
 MIN_DISTANCE_FRACTION: Final = 0.95
 """Lower end of the radial basis as a fraction of the shortest distance in the training data."""
+WEIGHT: Final = "weight"
+"""Key of a structure's weight in ``atoms.info``: extended XYZ ``weight=8``, .cfg ``Feature weight 8``."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Label:
         eV/Å.
     strain_derivative : (3, 3) or None
         V σ in ASE's sign [eV]; None where the label lacks a stress.
+    weight : float
+        The structure counts as if it were there this many times.
     """
 
     types: IntArray
@@ -65,6 +69,7 @@ class Label:
     energy: float
     forces: FloatArray
     strain_derivative: FloatArray | None
+    weight: float = 1.0
 
     @property
     def n_atoms(self) -> int:
@@ -77,12 +82,13 @@ class Label:
 
 
 def label_of(atoms: Atoms, species: Sequence[str], *, name: str = "structure") -> Label:
-    """Read the label that an ASE calculator left on ``atoms``.
+    """Read the label that an ASE calculator left on ``atoms``, and its weight, ``atoms.info["weight"]``.
 
     Raises
     ------
     InputError
-        If energy or forces are missing or not finite, or an element is not in ``species``.
+        If energy or forces are missing or not finite, the weight is no positive number, or an element is not
+        in ``species``.
     """
     index = {symbol: n for n, symbol in enumerate(species)}
     unknown = sorted(set(atoms.get_chemical_symbols()) - set(index))
@@ -109,8 +115,20 @@ def label_of(atoms: Atoms, species: Sequence[str], *, name: str = "structure") -
     types = np.array([index[symbol] for symbol in atoms.get_chemical_symbols()], dtype=np.int32)
     pbc = tuple(bool(periodic) for periodic in atoms.pbc)
     return Label(
-        types, atoms.positions.copy(), atoms.cell.array.copy(), pbc, energy, forces.copy(), derivative
-    )
+        types, atoms.positions.copy(), atoms.cell.array.copy(), pbc, energy, forces.copy(), derivative,
+        weight=_weight_of(atoms, name),
+    )  # fmt: skip
+
+
+def _weight_of(atoms: Atoms, name: str) -> float:
+    given = atoms.info.get(WEIGHT, 1.0)
+    try:
+        weight = float(given)
+    except (TypeError, ValueError):
+        weight = math.nan
+    if not (math.isfinite(weight) and weight > 0):
+        raise InputError(f"{name} has the weight {given!r}; it must be a positive number, 1 if left out")
+    return weight
 
 
 def labels_of(frames: Sequence[Atoms], species: Sequence[str]) -> list[Label]:

@@ -18,6 +18,8 @@ from scalebridge.potential import (
     fit_member,
     fit_report,
     labels_of,
+    read_cfg,
+    write_cfg,
 )
 from scalebridge.potential._linear import fold, solve_linear
 from scalebridge.potential._objective import Objective
@@ -53,6 +55,35 @@ def test_linear_solution_is_the_regularised_least_squares_solution():
         )
         singular = np.sqrt(np.linalg.eigvalsh(normal / np.outer(scales, scales)))
         assert solution.condition_number == pytest.approx(singular[-1] / singular[0], rel=1e-9)
+
+
+def test_a_weight_counts_a_structure_that_many_times(tmp_path):
+    """Three times in the list or weight 3, also by way of MLIP's file."""
+    frames = labelled(random_potential(8, SPECIES, seed=1), range(3))
+    start = random_potential(6, SPECIES, seed=2)
+
+    def point(structures):
+        labels = labels_of(structures, SPECIES)
+        objective = Objective(start, labels, np.ones(len(labels)), weights=FitWeights(), ridge=1e-6)
+        return objective.point(start.radial)
+
+    repeated = point([*frames, frames[0], frames[0]])
+    unweighted = point(frames)
+    frames[0].info["weight"] = 3
+    write_cfg(tmp_path / "weighted.cfg", frames, species=SPECIES)
+    for weighted in (point(frames), point(read_cfg(tmp_path / "weighted.cfg", species=SPECIES))):
+        assert weighted.loss == pytest.approx(repeated.loss, rel=1e-7)
+        assert weighted.loss != pytest.approx(unweighted.loss, rel=1e-2)
+        scale = np.abs(repeated.gradient).max()
+        np.testing.assert_allclose(weighted.gradient, repeated.gradient, atol=1e-6 * scale)
+
+
+@pytest.mark.parametrize("weight", [-1.0, 0, "heavy", np.inf])
+def test_a_weight_that_is_none_is_refused(weight):
+    frames = labelled(random_potential(8, SPECIES, seed=1), range(2))
+    frames[1].info["weight"] = weight
+    with pytest.raises(InputError, match=r"structure 1 has the weight .* must be a positive number"):
+        labels_of(frames, SPECIES)
 
 
 @pytest.mark.parametrize("stress", [True, False])
