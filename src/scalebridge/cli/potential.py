@@ -2,7 +2,9 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +15,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from rich.console import Console
 
 from scalebridge.cli.bars import TaskBars
+from scalebridge.cli.failures import INTERRUPTED
 from scalebridge.cli.structure_files import read_frames, write_frames
 from scalebridge.cli.tables import Rows, show_table
 from scalebridge.foundation import InputError, Progress, StoreError, constants
@@ -20,7 +23,7 @@ from scalebridge.oracle import CalculatorSpec, label_differences
 from scalebridge.potential import (
     ActiveSet,
     ErrorReport,
-    FitWeights,
+    FitSettings,
     MomentTensorPotential,
     evaluate_errors,
     extrapolation_grades,
@@ -28,11 +31,12 @@ from scalebridge.potential import (
     fit_report,
     select,
 )
-from scalebridge.potential import FitSettings as Settings
 
 POTENTIAL_SUFFIXES: Final = (".mtp", ".almtp")
 GIGAPASCAL: Final = constants.EV_PER_ANGSTROM3 / 1e9
 """1 eV/Å³ [GPa]."""
+COMMITTEE_ITERATIONS: Final = 30
+"""Members start from the best estimate, perturbed: they need fewer iterations than it did."""
 Species = Sequence[str] | None
 
 
@@ -44,16 +48,18 @@ def fit_files(
     cutoff: float,
     species: Species,
     held_out: Path | None,
+    validation: Path | None,
     baseline: str | None,
     start: Path | None,
     members: int,
-    iterations: int,
-    weights: tuple[float, float, float],
+    settings: FitSettings,
     seed: int,
     plot: Path | None,
     as_json: bool,
 ) -> None:
     """Fit a potential, and a committee on request, to labelled structures.
+
+    The best potential so far is kept in ``NAME.part`` beside ``out`` until the fit ends.
 
     Raises
     ------
@@ -64,25 +70,33 @@ def fit_files(
         raise InputError(f"{out}: a potential's file ends in .mtp or .almtp; name it so")
     frames = read_frames(training, species)
     others = read_frames(held_out, species) if held_out else None
+    unseen = read_frames(validation, species) if validation else []
     warm = load_potential(start, species) if start else None
-    settings = Settings(max_iterations=iterations, weights=FitWeights(*weights))
+    part = out.with_stem(f"{out.stem}.part")
     with TaskBars(Console(stderr=True)) as bars:
         if baseline is not None:
             spec = CalculatorSpec(baseline)
             frames = label_differences(frames, spec, progress=bars)
             others = label_differences(others, spec, progress=bars) if others is not None else None
-        report = fit_report(
-            frames,
-            level=level,
-            cutoff=cutoff,
-            species=species,
-            start=warm,
-            seed=seed,
-            settings=settings,
-            progress=bars,
+            unseen = label_differences(unseen, spec, progress=bars)
+        with _resumable(part):
+            report = fit_report(
+                frames,
+                level=level,
+                cutoff=cutoff,
+                species=species,
+                start=warm,
+                seed=seed,
+                settings=settings,
+                validation=unseen,
+                save=lambda potential: potential.save(part),
+                progress=bars,
+            )
+        committee = _committee(
+            frames, report.potential, members=members, settings=settings, seed=seed, progress=bars
         )
-        committee = _committee(frames, report.potential, members, seed, bars)
     files = _save_all(out, [report.potential, *committee])
+    part.unlink(missing_ok=True)
     errors = {"training": evaluate_errors(report.potential, frames)}
     if others is not None:
         errors["held out"] = evaluate_errors(report.potential, others)
@@ -93,6 +107,7 @@ def fit_files(
             "files": [str(path) for path in files],
             "loss": report.loss,
             "losses": list(report.losses),
+            "validation_losses": list(report.validation_losses),
             "condition_number": report.condition_number,
             "wall_time [s]": report.seconds,
             "ended": report.reason,
@@ -261,12 +276,34 @@ def error_rows(errors: dict[str, ErrorReport]) -> Rows:
     return Rows(header, rows, "Forces per Cartesian component.")
 
 
+@contextmanager
+def _resumable(part: Path) -> Iterator[None]:
+    """Say how a fit that is stopped goes on, where it left something to go on from."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not part.is_file():
+            raise
+        typer.secho(f"stopped; go on from the best so far with --start {part}", fg="yellow", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
 def _committee(
-    frames: list[Atoms], potential: MomentTensorPotential, members: int, seed: int, progress: Progress
+    frames: list[Atoms],
+    potential: MomentTensorPotential,
+    *,
+    members: int,
+    settings: FitSettings,
+    seed: int,
+    progress: Progress,
 ) -> list[MomentTensorPotential]:
     if members == 0:
         return []
-    return list(fit_committee(frames, start=potential, members=members, seed=seed, progress=progress))
+    short = replace(settings, max_iterations=min(COMMITTEE_ITERATIONS, settings.max_iterations))
+    found = fit_committee(
+        frames, start=potential, members=members, seed=seed, settings=short, progress=progress
+    )
+    return list(found)
 
 
 def _save_all(out: Path, potentials: list[MomentTensorPotential]) -> list[Path]:

@@ -40,6 +40,9 @@ def fit(
     held_out: Annotated[
         Path | None, typer.Option(help="Structures kept out of the fit, to measure errors on.")
     ] = None,
+    validation: Annotated[
+        Path | None, typer.Option(help="Structures kept out of the fit, to end it before it overfits.")
+    ] = None,
     baseline: Annotated[
         str | None,
         typer.Option(
@@ -48,8 +51,16 @@ def fit(
         ),
     ] = None,
     start: Annotated[Path | None, typer.Option(help="A potential to start from; it fixes the form.")] = None,
+    toward_start: Annotated[
+        bool, typer.Option("--toward-start", help="Let --ridge draw the coefficients to those of --start.")
+    ] = False,
+    starts: Annotated[int, typer.Option(min=1, help="Random starting points to try; the best goes on.")] = 1,
     members: Annotated[int, typer.Option(min=0, help="Committee members to fit beside it.")] = 0,
     iterations: Annotated[int, typer.Option(min=0, help="Largest number of iterations.")] = 200,
+    radial_size: Annotated[int, typer.Option(min=2, help="Polynomials per radial function.")] = 8,
+    ridge: Annotated[
+        float, typer.Option(help="Tikhonov term, relative to the squared column norms of the data.")
+    ] = 1e-10,
     energy_weight: Annotated[float, typer.Option(min=0, help="Of energies in the loss.")] = 1.0,
     force_weight: Annotated[float, typer.Option(min=0, help="Of forces in the loss.")] = 0.01,
     stress_weight: Annotated[float, typer.Option(min=0, help="Of stresses in the loss.")] = 0.001,
@@ -61,11 +72,23 @@ def fit(
 
     Example: scalebridge potential fit train.extxyz pot.mtp --level 12 --held-out test.extxyz --members 4
 
+    Few new labels for a potential that is good already:
+    scalebridge potential fit new.extxyz out.mtp --start pot.mtp --toward-start --ridge 0.01
+
     A correction of CHGNet towards density-functional labels, for [oracle] correction in a recipe:
     scalebridge potential fit dft.extxyz out.mtp --baseline scalebridge.oracle.chgnet:CHGNet03 --level 8
     """
     from scalebridge.cli.potential import fit_files  # noqa: PLC0415
+    from scalebridge.potential import FitSettings, FitWeights  # noqa: PLC0415
 
+    settings = FitSettings(
+        max_iterations=iterations,
+        radial_size=radial_size,
+        ridge=ridge,
+        weights=FitWeights(energy_weight, force_weight, stress_weight),
+        starts=starts,
+        toward_start=toward_start,
+    )
     fit_files(
         training,
         out,
@@ -73,11 +96,11 @@ def fit(
         cutoff=cutoff,
         species=_symbols(species),
         held_out=held_out,
+        validation=validation,
         baseline=baseline,
         start=start,
         members=members,
-        iterations=iterations,
-        weights=(energy_weight, force_weight, stress_weight),
+        settings=settings,
         seed=seed,
         plot=plot,
         as_json=as_json,

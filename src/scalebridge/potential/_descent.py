@@ -8,6 +8,7 @@ arbitrary first point the metric says little and its long steps end in poor mini
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,14 +18,17 @@ from scipy.optimize import minimize
 
 from scalebridge.foundation.progress import Task
 from scalebridge.potential._kernel_data import FloatArray
-from scalebridge.potential._objective import Objective, Point
+from scalebridge.potential._objective import Objective, Point, ValidationLoss
+from scalebridge.potential.model import MomentTensorPotential
 
 _DAMPING: Final = 1e-3
 _COLD_DAMPING: Final = 1e-1
-_COLD_ITERATIONS: Final = 12
+COLD_ITERATIONS: Final = 12
 _RESTART: Final = 30
 _PATIENCE: Final = 10
 _MEMORY: Final = 30
+SAVE_SECONDS: Final = 20.0
+"""Between two calls of ``Watch.save``."""
 
 
 @dataclass(frozen=True)
@@ -36,22 +40,48 @@ class Limits:
     tolerance: float
 
 
+@dataclass(frozen=True)
+class Watch:
+    """What looks at the fit after every iteration.
+
+    Attributes
+    ----------
+    validation : ValidationLoss or None
+        The fit ends when this loss has not fallen for ten iterations; the point where it was least counts.
+    save : callable or None
+        Is handed the point that counts, at most every `SAVE_SECONDS`.
+    """
+
+    validation: ValidationLoss | None = None
+    save: Callable[[MomentTensorPotential], None] | None = None
+
+
 class Descent:
     """Keeps the best point met, the losses and the reason of the end."""
 
-    def __init__(self, objective: Objective, limits: Limits, task: Task) -> None:
+    def __init__(self, objective: Objective, limits: Limits, task: Task, watch: Watch) -> None:
         self.best: Point | None = None
         self.losses: list[float] = []
+        self.validation_losses: list[float] = []
         self.reason = "linear coefficients only"
         self._objective = objective
         self._limits = limits
         self._task = task
+        self._watch = watch
+        self._chosen: Point | None = None
+        self._saved = time.monotonic()
         self._done = False
 
-    def run(self, *, warm: bool) -> None:
-        """Descend from the objective's start; ``warm`` if it is already fitted."""
-        point = self._evaluate(self._objective.start.radial)
-        damping, block = (_DAMPING, _RESTART) if warm else (_COLD_DAMPING, _COLD_ITERATIONS)
+    @property
+    def chosen(self) -> Point | None:
+        """The point that counts: ``best``, or that of the least validation loss."""
+        return self.best if self._watch.validation is None else self._chosen
+
+    def run(self, radial: FloatArray, *, warm: bool) -> None:
+        """Descend from ``radial``; ``warm`` if it is already fitted."""
+        point = self._evaluate(radial)
+        self._look()
+        damping, block = (_DAMPING, _RESTART) if warm else (_COLD_DAMPING, COLD_ITERATIONS)
         while self.best is not None and not self._done and len(self.losses) < self._limits.iterations:
             before = len(self.losses)
             self._block(self.best, damping, min(block, self._limits.iterations - before))
@@ -105,15 +135,35 @@ class Descent:
         if self.best is None:
             raise StopIteration
         self.losses.append(self.best.loss)
-        self._task.advance(note=f"loss {self.best.loss:.4g}")
+        note = self._look()
+        self._task.advance(note=f"loss {self.best.loss:.4g}{note}")
         if time.monotonic() > self._limits.end:
             self._stop("time limit")
         if len(self.losses) > _PATIENCE:
             earlier = self.losses[-1 - _PATIENCE]
             if earlier - self.losses[-1] < self._limits.tolerance * earlier:
                 self._stop("loss no longer falls")
+        seen = self.validation_losses
+        if len(seen) > _PATIENCE and min(seen[-_PATIENCE:]) >= min(seen[:-_PATIENCE]):
+            self._stop("the validation loss no longer falls")
         if self._done:
             raise StopIteration
+
+    def _look(self) -> str:
+        """Show the best point to the watch; return what is to be said of it."""
+        if self.best is None:
+            return ""
+        note = ""
+        if self._watch.validation is not None:
+            loss = self._watch.validation.loss(self.best.potential)
+            if self._chosen is None or loss < min(self.validation_losses):
+                self._chosen = self.best
+            self.validation_losses.append(loss)
+            note = f", validation {loss:.4g}"
+        if self._watch.save is not None and time.monotonic() - self._saved > SAVE_SECONDS:
+            self._watch.save((self._chosen or self.best).potential)
+            self._saved = time.monotonic()
+        return note
 
 
 def metric_factors(objective: Objective, point: Point, damping: float) -> list[FloatArray]:

@@ -99,12 +99,15 @@ def _triangle(blocks: Sequence[FloatArray]) -> FloatArray:
     return np.asarray(factor[: stacked.shape[1]], dtype=np.float64)
 
 
-def solve_linear(system: LinearSystem, ridge: float, scales: FloatArray) -> LinearSolution:
-    """Minimise ‖R x − Qᵀy‖² + ridge Σ (scales_a x_a)²; ``scales`` also precondition the columns."""
+def solve_linear(
+    system: LinearSystem, ridge: float, scales: FloatArray, center: FloatArray | float = 0.0
+) -> LinearSolution:
+    """Minimise ‖R x − Qᵀy‖² + ridge Σ (scales_a (x_a − center_a))²; ``scales`` precondition the columns."""
     n = len(system.rotated)
+    middle = np.broadcast_to(center, n)
     stacked = np.vstack([system.factor / scales, np.sqrt(ridge) * np.eye(n)])
     rotation, factor = qr(stacked, mode="economic", check_finite=False)
-    right = rotation[:n].T @ system.rotated
-    coefficients = solve_triangular(factor, right, check_finite=False) / scales
+    right = rotation[:n].T @ (system.rotated - system.factor @ middle)
+    coefficients = middle + solve_triangular(factor, right, check_finite=False) / scales
     singular = np.linalg.svd(factor, compute_uv=False)
     return LinearSolution(coefficients, float(singular[0] / singular[-1]))

@@ -17,6 +17,9 @@ from scalebridge.potential._linear import (
 from scalebridge.potential.model import MomentTensorPotential
 from scalebridge.potential.training import FitWeights, Label
 
+Factors = tuple[float, float, float]
+"""Of ΔE², |ΔF|² and (VΔσ)² of a frame in the loss."""
+
 
 @dataclass(frozen=True, eq=False)
 class Point:
@@ -42,7 +45,7 @@ class Point:
 
 
 class Objective:
-    """f(c) = min_x ‖X(c) x − y‖² + ridge Σ d² x² and its gradient, for fixed scales d.
+    """f(c) = min_x ‖X(c) x − y‖² + ridge Σ d² (x − x₀)² and its gradient, for fixed scales d.
 
     Parameters
     ----------
@@ -52,6 +55,9 @@ class Objective:
         Training data and how often each frame counts (F,), times its own weight.
     weights, ridge
         Of the loss and of the Tikhonov term.
+    toward_start
+        x₀ is the start's (ξ, offsets), and ridge Σ D² (c − c₀)² is added, D the norms of the energies'
+        derivatives by the start's radial coefficients c₀; otherwise x₀ = 0 and c is free.
     """
 
     def __init__(
@@ -62,24 +68,33 @@ class Objective:
         *,
         weights: FitWeights,
         ridge: float,
+        toward_start: bool = False,
     ) -> None:
         self.start = start
         self._ridge = ridge
         counts = multiplicities * np.array([label.weight for label in labels])
-        total = float(counts.sum())
         kernel = start.kernel()
-        self._frames: list[tuple[Label, Configuration, tuple[float, float, float]]] = []
         used = [(label, float(count)) for label, count in zip(labels, counts, strict=True) if count > 0]
-        for label, count in used:
-            energy, force, stress = frame_weights(label, weights, total)
-            factors = (count * energy, count * force, count * stress)
-            self._frames.append((label, label.configure(kernel), factors))
+        self._frames = _weighted(kernel, used, weights)
         self._shift = reference_offsets(used, len(start.species))
         self.scales = self._system(kernel).column_norms
+        self._center, self._stiffness = np.zeros(len(self.scales)), np.zeros_like(start.radial)
+        if toward_start:
+            self._center = np.concatenate([start.xi, start.offsets - self._shift])
+            self._stiffness = self._radial_stiffness(kernel)
 
     def configurations(self) -> list[Configuration]:
         """Return the neighbour lists of the frames in use."""
         return [configuration for _, configuration, _ in self._frames]
+
+    def _radial_stiffness(self, kernel: Kernel) -> FloatArray:
+        """Return Σ w_E (∂E/∂c)²/N over the frames."""
+        stiffness = np.zeros_like(self.start.radial)
+        for label, configuration, (energy, _, _) in self._frames:
+            _, rows = kernel.scalar_functions(configuration)
+            for z in range(len(stiffness)):
+                stiffness[z] += energy * np.square(rows[label.types == z].sum(axis=0))
+        return stiffness
 
     def _system(self, kernel: Kernel) -> LinearSystem:
         n_columns = len(kernel.parameters.xi) + len(kernel.parameters.offsets)
@@ -96,14 +111,16 @@ class Objective:
         """Solve for ξ and the offsets at ``radial``; return value, gradient and the potential."""
         n_scalars = len(self.start.xi)
         kernel = self.start.with_parameters(radial=radial).kernel()
-        solution = solve_linear(self._system(kernel), self._ridge, self.scales)
+        solution = solve_linear(self._system(kernel), self._ridge, self.scales, self._center)
         x = solution.coefficients
         potential = self.start.with_parameters(
             radial=radial, xi=x[:n_scalars], offsets=x[n_scalars:] + self._shift
         )
         loss, gradient = self.loss_gradient(potential)
-        value = loss + self._ridge * float(np.sum((self.scales * x) ** 2))
-        return Point(potential, value, loss, gradient, solution.condition_number)
+        moved = radial - self.start.radial
+        pull = float(np.sum((self.scales * (x - self._center)) ** 2) + np.sum(self._stiffness * moved**2))
+        gradient += 2.0 * self._ridge * self._stiffness * moved
+        return Point(potential, loss + self._ridge * pull, loss, gradient, solution.condition_number)
 
     def loss_gradient(self, potential: MomentTensorPotential) -> tuple[float, FloatArray]:
         """Return the loss and its derivative with respect to the radial coefficients at fixed ξ, offsets."""
@@ -116,21 +133,57 @@ class Objective:
         return loss, gradient
 
 
+class ValidationLoss:
+    """The loss on structures that the fit does not see."""
+
+    def __init__(self, form: MomentTensorPotential, labels: Sequence[Label], weights: FitWeights) -> None:
+        self._frames = _weighted(form.kernel(), [(label, label.weight) for label in labels], weights)
+
+    def loss(self, potential: MomentTensorPotential) -> float:
+        """Return the loss of a potential of this form."""
+        kernel = potential.kernel()
+        return sum(
+            _misfit(_errors(label, *kernel.evaluate(configuration)), factors)
+            for label, configuration, factors in self._frames
+        )
+
+
+def _weighted(
+    kernel: Kernel, counted: Sequence[tuple[Label, float]], weights: FitWeights
+) -> list[tuple[Label, Configuration, Factors]]:
+    """Return each label with its neighbour list and the factors of its errors in the mean loss."""
+    total = sum(count for _, count in counted)
+    frames = []
+    for label, count in counted:
+        energy, force, stress = frame_weights(label, weights, total)
+        frames.append((label, label.configure(kernel), (count * energy, count * force, count * stress)))
+    return frames
+
+
 def _frame_loss(
-    kernel: Kernel, label: Label, configuration: Configuration, factors: tuple[float, float, float]
+    kernel: Kernel, label: Label, configuration: Configuration, factors: Factors
 ) -> tuple[float, FloatArray]:
     energy, force, stress = factors
     out = kernel.record(configuration)
-    error_energy = float(out.energies.sum()) - label.energy
-    error_forces = out.forces - label.forces
-    loss = energy * error_energy**2 + force * float(np.sum(error_forces**2))
-    strain_rate = np.zeros((3, 3))
+    error_energy, error_forces, error_stress = _errors(label, out.energies, out.forces, out.virial)
+    _, radial = out.loss_gradient(
+        2.0 * energy * error_energy, -2.0 * force * error_forces, 2.0 * stress * error_stress
+    )
+    return _misfit((error_energy, error_forces, error_stress), factors), radial
+
+
+def _errors(
+    label: Label, energies: FloatArray, forces: FloatArray, virial: FloatArray
+) -> tuple[float, FloatArray, FloatArray]:
+    """Return ΔE, ΔF and VΔσ, the last zero where the label lacks a stress."""
+    error_stress = np.zeros((3, 3))
     if label.strain_derivative is not None:
-        error_stress = -0.5 * (out.virial + out.virial.T) - label.strain_derivative
-        loss += stress * float(np.sum(error_stress**2))
-        strain_rate = 2.0 * stress * error_stress
-    _, radial = out.loss_gradient(2.0 * energy * error_energy, -2.0 * force * error_forces, strain_rate)
-    return loss, radial
+        error_stress = -0.5 * (virial + virial.T) - label.strain_derivative
+    return float(energies.sum()) - label.energy, forces - label.forces, error_stress
+
+
+def _misfit(errors: tuple[float, FloatArray, FloatArray], factors: Factors) -> float:
+    return sum(float(f * np.sum(np.asarray(error) ** 2)) for f, error in zip(factors, errors, strict=True))
 
 
 def reference_offsets(labels: Sequence[tuple[Label, float]], n_species: int) -> FloatArray:

@@ -8,7 +8,7 @@ Problems 19, R1 (2003), eq. 12), computed by tangent-over-reverse in the compile
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,9 +17,9 @@ from ase import Atoms
 
 from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress, random_stream
 from scalebridge.potential._basis import generate_basis
-from scalebridge.potential._descent import Descent, Limits
+from scalebridge.potential._descent import COLD_ITERATIONS, Descent, Limits, Watch
 from scalebridge.potential._kernel_data import FloatArray
-from scalebridge.potential._objective import Objective
+from scalebridge.potential._objective import Objective, Point, ValidationLoss
 from scalebridge.potential.assessment import evaluate_errors
 from scalebridge.potential.model import MomentTensorPotential
 from scalebridge.potential.training import Distances, FitWeights, Label, labels_of, measure_distances
@@ -27,6 +27,7 @@ from scalebridge.potential.training import Distances, FitWeights, Label, labels_
 RIDGE: Final = 1e-10
 """Tikhonov parameter relative to the squared column norms."""
 DEFAULT_WEIGHTS: Final = FitWeights()
+UNWATCHED: Final = Watch()
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,12 @@ class FitSettings:
         Chebyshev polynomials per radial function.
     weights
         Of the loss.
+    starts
+        Random starting points that are tried for a dozen iterations each; the best goes on. A fit with a
+        ``start`` of its own has one.
+    toward_start
+        The Tikhonov term draws all coefficients to those of ``start``, the prior mean, instead of the linear
+        ones to zero: with a ridge of 1e-4 … 1, few labels change the start only where they speak.
     """
 
     max_iterations: int = 200
@@ -55,12 +62,15 @@ class FitSettings:
     ridge: float = RIDGE
     radial_size: int = 8
     weights: FitWeights = DEFAULT_WEIGHTS
+    starts: int = 1
+    toward_start: bool = False
 
     def __post_init__(self) -> None:
-        if self.max_iterations < 0 or self.radial_size < 2 or self.ridge <= 0:
+        if self.max_iterations < 0 or self.radial_size < 2 or self.ridge <= 0 or self.starts < 1:
             raise InputError(
-                f"max_iterations {self.max_iterations}, radial_size {self.radial_size}, ridge {self.ridge} "
-                "must be at least 0, at least 2 and positive; the defaults are sensible"
+                f"max_iterations {self.max_iterations}, radial_size {self.radial_size}, ridge {self.ridge}, "
+                f"starts {self.starts} must be at least 0, at least 2, positive and at least 1; the defaults "
+                "are sensible"
             )
 
 
@@ -75,6 +85,8 @@ class FitReport:
         Without the Tikhonov term, per frame.
     losses : tuple of float
         After each iteration.
+    validation_losses : tuple of float
+        At the start and after each iteration; empty without validation structures.
     condition_number : float
         Of the regularised, column-normalised linear problem.
     seconds : float
@@ -86,6 +98,7 @@ class FitReport:
     potential: MomentTensorPotential
     loss: float
     losses: tuple[float, ...]
+    validation_losses: tuple[float, ...]
     condition_number: float
     seconds: float
     reason: str
@@ -99,18 +112,23 @@ def initial_potential(
     The scaling makes Q_0 of order one at half the cutoff, so that moments keep a healthy size.
     """
     basis = generate_basis(level)
-    n, functions = len(distances.species), basis.n_radial
+    n = len(distances.species)
     low = min(distances.min_distance, 0.9 * cutoff)
-    random = random_stream(seed, "potential", "radial")
-    radial = 0.1 * random.standard_normal((n, n, functions, radial_size))
-    for mu in range(min(functions, radial_size)):
-        radial[:, :, mu, mu] += 1.0
     hard_core = np.minimum(distances.hard_core(), 0.95 * cutoff)
     return MomentTensorPotential(
         species=distances.species, level=level, basis=basis, min_distance=low, cutoff=cutoff,
-        scaling=0.5 / (cutoff - low) ** 2, radial=radial, xi=np.zeros(len(basis.scalars)),
-        offsets=np.zeros(n), hard_core=hard_core,
+        scaling=0.5 / (cutoff - low) ** 2, radial=_first_radial((n, n, basis.n_radial, radial_size), seed, 0),
+        xi=np.zeros(len(basis.scalars)), offsets=np.zeros(n), hard_core=hard_core,
     )  # fmt: skip
+
+
+def _first_radial(shape: tuple[int, ...], seed: int, number: int) -> FloatArray:
+    """Return the radial coefficients of the ``number``-th starting point."""
+    names = ("potential", "radial") if number == 0 else ("potential", "radial", number)
+    radial = 0.1 * random_stream(seed, *names).standard_normal(shape)
+    for mu in range(min(shape[-2:])):
+        radial[:, :, mu, mu] += 1.0
+    return radial
 
 
 def fit_labels(
@@ -119,26 +137,57 @@ def fit_labels(
     settings: FitSettings,
     *,
     multiplicities: FloatArray,
+    others: Sequence[FloatArray] = (),
+    watch: Watch = UNWATCHED,
     progress: Progress = SILENT,
 ) -> FitReport:
-    """Fit from ``start`` to plain labels, each counted ``multiplicities`` (F,) times."""
+    """Fit from ``start`` to plain labels, each counted ``multiplicities`` (F,) times.
+
+    ``others`` are the radial coefficients of further starting points.
+    """
     began = time.monotonic()
     smooth = start.without_hard_core()
-    objective = Objective(smooth, labels, multiplicities, weights=settings.weights, ridge=settings.ridge)
+    objective = Objective(
+        smooth, labels, multiplicities, weights=settings.weights, ridge=settings.ridge,
+        toward_start=settings.toward_start,
+    )  # fmt: skip
     limits = Limits(settings.max_iterations, began + settings.max_seconds, settings.tolerance)
+    radial, warm = smooth.radial, bool(np.any(start.xi))
+    if others:
+        radial, warm = _best_start(objective, [radial, *others], limits, progress), True
     with progress.task("fit", settings.max_iterations) as task:
-        descent = Descent(objective, limits, task)
-        descent.run(warm=bool(np.any(start.xi)))
-    best = descent.best
-    if best is None:
+        descent = Descent(objective, limits, task, watch)
+        descent.run(radial, warm=warm)
+    chosen = descent.chosen
+    if chosen is None:
         raise ConvergenceError(
             "the loss is not finite at the start of the fit; check the labels and the cutoff"
         )
-    potential = replace(best.potential, hard_core=start.hard_core)
-    seconds = time.monotonic() - began
     return FitReport(
-        potential, best.loss, tuple(descent.losses), best.condition_number, seconds, descent.reason
+        potential=replace(chosen.potential, hard_core=start.hard_core),
+        loss=chosen.loss,
+        losses=tuple(descent.losses),
+        validation_losses=tuple(descent.validation_losses),
+        condition_number=chosen.condition_number,
+        seconds=time.monotonic() - began,
+        reason=descent.reason,
     )
+
+
+def _best_start(
+    objective: Objective, starts: Sequence[FloatArray], limits: Limits, progress: Progress
+) -> FloatArray:
+    """Return the best radial coefficients that a few iterations from each start reach."""
+    short = replace(limits, iterations=min(COLD_ITERATIONS, limits.iterations))
+    best: Point | None = None
+    with progress.task("starting points", len(starts) * short.iterations) as task:
+        for radial in starts:
+            descent = Descent(objective, short, task, UNWATCHED)
+            descent.run(radial, warm=False)
+            reached = descent.best
+            if reached is not None and (best is None or reached.value < best.value):
+                best = reached
+    return starts[0] if best is None else best.potential.radial
 
 
 def fit_report(
@@ -150,21 +199,55 @@ def fit_report(
     start: MomentTensorPotential | None = None,
     seed: int = 0,
     settings: FitSettings | None = None,
+    validation: Sequence[Atoms] = (),
+    save: Callable[[MomentTensorPotential], None] | None = None,
     progress: Progress = SILENT,
 ) -> FitReport:
-    """Fit a potential and report how; the arguments are those of ``fit``."""
+    """Fit a potential and report how; further arguments are those of ``fit``.
+
+    Parameters
+    ----------
+    validation
+        Early stopping: the fit ends when the loss on these structures has not fallen for ten iterations, and
+        returns the potential with the least. They are seen by this choice, so errors on them are no test.
+    save
+        Is handed the best potential so far every `SAVE_SECONDS`.
+
+    Raises
+    ------
+    InputError
+        On unusable labels or settings; ``toward_start`` without a fitted ``start`` among them.
+    ConvergenceError
+        If the loss is not finite at the start.
+    """
     settings = settings or FitSettings()
+    if settings.toward_start and (start is None or not np.any(start.xi)):
+        raise InputError("toward_start needs a fitted potential to stay close to; give start")
     if start is not None:
         species = start.species
     elif species is None:
         species = tuple(sorted({symbol for atoms in train_frames for symbol in atoms.get_chemical_symbols()}))
     labels = labels_of(train_frames, tuple(species))
     distances = measure_distances(labels, tuple(species), start.cutoff if start else cutoff)
+    others: list[FloatArray] = []
     if start is None:
         start = initial_potential(distances, level, cutoff, radial_size=settings.radial_size, seed=seed)
+        others = [_first_radial(start.radial.shape, seed, number) for number in range(1, settings.starts)]
     else:
         start = replace(start, hard_core=np.minimum(distances.hard_core(), 0.95 * start.cutoff))
-    return fit_labels(labels, start, settings, multiplicities=np.ones(len(labels)), progress=progress)
+    loss, core = None, start.hard_core
+    if validation:
+        unseen = labels_of(validation, start.species)
+        loss = ValidationLoss(start.without_hard_core(), unseen, settings.weights)
+
+    def keep(potential: MomentTensorPotential) -> None:
+        if save is not None:
+            save(replace(potential, hard_core=core))
+
+    return fit_labels(
+        labels, start, settings, multiplicities=np.ones(len(labels)), others=others,
+        watch=Watch(loss, keep), progress=progress,
+    )  # fmt: skip
 
 
 def fit(

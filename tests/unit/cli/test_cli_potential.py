@@ -1,6 +1,7 @@
 """The commands of ``scalebridge potential`` on files."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import ase.io
@@ -69,6 +70,36 @@ def test_fit_writes_best_estimate_and_committee(files: Path, tmp_path: Path) -> 
     assert 0 < found["errors"]["held out"]["energy_rmse [eV/atom]"] < 1
     energies = [MomentTensorPotential.load(name).xi for name in found["files"]]
     assert not np.allclose(energies[0], energies[1])
+
+
+def test_fit_stays_close_to_a_start_and_ends_on_validation_structures(files: Path, tmp_path: Path) -> None:
+    found = json.loads(
+        done(
+            "fit", files / "far.extxyz", tmp_path / "close.mtp", "--start", files / "pot.mtp",
+            "--toward-start", "--ridge", 1e8, "--validation", files / "test.extxyz", "--json",
+        )
+    )  # fmt: skip
+    assert len(found["validation_losses"]) == len(found["losses"]) + 1
+    start, close = (MomentTensorPotential.load(path) for path in (files / "pot.mtp", tmp_path / "close.mtp"))
+    np.testing.assert_allclose(close.xi, start.xi, rtol=1e-4, atol=1e-6)
+    assert "toward_start needs a fitted potential" in error_of(
+        "fit", files / "train.extxyz", tmp_path / "pot.mtp", "--toward-start"
+    )
+
+
+def test_a_stopped_fit_leaves_its_best_potential(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, save: Callable[[MomentTensorPotential], None], **__: object) -> None:
+        save(MomentTensorPotential.load(files / "pot.mtp"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("scalebridge.cli.potential.fit_report", stop)
+    result = call("fit", files / "train.extxyz", tmp_path / "new.mtp")
+    assert result.exit_code == 130
+    assert f"--start {tmp_path / 'new.part.mtp'}" in result.stderr
+    assert (tmp_path / "new.part.mtp").is_file()
+    assert not (tmp_path / "new.mtp").exists()
 
 
 def test_evaluate_compares_and_predicts(files: Path, tmp_path: Path) -> None:

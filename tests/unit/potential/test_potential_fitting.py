@@ -21,8 +21,9 @@ from scalebridge.potential import (
     read_cfg,
     write_cfg,
 )
+from scalebridge.potential._descent import COLD_ITERATIONS
 from scalebridge.potential._linear import fold, solve_linear
-from scalebridge.potential._objective import Objective
+from scalebridge.potential._objective import Objective, ValidationLoss
 from scalebridge.potential.committee import bootstrap
 
 SPECIES = ("Na", "O")
@@ -84,6 +85,85 @@ def test_a_weight_that_is_none_is_refused(weight):
     frames[1].info["weight"] = weight
     with pytest.raises(InputError, match=r"structure 1 has the weight .* must be a positive number"):
         labels_of(frames, SPECIES)
+
+
+def test_gradient_of_the_objective_with_a_prior_mean_equals_finite_differences():
+    truth, start = random_potential(8, SPECIES, seed=1), random_potential(6, SPECIES, seed=2)
+    labels = labels_of(labelled(truth, range(3)), SPECIES)
+    objective = Objective(start, labels, np.ones(3), weights=FitWeights(), ridge=0.3, toward_start=True)
+    random = np.random.default_rng(3)
+    radial = start.radial + 0.1 * random.standard_normal(start.radial.shape)
+    direction, step = random.standard_normal(radial.shape), 1e-5
+    up, down = (objective.point(radial + sign * step * direction).value for sign in (1, -1))
+    slope = float(np.sum(objective.point(radial).gradient * direction))
+    assert (up - down) / (2 * step) == pytest.approx(slope, rel=1e-6)
+
+
+def test_a_strong_prior_keeps_the_start_and_a_weak_one_lets_it_go():
+    """Limits of the ridge: infinite, all coefficients are those of the start; none, the data decide."""
+    start = random_potential(6, SPECIES, seed=2)
+    frames = labelled(random_potential(6, SPECIES, seed=1), range(2))
+
+    def fitted(ridge):
+        settings = FitSettings(max_iterations=5, ridge=ridge, toward_start=True)
+        return fit_report(frames, start=start, settings=settings)
+
+    kept = fitted(1e10).potential
+    np.testing.assert_allclose(kept.xi, start.xi, atol=1e-6)
+    np.testing.assert_allclose(kept.offsets, start.offsets, atol=1e-6)
+    np.testing.assert_allclose(kept.radial, start.radial, atol=1e-6)
+    losses = [fitted(ridge).loss for ridge in (1e2, 1e-1, 1e-4)]
+    assert losses[0] > 2 * losses[1] > 4 * losses[2]
+    with pytest.raises(InputError, match="toward_start needs a fitted potential"):
+        fit_report(frames, level=6, settings=FitSettings(toward_start=True))
+
+
+def test_validation_ends_a_fit_that_learns_noise_and_returns_its_best_point():
+    """Four noisy structures, many coefficients: the training loss falls on, the other one rises."""
+    truth = random_potential(8, SPECIES, seed=1)
+    frames, unseen = labelled(truth, range(4)), labelled(truth, range(10, 14))
+    random = np.random.default_rng(0)
+    for frame in frames:
+        frame.calc.results["forces"] = frame.calc.results["forces"] + 0.01 * random.standard_normal(
+            frame.positions.shape
+        )
+    settings = FitSettings(max_iterations=60, tolerance=0.0)
+    free = fit_report(frames, level=10, seed=1, settings=settings)
+    stopped = fit_report(frames, level=10, seed=1, settings=settings, validation=unseen)
+    seen = stopped.validation_losses
+    assert stopped.reason == "the validation loss no longer falls"
+    assert len(seen) == len(stopped.losses) + 1 < len(free.losses)
+    assert np.argmin(seen) == len(seen) - 11
+    assert stopped.loss == stopped.losses[int(np.argmin(seen)) - 1] > free.loss
+
+    labels = labels_of(unseen, SPECIES)
+    loss = ValidationLoss(truth, labels, settings.weights).loss
+    assert loss(stopped.potential.without_hard_core()) == pytest.approx(min(seen))
+    assert loss(stopped.potential.without_hard_core()) < loss(free.potential.without_hard_core())
+    assert loss(truth) < 1e-20
+
+
+def test_more_starting_points_never_end_the_first_stage_worse():
+    frames = labelled(random_potential(8, SPECIES, seed=1), range(4))
+
+    def loss(starts):
+        settings = FitSettings(max_iterations=COLD_ITERATIONS, starts=starts)
+        return fit_report(frames, level=6, seed=4, settings=settings).losses
+
+    one, three = loss(1), loss(3)
+    assert three[0] <= one[-1]
+    with pytest.raises(InputError, match="starts 0"):
+        FitSettings(starts=0)
+
+
+def test_the_best_point_so_far_is_handed_out(monkeypatch):
+    monkeypatch.setattr("scalebridge.potential._descent.SAVE_SECONDS", 0.0)
+    frames = labelled(random_potential(8, SPECIES, seed=1), range(2))
+    saved = []
+    report = fit_report(frames, level=6, settings=FitSettings(max_iterations=4), save=saved.append)
+    assert len(saved) >= len(report.losses)
+    assert np.array_equal(saved[-1].radial, report.potential.radial)
+    assert np.array_equal(saved[-1].hard_core, report.potential.hard_core)
 
 
 @pytest.mark.parametrize("stress", [True, False])
