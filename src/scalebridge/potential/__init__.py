@@ -9,6 +9,7 @@ from scalebridge.potential.cfg import read_cfg, write_cfg
 from scalebridge.potential.committee import fit_committee, fit_member
 from scalebridge.potential.fitting import FitReport, FitSettings, fit, fit_report
 from scalebridge.potential.model import Evaluation, MomentTensorPotential
+from scalebridge.potential.posterior import LinearPosterior, linear_posterior
 from scalebridge.potential.selection import extrapolation_grades, select
 from scalebridge.potential.training import FitWeights, Label, labels_of
 
@@ -24,6 +25,7 @@ __all__ = [
     "Grader",
     "Kernel",
     "Label",
+    "LinearPosterior",
     "MTPCalculator",
     "MomentTensorPotential",
     "evaluate_errors",
@@ -33,6 +35,7 @@ __all__ = [
     "fit_member",
     "fit_report",
     "labels_of",
+    "linear_posterior",
     "read_cfg",
     "select",
     "write_cfg",

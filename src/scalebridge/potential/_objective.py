@@ -122,6 +122,12 @@ class Objective:
         gradient += 2.0 * self._ridge * self._stiffness * moved
         return Point(potential, loss + self._ridge * pull, loss, gradient, solution.condition_number)
 
+    def precision_factor(self, radial: FloatArray) -> FloatArray:
+        """Return the upper triangular factor of XᵀX + ridge d² at ``radial``, shape (n, n)."""
+        system = self._system(self.start.with_parameters(radial=radial).kernel())
+        stacked = np.vstack([system.factor, np.diag(np.sqrt(self._ridge) * self.scales)])
+        return np.asarray(np.linalg.qr(stacked, mode="r"))
+
     def loss_gradient(self, potential: MomentTensorPotential) -> tuple[float, FloatArray]:
         """Return the loss and its derivative with respect to the radial coefficients at fixed ξ, offsets."""
         kernel = potential.kernel()
