@@ -151,6 +151,35 @@ def test_no_hop_bounds_the_prefactor_and_says_so():
     assert any("an upper bound" in remark for remark in bounded.validity.remarks)
 
 
+def test_large_factors_and_few_hops_are_warned_of():
+    expected = expected_hops([_barrier()], _run(0, 900.0, ions=2))
+    assert 50 < expected < 150
+
+    def warned(hops):
+        said = []
+        runs = [_run(hops, 900.0, ions=2)]
+        combine(runs, [_barrier()], members=1, provenance=PROVENANCE, warn=said.append)
+        return set(said)
+
+    assert warned(round(expected / 2)) == set()
+    for hops in (0, 3, 5):  # none, fewer than LEAST_HOPS, more than ten times fewer than expected
+        (text,) = warned(hops)
+        assert f"saw {hops or 'no'} hop" in text
+
+
+def test_ions_in_one_file_have_no_tracer_diffusivity_of_their_own():
+    """On a chain D* is the block's, so that it is named as such; D_J is the vacancy's all the same."""
+    chain = replace(_barrier(end="full"), network=hop_network(phase((1.0, 3.0, 3.0)), ION))
+    said = []
+    tracer, jump = combine([], [chain], members=1, provenance=PROVENANCE, warn=said.append)
+    assert tracer.methods == ("barrier, single file",)
+    assert jump.methods == ("barrier",)
+    (text,) = said
+    assert "ions in one file do not pass each other" in text
+    expected = NU * np.exp(-ENERGY / (constants.BOLTZMANN_EV * 300)) * PERIOD**2 * 1e-5
+    assert jump.along(np.array([1.0, 0, 0]), jump.theta, 300.0)[0] == pytest.approx(expected, rel=1e-2)
+
+
 def test_dynamics_too_short_to_expect_a_hop_says_nothing():
     runs = [_run(0, t, ions=2, duration=1.0) for t in TEMPERATURES]
     assert fit_prefactor(runs, [_barrier()]) is None

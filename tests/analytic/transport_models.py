@@ -10,12 +10,12 @@ PERIOD, BARRIER, SPRING = 3.0, 0.25, 4.0
 ION, FRAME = "Li", "U"
 
 
-def phase() -> HostPhase:
-    """One framework atom and one site per cubic cell."""
+def phase(stretch: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> HostPhase:
+    """One framework atom and one site per cubic cell, whose edges may be stretched."""
     return HostPhase(
         name="cubic",
         framework=Structure(
-            symbols=(FRAME,), cell=np.eye(3) * PERIOD * 1e-10, scaled_positions=np.zeros((1, 3))
+            symbols=(FRAME,), cell=np.diag(stretch) * PERIOD * 1e-10, scaled_positions=np.zeros((1, 3))
         ),
         sites=np.array([[0.5, 0.5, 0.5]]),
         formula_units=1,

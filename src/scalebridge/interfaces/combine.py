@@ -31,6 +31,8 @@ FloatArray = NDArray[np.float64]
 Miller = tuple[int, int, int]
 NEAR = 0.05
 """Compositions x closer than this count as the same."""
+DISAGREEMENT = 2.0
+"""Factor between the strain energies of B(n) and of the slabs above which a warning is given."""
 EV_PER_ANGSTROM = constants.EV / constants.ANGSTROM
 """1 eV/Å [J/m]."""
 
@@ -90,9 +92,10 @@ def combine(
     Several slabs of one member and plane are arrangements of the ions, drawn independently: γ, κ and the
     coherency energy are those of their mean, and the contract keeps γ of each.
     The eigenstrain follows the cells of ``structures`` where given, else the relaxed cells of ``pair``.
-    The transformation (stretches, B(n)) from the low to the high phase of ``pair`` is that of ``structures``
-    where it holds both compositions, else of the relaxed cells. A member's part that failed is taken from
-    member 0; a remark says so, and ``warn`` is called with how many members that concerns.
+    The transformation (stretches, B(n)) from the low to the high phase of ``pair`` is that of the relaxed
+    cells, as the slabs and the stiffness are: sampled cells, whose angles fluctuate by degrees, would enter B
+    by the square of their noise. A member's part that failed is taken from member 0; a remark says so, and
+    ``warn`` is called with how many members that concerns; likewise where B(n) and the slabs disagree.
 
     Raises
     ------
@@ -117,7 +120,7 @@ def combine(
         )
         for member in range(members)
     ]
-    for warning in notes.warnings(members):
+    for warning in [*notes.warnings(members), *_disagreement(parts, planes, pair)]:
         remarks.append(warning)
         warn(warning)
     for member, part in enumerate(parts):
@@ -226,13 +229,6 @@ def _strains(
         cells, x = np.array([low_cell, high_cell]), np.array([pair.x_low, pair.x_high])
     else:
         cells, x = structures.cell[member], structures.x
-        ends = [int(np.argmin(np.abs(x - end))) for end in (pair.x_low, pair.x_high)]
-        if max(abs(x[ends[0]] - pair.x_low), abs(x[ends[1]] - pair.x_high)) < NEAR:
-            transformation = solve_transformation(cells[ends[0]], cells[ends[1]])
-        else:
-            notes.remarks.append(
-                "structures lack the pair's compositions; its transformation is that of relaxed cells"
-            )
     first = int(np.argmin(x))
     if x[first] > NEAR:
         notes.remarks.append(f"the eigenstrain counts from x = {x[first]:g}, the lowest sampled")
@@ -250,20 +246,10 @@ def _contract(
     """Return the contract in SI; B(n) counts per unit of θ, so ½ B (Δθ)² holds the pair's whole strain."""
     means = [part.means for part in parts]
     first = means[0]
-    step = pair.theta_high - pair.theta_low
 
     def of_slabs(name: str) -> FloatArray:
         return np.array([[getattr(mean, name) for mean in row] for row in means])
 
-    moduli = [
-        [
-            coherency_modulus(
-                part.stiffness.mean(axis=0), (part.transformation.stretch - np.eye(3)) / step, mean.normal
-            )
-            for mean in row
-        ]
-        for part, row in zip(parts, means, strict=True)
-    ]
     return InterfaceEnergies(
         provenance=provenance,
         validity=Validity(
@@ -282,10 +268,36 @@ def _contract(
         stiffness=np.array([part.stiffness for part in parts]) * constants.EV_PER_ANGSTROM3,
         theta_low=pair.theta_low,
         theta_high=pair.theta_high,
-        coherency_modulus=np.array(moduli) * constants.EV_PER_ANGSTROM3,
+        coherency_modulus=np.array([_moduli(part, pair) for part in parts]) * constants.EV_PER_ANGSTROM3,
         stretches=np.array([part.transformation.stretches for part in parts]),
         cofactor_residual=np.array([part.transformation.cofactor_residual for part in parts]),
     )
+
+
+def _moduli(part: _Member, pair: PhasePair) -> list[float]:
+    """Return B(n) [eV/Å³] by direction, per unit of θ."""
+    strain = (part.transformation.stretch - np.eye(3)) / (pair.theta_high - pair.theta_low)
+    return [coherency_modulus(part.stiffness.mean(axis=0), strain, mean.normal) for mean in part.means]
+
+
+def _disagreement(parts: list[_Member], planes: list[Miller], pair: PhasePair) -> list[str]:
+    """Say where ⅛B(Δθ)², which equal parts of both phases store, is far from what the slabs store."""
+    texts = []
+    unit = constants.EV_PER_ANGSTROM3 / 1e6
+    step = pair.theta_high - pair.theta_low
+    for number, plane in enumerate(planes):
+        pairs = {
+            member: (_moduli(part, pair)[number] * step**2 / 8, part.means[number].coherency_energy_density)
+            for member, part in enumerate(parts)
+        }
+        far = {m: (b, s) for m, (b, s) in pairs.items() if b > DISAGREEMENT * s or s > DISAGREEMENT * b}
+        if far:
+            who = ", ".join(f"{m} ({b * unit:.3g} against {s * unit:.3g})" for m, (b, s) in far.items())
+            texts.append(
+                f"plane {plane}: the strain energy ⅛B(Δθ)² and that of the slabs [MJ/m³] differ by more than "
+                f"a factor {DISAGREEMENT:g} in members {who}; B(n), which the electrode uses, is as uncertain"
+            )
+    return texts
 
 
 def _samples(parts: list[_Member]) -> tuple[InterfaceSample, ...]:

@@ -33,6 +33,8 @@ SQUARE_METRE_PER_SECOND = constants.ANGSTROM**2 * 1e15
 """1 Å²/fs [m²/s]."""
 BARRIER_TEMPERATURES = np.array([250.0, 300.0, 350.0, 400.0])
 """Where the walker's D is evaluated to express it as D0 exp(−E/kT) [K]."""
+LARGE_FACTOR = 10.0
+"""Dynamics that multiply or divide the barriers' rates by more are warned of."""
 BARRIER = "barrier"
 """Every method that starts so takes its activation energy from barriers."""
 
@@ -51,23 +53,30 @@ class Line:
         (3, 3), largest eigenvalue 1.
     fit_covariance
         (2, 2) of (ln D0, E/(k · 300 K)) from the fit or the count of hops; zero for barriers alone.
+    single_file
+        True where D* is that of a finite block because ions cannot pass each other.
     """
 
     log_prefactor: float
     energy: float
     anisotropy: FloatArray
     fit_covariance: FloatArray
+    single_file: bool = False
 
 
 @dataclass(frozen=True)
 class Column:
-    """All members at one composition; ``lines`` holds only the members that have their own."""
+    """All members at one composition; ``lines`` holds only the members that have their own.
+
+    ``doubts`` are remarks grave enough for a warning.
+    """
 
     x: float
     theta: float
     phase: str
     method: str
     lines: dict[int, Line]
+    doubts: tuple[str, ...] = ()
 
 
 def combine(
@@ -124,6 +133,8 @@ def _contract(
     ]
     columns = _columns(trajectories, barriers, kind, notes)
     for column in columns:
+        for doubt in column.doubts:
+            warn(doubt)
         without = [member for member in range(members) if member not in column.lines]
         if without:
             who = f"{len(without)} of {members} members ({', '.join(map(str, without))})"
@@ -246,12 +257,22 @@ def _barrier_column(
     if not here:
         return None
     lines = _barrier_lines(here, end, kind, notes)
-    first, method = here[0], BARRIER
+    first, method, doubts = here[0], BARRIER, []
     notes += state_network(first.network, end)
+    if any(line.single_file for line in lines.values()):
+        method += ", single file"
+        doubts.append(
+            f"{end} host: ions in one file do not pass each other, so D* vanishes in a large crystal; "
+            "the D* given is that of a finite block (the electrode uses D_J, which this does not touch)"
+        )
     calibration = fit_prefactor(trajectories, here)
     if calibration is not None:
         lines = {member: _calibrated(line, calibration, member) for member, line in lines.items()}
         notes.append(state_calibration(calibration, end))
+        if calibration.hops < LEAST_HOPS or any(
+            not 1 / LARGE_FACTOR <= factor <= LARGE_FACTOR for factor in calibration.factors.values()
+        ):
+            doubts.append(notes[-1])
         method += ", prefactor bounded by " if calibration.bound else ", prefactor from hops seen in "
         method += "dynamics"
     elif trajectories:
@@ -259,7 +280,7 @@ def _barrier_column(
             f"{end} host: no dynamics of the same phase near x = {first.x:g} lasted until a hop was to be "
             "expected; the prefactor is that of harmonic vibrations, unchecked"
         )
-    return Column(first.x, first.theta, first.phase, method, lines)
+    return Column(first.x, first.theta, first.phase, method, lines, tuple(doubts))
 
 
 def _calibrated(line: Line, calibration: Calibration, member: int) -> Line:
@@ -297,11 +318,13 @@ def _barrier_line(classes: list[BarrierResult], kind: Kind, notes: list[str]) ->
     result = classes[0]
     energies = tuple(r.energies for r in classes if r.energies is not None)
     tensors = []
+    single_file = False
     for temperature in BARRIER_TEMPERATURES:
         chain = walker_chain(result.network, energies, float(temperature))
         if kind == "tracer" and result.end == "full":
             tracer = solve_vacancy_tracer(result.network.cell, chain)
             vanishing = tracer.correlation_factor < 1e-3
+            single_file = single_file or vanishing
             tensors.append((tracer.finite if vanishing else tracer.tracer_per_vacancy) / result.n_sites)
             if temperature == REFERENCE_TEMPERATURE:
                 notes.append(_correlation_note(result.member, tracer.correlation_factor))
@@ -311,7 +334,7 @@ def _barrier_line(classes: list[BarrierResult], kind: Kind, notes: list[str]) ->
     fit = fit_arrhenius(BARRIER_TEMPERATURES, largest, largest)
     at_reference = int(np.argmin(np.abs(BARRIER_TEMPERATURES - REFERENCE_TEMPERATURE)))
     _, anisotropy = _largest(tensors[at_reference])
-    return Line(fit.log_prefactor, fit.energy, anisotropy, np.zeros((2, 2)))
+    return Line(fit.log_prefactor, fit.energy, anisotropy, np.zeros((2, 2)), single_file)
 
 
 def _correlation_note(member: int, factor: float) -> str:

@@ -85,9 +85,7 @@ def test_calibration_widens_a_posterior_that_does_not_know_its_form_is_too_small
 def test_too_few_structures_or_members_are_refused():
     truth = random_potential(6, SPECIES, seed=1)
     frames = noisy(truth, range(4), 1e-3)
-    with pytest.raises(
-        InputError, match="4 held-out structures cannot calibrate"
-    ):
+    with pytest.raises(InputError, match="4 held-out structures cannot calibrate"):
         linear_posterior(frames, potential=truth, held_out=frames)
     with pytest.raises(InputError, match="members 0 is not positive"):
         linear_posterior(frames, potential=truth).draw(0)
