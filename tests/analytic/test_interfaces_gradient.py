@@ -1,11 +1,18 @@
 """Gradient energy against the nearest-neighbour lattice gas and the regular solution's closed table."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from scalebridge.contracts import FreeEnergyBranch, HomogeneousFreeEnergy, Provenance
+from scalebridge.contracts import FreeEnergyBranch, HomogeneousFreeEnergy, Plateau, Provenance
 from scalebridge.foundation import InputError, constants
-from scalebridge.interfaces import gradient_energy, interface_energy_from_gradient, interface_width
+from scalebridge.interfaces import (
+    gradient_energy,
+    interface_energy_from_gradient,
+    interface_width,
+    state_diffuse_interfaces,
+)
 
 T, RHO, KAPPA = 298.15, 1.38e28, 5e-10
 
@@ -49,6 +56,28 @@ def test_regular_solution_interface(omega, low, energy, width):
     assert gamma / np.sqrt(KAPPA * density) == pytest.approx(energy, rel=1e-5)
     found = interface_width(g, KAPPA, RHO, T, binodal=binodal)
     assert found / np.sqrt(KAPPA / density) == pytest.approx(width, abs=6e-4)
+
+
+def test_the_diffuse_interface_is_stated_beside_the_sharp_one():
+    """Regular solution, Ω = 4: γ and width of the closed table in units of √(κρkT) and √(κ/ρkT)."""
+    density = RHO * constants.BOLTZMANN * T
+    energies = SimpleNamespace(
+        normals=np.eye(3)[:1],
+        gradient_energy=np.array([[KAPPA], [0.0], [KAPPA]]),
+        interface_energy=np.array([[0.1], [0.2], [0.3]]),
+    )
+    plateaus = [
+        Plateau(member=member, temperature=T, x_low=0.021248, x_high=1 - 0.021248, voltage=3.4)
+        for member in (0, 1)
+    ]
+    structures = SimpleNamespace(temperature=T, volume=np.full((3, 2), 1 / RHO))
+    free_energy = regular_solution(4.0)
+    (text,) = state_diffuse_interfaces(energies, free_energy, SimpleNamespace(plateaus=plateaus), structures)
+    gamma, width = 0.558547 * np.sqrt(KAPPA * density), 1.185 * np.sqrt(KAPPA / density)
+    assert f"γ = {1e3 * gamma:.3g} mJ/m² and is {1e9 * width:.3g} nm wide" in text
+    assert text.startswith("normal [1 0 0]: ") and text.endswith("slabs has 100 mJ/m²")
+    nothing = SimpleNamespace(plateaus=[])
+    assert state_diffuse_interfaces(energies, free_energy, nothing, structures) == []
 
 
 def test_compositions_that_do_not_coexist_are_refused():

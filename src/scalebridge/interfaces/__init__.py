@@ -8,6 +8,7 @@ from scalebridge.interfaces.arrangements import (
 from scalebridge.interfaces.combine import (
     combine,
 )
+from scalebridge.interfaces.diffuse import state_diffuse_interfaces
 from scalebridge.interfaces.elastic import (
     solve_stiffness,
 )
@@ -91,5 +92,6 @@ __all__ = [
     "solve_slabs",
     "solve_stiffness",
     "solve_transformation",
+    "state_diffuse_interfaces",
     "voigt_to_tensor",
 ]

@@ -17,10 +17,11 @@ def state_widening(models: Mapping[int, ParticleModel]) -> list[str]:
     sentences = []
     if thin:
         given = _range([own[member] for member in thin])
-        ratio = _range([models[member].gradient_energy / own[member] for member in thin])
+        ratios = [models[member].gradient_energy / own[member] for member in thin]
         sentences.append(
             f"{_members(thin)}: the card's κ of {given} J/m makes an interface too thin for {SHELL_LIMIT} "
-            f"shells in a particle; it is {_used(models, thin)}, {ratio} times the card's"
+            f"shells in a particle; it is {_used(models, thin)}, {_range(ratios)} times the card's, and its "
+            f"energy {_range([ratio**0.5 for ratio in ratios])} times the material's"
         )
     if unstable:
         sentences.append(

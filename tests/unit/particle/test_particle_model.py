@@ -138,7 +138,7 @@ def test_widening_names_members_the_card_s_kappa_the_one_used_and_their_ratio() 
     assert thin == (
         "members 0, 4: the card's κ of 5.01e-10 J/m makes an interface too thin for 120 shells in a "
         "particle; it is 1.69e-07 … 3.39e-07 m wide, of κ = 1.63e-06 … 6.52e-06 J/m, "
-        "3.25e+03 … 1.3e+04 times the card's"
+        "3.25e+03 … 1.3e+04 times the card's, and its energy 57 … 114 times the material's"
     )
     assert numerical == (
         "member 1: the card has no stable interface (κ = 0), the free energy a gap; the interface is "

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from scalebridge.contracts import Host, Isotherm, PotentialCard, StructureTable
+from scalebridge.contracts import HomogeneousFreeEnergy, Host, Isotherm, PotentialCard, StructureTable
 from scalebridge.foundation import ConvergenceError
 from scalebridge.interfaces import (
     ElasticTask,
@@ -19,6 +19,7 @@ from scalebridge.interfaces import (
     run_elastic,
     run_phase,
     run_slabs,
+    state_diffuse_interfaces,
 )
 from scalebridge.pipeline.remarks import merge_members
 from scalebridge.pipeline.stage import StageContext
@@ -40,7 +41,8 @@ def compute(context: StageContext) -> None:
     host = context.load("host", Host)
     card = context.load("potential", PotentialCard)
     structures = context.load("thermodynamics", StructureTable)
-    pair = choose_pair(host, context.load("thermodynamics", Isotherm), float(structures.temperature))
+    isotherm = context.load("thermodynamics", Isotherm)
+    pair = choose_pair(host, isotherm, float(structures.temperature))
     members = load_members(context, card)
     relaxation = RelaxationSettings(
         force_tolerance=section.max_force,
@@ -87,7 +89,10 @@ def compute(context: StageContext) -> None:
         context.warn(
             f"{unstable} of {len(members)} members have an interface energy that is not positive: κ is 0"
         )
-    context.save(energies)
+    free_energy = context.load("thermodynamics", HomogeneousFreeEnergy)
+    diffuse = state_diffuse_interfaces(energies, free_energy, isotherm, structures)
+    validity = energies.validity.model_copy(update={"remarks": (*energies.validity.remarks, *diffuse)})
+    context.save(energies.model_copy(update={"validity": validity}))
 
 
 def _relax(
