@@ -134,6 +134,7 @@ def _run_stage(monkeypatch, temperature, arrangements, *, members=2, plateau=(0.
     """Compute the stage with the lattice gas for every member's potential; return what it saves."""
     monkeypatch.setattr(stage, "load_members", lambda context, card: [None] * members)
     monkeypatch.setattr(stage, "MTPCalculator", lambda member: LatticeGas())
+    monkeypatch.setattr(stage, "state_diffuse_interfaces", lambda *contracts: ["diffuse"])
     # Ideal places are minima of this model: no need to start off them.
     monkeypatch.setattr(stage, "run_phase", lambda task: run_phase(replace(task, displacement=0.0)))
     cells = np.tile(np.eye(3) * LATTICE * 1e-10, (members, 2, 1, 1))
@@ -167,6 +168,7 @@ def _run_stage(monkeypatch, temperature, arrangements, *, members=2, plateau=(0.
     )
     (contract,) = saved
     assert isinstance(contract, InterfaceEnergies)
+    assert contract.validity.remarks[-1] == "diffuse"
     return contract
 
 

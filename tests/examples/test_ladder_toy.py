@@ -49,6 +49,7 @@ PARENTS = {
         *POTENTIAL,
         "thermodynamics/structure_table",
         "thermodynamics/isotherm",
+        "thermodynamics/homogeneous_free_energy",
     },
     "card/material_card": CARD,
     "electrode/electrode_design": set(),

@@ -45,7 +45,9 @@ OPTIONAL: Final = (
         "pip install torch (a CPU build is enough; see its installation page)",
     ),
     OptionalPart(
-        "psycopg2-binary", "label stores on PostgreSQL, shared by runs", "pip install psycopg2-binary"
+        "ase-db-backends",
+        "label stores on PostgreSQL, shared by runs",
+        "pip install ase-db-backends psycopg2-binary",
     ),
 )
 

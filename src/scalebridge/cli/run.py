@@ -73,7 +73,7 @@ def _default_folder(path: Path, recipe: Recipe) -> Path:
 def _conclude(console: Console, result: RunResult, *, complete: bool) -> int:
     spent = sum(result.manifests[name].wall_time for name in result.computed)
     console.print(f"{len(result.computed)} of {len(result.manifests)} stages computed in {duration(spent)}")
-    for text in result.warnings:
+    for text in _warnings(result.folder) if complete else result.warnings:
         console.print(f"[yellow]warning[/yellow] {escape(text)}")
     for text in result.unsound:
         console.print(f"[red]not sound[/red] {escape(text)}")
@@ -84,6 +84,15 @@ def _conclude(console: Console, result: RunResult, *, complete: bool) -> int:
         show_rates(console, result.folder)
         console.print(f"report: {escape(str(report))}", soft_wrap=True)
     return 0 if result.sound else NOT_SOUND
+
+
+def _warnings(folder: Path) -> list[str]:
+    """Return what the report warns of: the stages' warnings and what the numbers say."""
+    from scalebridge.report import collect_warnings, read_run_folder  # noqa: PLC0415  # brings matplotlib
+
+    return [
+        f"{item.place}: {item.text}" for item in collect_warnings(read_run_folder(folder)) if not item.grave
+    ]
 
 
 def show_rates(console: Console, folder: Path) -> None:

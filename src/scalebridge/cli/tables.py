@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-NUMERIC = tuple("0123456789–")
-"""How a number starts, or the dash in its place."""
+NUMERIC = tuple("0123456789–≥")
+"""How a number or a bound starts, or the dash in its place."""
 
 
 class TextTable(Protocol):

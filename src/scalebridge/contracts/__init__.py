@@ -20,7 +20,7 @@ from scalebridge.contracts.potential import (
     PotentialCard,
 )
 from scalebridge.contracts.rate_law import RateLaw
-from scalebridge.contracts.results import SOLVER_FAILURE, Field, RateCapability, Solution
+from scalebridge.contracts.results import FINAL_FILLING, SOLVER_FAILURE, Field, RateCapability, Solution
 from scalebridge.contracts.structure import Structure
 from scalebridge.contracts.thermodynamics import (
     FreeEnergyBranch,
@@ -38,6 +38,7 @@ from scalebridge.contracts.transport import (
 )
 
 __all__ = [
+    "FINAL_FILLING",
     "SOLVER_FAILURE",
     "ActiveParticles",
     "Array",

@@ -10,6 +10,8 @@ from scalebridge.contracts.base import Array, Contract, Record
 from scalebridge.foundation.units import Axes, Unit
 
 SOLVER_FAILURE: Final = "solver failure"
+FINAL_FILLING: Final = "final filling"
+"""How a discharge ends that reaches the end of its protocol."""
 """Termination of a run that says nothing about the material: it covers only what the solver reached."""
 
 

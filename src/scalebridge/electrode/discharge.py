@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scalebridge.contracts import SOLVER_FAILURE
+from scalebridge.contracts import FINAL_FILLING, SOLVER_FAILURE
 from scalebridge.electrode._kernels import (
     CellArrays,
     cell_arrays,
@@ -114,7 +114,7 @@ def solve_cell(
         return np.array([voltage - model.cutoff_voltage, least / initial + DEPLETION])
 
     result = solve_implicit(system, times, start, events=events, relative_tolerance=relative_tolerance)
-    termination = "final filling"
+    termination = FINAL_FILLING
     if result.event is not None:
         termination = ("voltage cutoff", "electrolyte depletion")[result.event]
     if result.failure is not None:

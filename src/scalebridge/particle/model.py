@@ -165,6 +165,15 @@ class ParticleModel:
         potential = np.log(theta) - np.log1p(-theta) + evaluate_many(self.excess, theta)[0]
         return np.asarray(self.mean_voltage - self.thermal_voltage * potential)
 
+    def average_voltage(self, low: float, high: float) -> float:
+        """Return the mean of the equilibrium voltage from θ = ``low`` to ``high`` [V].
+
+        The energy of both ends decides, so a miscibility gap between them changes nothing.
+        """
+        ends = np.array([low, high])
+        energy = xlogy(ends, ends) + xlogy(1 - ends, 1 - ends) + integrate(self.excess, ends)
+        return float(self.mean_voltage - self.thermal_voltage * (energy[1] - energy[0]) / (high - low))
+
     def diffusivity(self, theta: FloatArray) -> FloatArray:
         """Return D_J/(1−θ) [m²/s] at a one-dimensional array of site fractions."""
         return np.asarray(np.exp(evaluate_many(self.log_diffusivity, theta)[0]))

@@ -8,6 +8,8 @@ from scalebridge.report.numbers import UNKNOWN, FloatArray, duration
 from scalebridge.report.tables import Table
 
 HOUR = 3600.0
+LABELS = {"lower_cutoff": "lower cutoff, below the mean equilibrium voltage"}
+"""Fields whose name alone would be read wrongly."""
 
 
 def design_table(design: ElectrodeDesign) -> Table:
@@ -23,7 +25,7 @@ def _design_rows(record: Record, prefix: str) -> list[tuple[str, str, str, str]]
         if name in ("provenance", "validity", "citations", "schema_version", "name", "source"):
             continue
         value = getattr(record, name)
-        label = f"{prefix}{name.replace('_', ' ')}"
+        label = prefix + LABELS.get(name, name.replace("_", " "))
         unit = units.get(name, "").replace("1", "–") if units.get(name) == "1" else units.get(name, "")
         if isinstance(value, Sourced):
             rows.append((label, f"{value.value:.6g}", unit, value.source))

@@ -6,6 +6,7 @@ import numpy as np
 from ase.geometry import cell_to_cellpar
 
 from scalebridge.contracts import (
+    FINAL_FILLING,
     Host,
     InterfaceEnergies,
     Isotherm,
@@ -53,10 +54,11 @@ def headline_table(rates: RateCapability, host: Host | None = None) -> Table:
         used = "" if host is None else f"{100 * rates.capacity[0, index] / host.theoretical_capacity:.0f} %"
         ends = [row[index] for row in rates.terminations]
         counted = ", ".join(f"{ends.count(end)}× {end}" for end in dict.fromkeys(ends))
+        full = set(ends) == {FINAL_FILLING}
         rows.append(
             (
                 rate_name(float(rates.c_rate[index])),
-                known_value(capacity, known),
+                f"≥ {capacity[0]:.4g}" if full else known_value(capacity, known),
                 used if known[0] else UNKNOWN,
                 known_value(rates.mean_voltage[:, index], known),
                 known_value(rates.energy[:, index] / 3600.0, known),
@@ -70,7 +72,10 @@ def headline_table(rates: RateCapability, host: Host | None = None) -> Table:
 def _headline_caption(rates: RateCapability) -> str:
     missing = left_out(rates)
     caption = "Member 0 ± standard deviation over all members of the committee"
-    return f"{caption}; {missing}." if missing else f"{caption}."
+    caption = f"{caption}; {missing}." if missing else f"{caption}."
+    if any(set(ends) == {FINAL_FILLING} for ends in zip(*rates.terminations, strict=True)):
+        caption += " ≥: all members reached the design's final filling, which sets this capacity."
+    return caption
 
 
 def error_table(card: PotentialCard) -> Table:

@@ -1,9 +1,12 @@
-"""The stage warns of particles whose interface is wider than the material's."""
+"""What the stage warns of: widened interfaces, and discharges that are not what they seem."""
 
 from types import SimpleNamespace
+from typing import Any, cast
 
+import numpy as np
 import pytest
 
+from particle_models import particle
 from scalebridge.contracts import Contract, MaterialCard
 from scalebridge.pipeline.sections import ElectrodeSection
 from scalebridge.pipeline.stages import electrode as stage
@@ -36,3 +39,57 @@ def test_a_widened_interface_is_a_warning(
     assert len(warned) == (0 if coherent else 1)
     if not coherent:
         assert warned[0].startswith("members 0, 1, 2, 3, 4: the card has no stable interface (κ = 0)")
+
+
+def context() -> Any:
+    said: list[str] = []
+    recipe = SimpleNamespace(electrode=ElectrodeSection(c_rates=(0.1, 5.0)))
+    return cast(Any, SimpleNamespace(warn=said.append, said=said, recipe=recipe))
+
+
+def solution(filling: list[float], voltage: list[float], *, member: int = 0, c_rate: float = 0.1) -> Any:
+    fields = {
+        name: SimpleNamespace(values=np.array(values))
+        for name, values in (("filling", filling), ("voltage", voltage))
+    }
+    return SimpleNamespace(fields=fields, member=member, c_rate=c_rate, finished=True)
+
+
+def test_a_start_inside_the_spinodal_is_named_with_its_members() -> None:
+    here, separating, mixing = context(), particle(4.0), particle(1.0)
+    stage._warn_of_unstable_start(here, {0: separating, 1: mixing}, 0.1)
+    assert here.said == []
+    stage._warn_of_unstable_start(here, {0: mixing, 3: separating}, 0.2)
+    (text,) = here.said
+    assert "initial_theta 0.2 is unstable in members 3 (0.146 … 0.854)" in text
+
+
+def test_a_discharge_that_ends_at_once_is_named() -> None:
+    here = context()
+    stage._warn_of_early_ends(here, [solution([0.01, 0.5], [3.0, 2.0]), solution([0.01, 0.02], [3.0, 2.0])])
+    assert here.said == []
+    stage._warn_of_early_ends(here, [solution([0.01, 0.0101], [3.0, 2.9], member=4, c_rate=5.0)])
+    (text,) = here.said
+    assert text.startswith("less than 1% was filled until the cutoff in members 4 at 5C")
+
+
+def test_the_mean_voltage_at_the_lowest_rate_is_held_against_equilibrium() -> None:
+    """A symmetric free energy: the mean over a symmetric window is −μ°/e, whatever the gap."""
+    model = particle(4.0)
+    mean = model.mean_voltage
+    assert model.average_voltage(0.01, 0.99) == pytest.approx(mean, abs=1e-6)
+    theta = np.linspace(0.02, 0.4, 20001)
+    numerical = np.trapezoid(model.equilibrium_voltage(theta), theta) / 0.38
+    assert model.average_voltage(0.02, 0.4) == pytest.approx(numerical, abs=1e-7)
+
+    here = context()
+    close = solution([0.01, 0.99], [mean - 0.015] * 2)
+    stage._warn_of_hysteresis(here, [close, solution([0.01, 0.99], [mean - 0.3] * 2, c_rate=5.0)], {0: model})
+    assert here.said == []
+    far = solution([0.01, 0.99], [mean - 0.125] * 2, member=1)
+    stage._warn_of_hysteresis(here, [close, far], {0: model, 1: model})
+    (text,) = here.said
+    assert "at 0.1C the mean voltage of separating particles lies 15 … 125 mV below equilibrium" in text
+    mixing = context()
+    stage._warn_of_hysteresis(mixing, [far], {1: particle(1.0)})
+    assert mixing.said == []

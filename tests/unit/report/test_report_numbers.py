@@ -70,6 +70,17 @@ def test_headline_is_in_milliampere_hours_per_gram(synthetic_contracts: dict[str
     assert table.rows[0][5] == "5× voltage cutoff"
 
 
+def test_a_capacity_that_the_protocol_sets_is_a_bound(synthetic_contracts: dict[str, Any]) -> None:
+    rates = synthetic_contracts["electrode/rate_capability.json"]
+    count = len(rates.c_rate)
+    ends = tuple(("final filling",) + ("voltage cutoff",) * (count - 1) for _ in rates.terminations)
+    table = headline_table(rates.model_copy(update={"terminations": ends}))
+    assert table.rows[0][1] == f"≥ {rates.capacity[0, 0] / 3600:.4g}"
+    assert "±" in table.rows[1][1]
+    assert table.caption.endswith("reached the design's final filling, which sets this capacity.")
+    assert "≥" not in headline_table(rates).caption
+
+
 def test_headline_leaves_out_members_whose_solver_failed(synthetic_contracts: dict[str, Any]) -> None:
     rates = synthetic_contracts["electrode/rate_capability.json"]
     table = headline_table(fail(rates, (3, 1.0), (4, 1.0), (0, 2.0)), synthetic_contracts["host/host.json"])

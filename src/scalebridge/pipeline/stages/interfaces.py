@@ -42,6 +42,7 @@ def compute(context: StageContext) -> None:
     card = context.load("potential", PotentialCard)
     structures = context.load("thermodynamics", StructureTable)
     isotherm = context.load("thermodynamics", Isotherm)
+    free_energy = context.load("thermodynamics", HomogeneousFreeEnergy)
     pair = choose_pair(host, isotherm, float(structures.temperature))
     members = load_members(context, card)
     relaxation = RelaxationSettings(
@@ -89,7 +90,6 @@ def compute(context: StageContext) -> None:
         context.warn(
             f"{unstable} of {len(members)} members have an interface energy that is not positive: κ is 0"
         )
-    free_energy = context.load("thermodynamics", HomogeneousFreeEnergy)
     diffuse = state_diffuse_interfaces(energies, free_energy, isotherm, structures)
     validity = energies.validity.model_copy(update={"remarks": (*energies.validity.remarks, *diffuse)})
     context.save(energies.model_copy(update={"validity": validity}))

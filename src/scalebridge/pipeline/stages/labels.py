@@ -29,6 +29,8 @@ def compute(context: StageContext) -> None:
     n_held_out = max(2, round(recipe.labels.held_out_fraction * len(order)))
     held_out = [batch.frames[index] for index in sorted(order[:n_held_out])]
     training = [batch.frames[index] for index in sorted(order[n_held_out:])]
+    if batch.failures:
+        context.warn(f"{state_failures(len(batch.failures))}; first: {batch.failures[0].reasons[-1]}")
     save_dataset(context, host, training, held_out, failed=len(batch.failures))
 
 
@@ -56,13 +58,16 @@ def _reference(recipe: Recipe) -> CalculatorSpec:
     return CalculatorSpec(section.calculator, section.arguments, plus=(correction,))
 
 
+def state_failures(count: int) -> str:
+    """Say how many calculations gave no label."""
+    return f"reference calculations that failed twice and were set aside: {count}"
+
+
 def save_dataset(
     context: StageContext, host: Host, training: list[Atoms], held_out: list[Atoms], *, failed: int
 ) -> None:
     """Write the frames and their ``Dataset``."""
     spec = make_labeller(context, context.recipe).spec
-    if failed:
-        context.warn(f"reference calculations that failed twice and were set aside: {failed}")
     context.save(
         Dataset(
             provenance=context.provenance(),

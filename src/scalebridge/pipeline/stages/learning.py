@@ -10,7 +10,7 @@ from scalebridge.foundation import hash_file
 from scalebridge.pipeline.recipe import Recipe
 from scalebridge.pipeline.stage import StageContext
 from scalebridge.pipeline.stages.frames import read_frames
-from scalebridge.pipeline.stages.labels import make_labeller, save_dataset
+from scalebridge.pipeline.stages.labels import make_labeller, save_dataset, state_failures
 from scalebridge.pipeline.stages.potential import error_summary, fit_settings
 from scalebridge.potential import FitReport, MomentTensorPotential, fit_report
 from scalebridge.sampling import (
@@ -49,8 +49,10 @@ def compute(context: StageContext) -> None:
             last = state.history[-1]
             task.advance(1, f"grade {last.largest_grade:.3g}, {last.labelled} new labels")
 
-    failed = dataset.failed + sum(entry.failed for entry in state.history)
-    save_dataset(context, host, list(state.training), held_out, failed=failed)
+    failed = sum(entry.failed for entry in state.history)
+    if failed:
+        context.warn(f"{state_failures(failed)}; the label store keeps the reasons")
+    save_dataset(context, host, list(state.training), held_out, failed=dataset.failed + failed)
     state.potential.save(context.folder / POTENTIAL)
     context.save(
         LearningHistory(
