@@ -14,8 +14,9 @@ from toy_pairs import Pairs
 from typer.testing import CliRunner
 
 from scalebridge.cli import app
-from scalebridge.contracts import Contract, Host, Isotherm, RateCapability, StructureTable
+from scalebridge.contracts import Contract, Host, Isotherm, PotentialCard, RateCapability, StructureTable
 from scalebridge.pipeline import LADDER, Recipe, Stage, StageContext, design_path, load_recipe, run_stages
+from scalebridge.potential import MomentTensorPotential
 from scalebridge.report.run_folder import read_run_folder
 
 TOY = Path(__file__).parent / "toyhost"
@@ -83,6 +84,23 @@ def test_the_ladder_reaches_a_report_names_every_parent_and_repeats_only_what_is
     chosen = load_recipe(recipe)
     check_repeated_interfaces(chosen, run)
     check_deletions(chosen, run, tmp_path / "saved")
+
+
+def test_a_posterior_committee_covers_its_held_out_errors_and_says_how_it_was_made(tmp_path: Path) -> None:
+    recipe, run = write_study(tmp_path / "study"), tmp_path / "run"
+    recipe.write_text(recipe.read_text().replace("[potential]", '[potential]\ncommittee = "posterior"'))
+    result = CliRunner().invoke(
+        app, ["run", str(recipe), "--out", str(run), "--executor", "serial", "--until", "potential"]
+    )
+    assert result.exit_code == 0, result.output
+    card = PotentialCard.load(run / "potential" / "potential_card.json")
+    best, *members = (
+        MomentTensorPotential.load(run / "potential" / reference.name) for reference in card.members
+    )
+    assert all(np.array_equal(member.radial, best.radial) for member in members)
+    assert len({member.xi.tobytes() for member in members}) == len(members)
+    assert card.committee_coverage >= 0.7
+    assert any("drawn from the linear posterior, widened" in text for text in card.validity.remarks)
 
 
 def write_study(folder: Path) -> Path:

@@ -29,6 +29,7 @@ from scalebridge.potential import (
     extrapolation_grades,
     fit_committee,
     fit_report,
+    linear_posterior,
     select,
 )
 
@@ -52,6 +53,7 @@ def fit_files(
     baseline: str | None,
     start: Path | None,
     members: int,
+    committee: str,
     settings: FitSettings,
     seed: int,
     plot: Path | None,
@@ -92,10 +94,17 @@ def fit_files(
                 save=lambda potential: potential.save(part),
                 progress=bars,
             )
-        committee = _committee(
-            frames, report.potential, members=members, settings=settings, seed=seed, progress=bars
-        )
-    files = _save_all(out, [report.potential, *committee])
+        posterior = None
+        if committee == "posterior":
+            posterior = linear_posterior(
+                frames, potential=report.potential, held_out=others or (), settings=settings
+            )
+            drawn = list(posterior.draw(members, seed=seed)) if members else []
+        else:
+            drawn = _bootstrap(
+                frames, report.potential, members=members, settings=settings, seed=seed, progress=bars
+            )
+    files = _save_all(out, [report.potential, *drawn])
     part.unlink(missing_ok=True)
     errors = {"training": evaluate_errors(report.potential, frames)}
     if others is not None:
@@ -109,12 +118,20 @@ def fit_files(
             "losses": list(report.losses),
             "validation_losses": list(report.validation_losses),
             "condition_number": report.condition_number,
+            "posterior": None
+            if posterior is None
+            else {"scale": posterior.scale, "coverage": _number(posterior.coverage)},
             "wall_time [s]": report.seconds,
             "ended": report.reason,
         }
         _print_json(fit | {"errors": {name: error_numbers(found) for name, found in errors.items()}})
         return
     show_table(Console(highlight=False), error_rows(errors))
+    if posterior is not None and others:
+        typer.echo(
+            f"posterior widened {posterior.scale:.3g} times; {posterior.coverage:.0%} of held-out energies "
+            "inside its 90 % band"
+        )
     typer.echo(f"ended after {len(report.losses)} iterations, {report.seconds:.0f} s: {report.reason}")
     typer.echo("wrote " + ", ".join(str(path) for path in files))
 
@@ -276,6 +293,10 @@ def error_rows(errors: dict[str, ErrorReport]) -> Rows:
     return Rows(header, rows, "Forces per Cartesian component.")
 
 
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
 @contextmanager
 def _resumable(part: Path) -> Iterator[None]:
     """Say how a fit that is stopped goes on, where it left something to go on from."""
@@ -288,7 +309,7 @@ def _resumable(part: Path) -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _committee(
+def _bootstrap(
     frames: list[Atoms],
     potential: MomentTensorPotential,
     *,

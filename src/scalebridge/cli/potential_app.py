@@ -1,5 +1,6 @@
 """The commands of ``scalebridge potential`` and their help."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,13 @@ def _symbols(species: str | None) -> tuple[str, ...] | None:
     return parse_species(species)
 
 
+class Committee(StrEnum):
+    """How members beside the best estimate are made."""
+
+    bootstrap = "bootstrap"
+    posterior = "posterior"
+
+
 @potential_app.command()
 def fit(
     training: Annotated[Path, typer.Argument(help="Labelled structures.", show_default=False)],
@@ -55,7 +63,10 @@ def fit(
         bool, typer.Option("--toward-start", help="Let --ridge draw the coefficients to those of --start.")
     ] = False,
     starts: Annotated[int, typer.Option(min=1, help="Random starting points to try; the best goes on.")] = 1,
-    members: Annotated[int, typer.Option(min=0, help="Committee members to fit beside it.")] = 0,
+    members: Annotated[int, typer.Option(min=0, help="Committee members to make beside it.")] = 0,
+    committee: Annotated[
+        Committee, typer.Option(help="How: refitted to resampled labels, or drawn to fit held-out errors.")
+    ] = Committee.bootstrap,
     iterations: Annotated[int, typer.Option(min=0, help="Largest number of iterations.")] = 200,
     radial_size: Annotated[int, typer.Option(min=2, help="Polynomials per radial function.")] = 8,
     ridge: Annotated[
@@ -100,6 +111,7 @@ def fit(
         baseline=baseline,
         start=start,
         members=members,
+        committee=committee.value,
         settings=settings,
         seed=seed,
         plot=plot,

@@ -5,7 +5,7 @@ atomistic rooms. ``x`` counts ions per formula unit.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -135,6 +135,9 @@ class PotentialSection(Section):
     """Range of the neighbourhood [Å]."""
     members: Annotated[int, Field(ge=4)] = 4
     """Committee members beside the best estimate; fewer than 4 give no spread."""
+    committee: Literal["bootstrap", "posterior"] = "bootstrap"
+    """``bootstrap``: each fitted to resampled labels, blind to what the potential's form cannot describe;
+    ``posterior``: drawn about the best estimate with its radial functions, as wide as held-out errors ask."""
     energy_weight: Positive = 1.0
     """Weight of energies in the loss."""
     force_weight: Positive = 0.01

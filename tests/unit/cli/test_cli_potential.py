@@ -87,6 +87,25 @@ def test_fit_stays_close_to_a_start_and_ends_on_validation_structures(files: Pat
     )
 
 
+def test_a_committee_drawn_from_the_posterior_is_calibrated_on_held_out_structures(
+    files: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "pot.mtp"
+    fit = ("fit", files / "train.extxyz", out, "--level", 4, "--iterations", 3, "--members", 2)
+    found = json.loads(done(*fit, "--committee", "posterior", "--held-out", files / "test.extxyz", "--json"))
+    assert found["posterior"]["scale"] > 0
+    assert 0 <= found["posterior"]["coverage"] <= 1
+    best, one, two = (MomentTensorPotential.load(name) for name in found["files"])
+    assert np.array_equal(best.radial, one.radial)
+    assert not np.allclose(one.xi, two.xi)
+    assert "of held-out energies inside its 90 % band" in done(
+        *fit, "--committee", "posterior", "--held-out", files / "test.extxyz"
+    )
+    assert json.loads(done(*fit, "--committee", "posterior", "--json"))["posterior"] == {
+        "scale": 1.0, "coverage": None
+    }  # fmt: skip
+
+
 def test_a_stopped_fit_leaves_its_best_potential(
     files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

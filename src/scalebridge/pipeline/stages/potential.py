@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from ase import Atoms
 from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
@@ -25,11 +26,13 @@ from scalebridge.potential import (
     FitSettings,
     FitWeights,
     Label,
+    LinearPosterior,
     MomentTensorPotential,
     evaluate_errors,
     fit_member,
     fit_report,
     labels_of,
+    linear_posterior,
 )
 
 PARITY_FORCES = 2000
@@ -65,14 +68,14 @@ def compute(context: StageContext) -> None:
             progress=context.progress,
         ),
     )
-    labels = tuple(labels_of(training, best.potential.species))
-    settings = fit_settings(section, section.refit_iterations)
-    tasks = [
-        _MemberTask(labels, best.potential, member, context.seed, settings)
-        for member in range(1, section.members + 1)
-    ]
-    committee = context.units(_fit_member, tasks, description="committee", key=lambda task: task.member)
-    members = [best.potential, *(report.potential for report in committee)]
+    if section.committee == "posterior":
+        posterior = linear_posterior(
+            training, potential=best.potential, held_out=held_out, settings=fit_settings(section, 0)
+        )
+        members = [best.potential, *posterior.draw(section.members, seed=context.seed)]
+    else:
+        posterior = None
+        members = [best.potential, *_bootstrap(context, best.potential, training)]
 
     files = [_save(context.folder / f"member_{number}.mtp", member) for number, member in enumerate(members)]
     active = ActiveSet.from_frames(best.potential, training)
@@ -84,7 +87,9 @@ def compute(context: StageContext) -> None:
         PotentialCard(
             provenance=context.provenance(),
             validity=history.validity.model_copy(
-                update={"remarks": (*dataset.validity.remarks, *context.warnings)}
+                update={
+                    "remarks": (*dataset.validity.remarks, *context.warnings, *_state_posterior(posterior))
+                }
             ),
             citations=("shapeev2016", "novikov2021", "podryabinkin2023", "golub1973", "goreinov2010"),
             members=tuple(files),
@@ -100,7 +105,7 @@ def compute(context: StageContext) -> None:
             learning=history.steps,
             break_grade=history.break_grade,
             converged=history.converged,
-            committee_coverage=committee_coverage(reports),
+            committee_coverage=committee_coverage(reports) if posterior is None else posterior.coverage,
             parity_reference_energy=reports[0].reference_energies * constants.EV,
             parity_predicted_energy=np.array([report.predicted_energies for report in reports])
             * constants.EV,
@@ -111,6 +116,28 @@ def compute(context: StageContext) -> None:
 
 
 _FORCE = constants.EV / constants.ANGSTROM
+
+
+def _bootstrap(
+    context: StageContext, best: MomentTensorPotential, training: list[Atoms]
+) -> list[MomentTensorPotential]:
+    section = context.recipe.potential
+    labels = tuple(labels_of(training, best.species))
+    settings = fit_settings(section, section.refit_iterations)
+    tasks = [
+        _MemberTask(labels, best, member, context.seed, settings) for member in range(1, section.members + 1)
+    ]
+    committee = context.units(_fit_member, tasks, description="committee", key=lambda task: task.member)
+    return [report.potential for report in committee]
+
+
+def _state_posterior(posterior: LinearPosterior | None) -> list[str]:
+    if posterior is None:
+        return []
+    return [
+        f"committee drawn from the linear posterior, widened {posterior.scale:.3g} times to fit held-out "
+        "energies; its coverage counts each structure with the width that all others ask for"
+    ]
 
 
 def fit_settings(section: PotentialSection, iterations: int) -> FitSettings:
