@@ -69,6 +69,10 @@ def fit(
     ] = Committee.bootstrap,
     iterations: Annotated[int, typer.Option(min=0, help="Largest number of iterations.")] = 200,
     radial_size: Annotated[int, typer.Option(min=2, help="Polynomials per radial function.")] = 8,
+    radial_rank: Annotated[
+        int | None,
+        typer.Option(min=1, help="Radial shapes that all pairs of species share; default: own functions."),
+    ] = None,
     ridge: Annotated[
         float, typer.Option(help="Tikhonov term, relative to the squared column norms of the data.")
     ] = 1e-10,
@@ -95,6 +99,7 @@ def fit(
     settings = FitSettings(
         max_iterations=iterations,
         radial_size=radial_size,
+        radial_rank=radial_rank,
         ridge=ridge,
         weights=FitWeights(energy_weight, force_weight, stress_weight),
         starts=starts,

@@ -1,9 +1,8 @@
-"""Minimisation over the radial coefficients: L-BFGS in variables that the data find equally stiff.
+"""Minimisation over the radial coefficients: L-BFGS in the variables of ``_coordinates``.
 
-The metric of central species z is H_z = mean of g gᵀ + δ·1, g = ∂E_i/∂c over the neighbourhoods of z, scaled
-to mean diagonal one. With H_z = L Lᵀ the variables are y = Lᵀ c. The metric depends on ξ, so the descent is
-restarted with a fresh one every few iterations. A cold start first takes some steps with a large δ: near the
-arbitrary first point the metric says little and its long steps end in poor minima.
+The metric depends on ξ, so the descent is restarted with a fresh one every few iterations. A cold start
+first takes some steps with a large δ: near the arbitrary first point the metric says little and its long
+steps end in poor minima.
 """
 
 import math
@@ -13,10 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.linalg import solve_triangular
 from scipy.optimize import minimize
 
 from scalebridge.foundation.progress import Task
+from scalebridge.potential._coordinates import coordinates, halves
 from scalebridge.potential._kernel_data import FloatArray
 from scalebridge.potential._objective import Objective, Point, ValidationLoss
 from scalebridge.potential.model import MomentTensorPotential
@@ -33,11 +32,12 @@ SAVE_SECONDS: Final = 20.0
 
 @dataclass(frozen=True)
 class Limits:
-    """Iterations, monotonic time of the end [s], and the least relative gain over ten iterations."""
+    """Iterations, monotonic time of the end [s], least relative gain over ten iterations, radial rank."""
 
     iterations: int
     end: float
     tolerance: float
+    rank: int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,9 @@ class Descent:
 
     def run(self, radial: FloatArray, *, warm: bool) -> None:
         """Descend from ``radial``; ``warm`` if it is already fitted."""
+        if self._limits.rank is not None:
+            mixing, shapes = halves(radial, self._limits.rank)
+            radial = (mixing @ shapes).reshape(radial.shape)
         point = self._evaluate(radial)
         self._look()
         damping, block = (_DAMPING, _RESTART) if warm else (_COLD_DAMPING, COLD_ITERATIONS)
@@ -103,27 +106,18 @@ class Descent:
         return point
 
     def _block(self, origin: Point, damping: float, iterations: int) -> None:
-        radial = origin.potential.radial
-        factors = metric_factors(self._objective, origin, damping)
-
-        def change(y: FloatArray) -> FloatArray:
-            rows = y.reshape(len(radial), -1)
-            steps = [
-                solve_triangular(L, row, lower=True, trans="T") for L, row in zip(factors, rows, strict=True)
-            ]
-            return np.asarray(steps).reshape(radial.shape)
+        metric = metric_blocks(self._objective, origin)
+        variables = coordinates(origin.potential.radial, metric, damping, self._limits.rank)
 
         def value_gradient(y: FloatArray) -> tuple[float, FloatArray]:
-            point = self._evaluate(radial + change(y))
+            point = self._evaluate(variables.radial(y))
             if not math.isfinite(point.value):
                 return 1e300, np.zeros_like(y)
-            rows = point.gradient.reshape(len(radial), -1)
-            steps = [solve_triangular(L, row, lower=True) for L, row in zip(factors, rows, strict=True)]
-            return point.value, np.concatenate(steps)
+            return point.value, variables.pull(y, point.gradient)
 
         minimize(
             value_gradient,
-            np.zeros(radial.size),
+            np.zeros(variables.size),
             jac=True,
             method="L-BFGS-B",
             callback=lambda xk: self._iteration(),
@@ -166,8 +160,8 @@ class Descent:
         return note
 
 
-def metric_factors(objective: Objective, point: Point, damping: float) -> list[FloatArray]:
-    """Return the lower Cholesky factors of the metric, one (S·M·K, S·M·K) per central species."""
+def metric_blocks(objective: Objective, point: Point) -> FloatArray:
+    """Return the metric of each central species at mean diagonal one, shape (S, S·M·K, S·M·K)."""
     radial = point.potential.radial
     metric = np.zeros((len(radial), radial[0].size, radial[0].size))
     kernel = point.potential.kernel()
@@ -177,9 +171,5 @@ def metric_factors(objective: Objective, point: Point, damping: float) -> list[F
         for z in range(len(radial)):
             chosen = flat[configuration.types == z]
             metric[z] += chosen.T @ chosen
-    out = []
-    for block in metric:
-        size = float(np.trace(block)) / len(block)
-        scaled = block / size if size > 0.0 else np.zeros_like(block)
-        out.append(np.asarray(np.linalg.cholesky(scaled + damping * np.eye(len(block))), dtype=np.float64))
-    return out
+    sizes = np.trace(metric, axis1=1, axis2=2) / radial[0].size
+    return np.asarray(metric / np.where(sizes > 0.0, sizes, 1.0)[:, None, None])

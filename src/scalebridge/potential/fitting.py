@@ -51,6 +51,9 @@ class FitSettings:
     starts
         Random starting points that are tried for a dozen iterations each; the best goes on. A fit with a
         ``start`` of its own has one.
+    radial_rank
+        Radial shapes that all pairs of species share and mix, at most; None: every pair has its own. For many
+        species and few labels.
     toward_start
         The Tikhonov term draws all coefficients to those of ``start``, the prior mean, instead of the linear
         ones to zero: with a ridge of 1e-4 … 1, few labels change the start only where they speak.
@@ -63,6 +66,7 @@ class FitSettings:
     radial_size: int = 8
     weights: FitWeights = DEFAULT_WEIGHTS
     starts: int = 1
+    radial_rank: int | None = None
     toward_start: bool = False
 
     def __post_init__(self) -> None:
@@ -71,6 +75,10 @@ class FitSettings:
                 f"max_iterations {self.max_iterations}, radial_size {self.radial_size}, ridge {self.ridge}, "
                 f"starts {self.starts} must be at least 0, at least 2, positive and at least 1; the defaults "
                 "are sensible"
+            )
+        if self.radial_rank is not None and self.radial_rank < 1:
+            raise InputError(
+                f"radial_rank {self.radial_rank} must be at least 1; leave it out for functions of every pair"
             )
 
 
@@ -151,7 +159,9 @@ def fit_labels(
         smooth, labels, multiplicities, weights=settings.weights, ridge=settings.ridge,
         toward_start=settings.toward_start,
     )  # fmt: skip
-    limits = Limits(settings.max_iterations, began + settings.max_seconds, settings.tolerance)
+    limits = Limits(
+        settings.max_iterations, began + settings.max_seconds, settings.tolerance, settings.radial_rank
+    )
     radial, warm = smooth.radial, bool(np.any(start.xi))
     if others:
         radial, warm = _best_start(objective, [radial, *others], limits, progress), True

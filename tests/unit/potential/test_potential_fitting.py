@@ -21,6 +21,7 @@ from scalebridge.potential import (
     read_cfg,
     write_cfg,
 )
+from scalebridge.potential._coordinates import coordinates
 from scalebridge.potential._descent import COLD_ITERATIONS
 from scalebridge.potential._linear import fold, solve_linear
 from scalebridge.potential._objective import Objective, ValidationLoss
@@ -141,6 +142,40 @@ def test_validation_ends_a_fit_that_learns_noise_and_returns_its_best_point():
     assert loss(stopped.potential.without_hard_core()) == pytest.approx(min(seen))
     assert loss(stopped.potential.without_hard_core()) < loss(free.potential.without_hard_core())
     assert loss(truth) < 1e-20
+
+
+@pytest.mark.parametrize("rank", [None, 2])
+def test_variables_of_the_descent_have_the_derivatives_they_hand_out(rank):
+    """Any smooth function of the coefficients, here half their squared distance from others."""
+    random = np.random.default_rng(2)
+    radial = (random.standard_normal((4, 2)) @ random.standard_normal((2, 12))).reshape(2, 2, 3, 4)
+    target = random.standard_normal(radial.shape)
+    half = random.standard_normal((2, 24, 24))
+    variables = coordinates(radial, half @ half.transpose(0, 2, 1) / 24, 1e-3, rank)
+    np.testing.assert_allclose(variables.radial(np.zeros(variables.size)), radial, atol=1e-12)
+    y, direction = (0.1 * random.standard_normal(variables.size) for _ in range(2))
+
+    def value(at):
+        return 0.5 * np.sum((variables.radial(at) - target) ** 2)
+
+    slope = variables.pull(y, variables.radial(y) - target) @ direction
+    numerical = (value(y + 1e-5 * direction) - value(y - 1e-5 * direction)) / 2e-5
+    assert numerical == pytest.approx(slope, rel=1e-7)
+
+
+def test_pairs_mix_as_many_radial_shapes_as_the_rank_and_the_fit_gains_by_more():
+    frames = labelled(random_potential(8, SPECIES, seed=1), range(6))
+    losses = []
+    for rank in (1, 2, None):
+        settings = FitSettings(max_iterations=25, tolerance=0.0, radial_rank=rank)
+        report = fit_report(frames, level=8, seed=1, settings=settings)
+        matrix = report.potential.radial.reshape(len(SPECIES) ** 2, -1)
+        assert np.linalg.matrix_rank(matrix, tol=1e-9) == (rank or len(SPECIES) ** 2)
+        assert report.losses[-1] < 0.7 * report.losses[0]
+        losses.append(report.loss)
+    assert losses[0] > losses[1] > losses[2]
+    with pytest.raises(InputError, match="radial_rank 0 must be at least 1"):
+        FitSettings(radial_rank=0)
 
 
 def test_more_starting_points_never_end_the_first_stage_worse():
