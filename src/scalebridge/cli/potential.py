@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +25,8 @@ from scalebridge.potential import (
     ErrorReport,
     FitSettings,
     MomentTensorPotential,
+    MTPCalculator,
+    check_conformance,
     evaluate_errors,
     extrapolation_grades,
     fit_committee,
@@ -180,6 +182,41 @@ def grade_files(potential: Path, frames: Path, training: Path, *, species: Speci
         return
     for index, grade in enumerate(grades):
         typer.echo(f"{index}\t{grade:.4g}")
+
+
+def check_calculator(
+    calculator: str, frames: Path, *, species: Species, tolerance: float, as_json: bool
+) -> bool:
+    """Show how far a calculator is from each rule that potentials obey; return whether it obeys all.
+
+    Raises
+    ------
+    InputError
+        If the potential or the structure cannot be used.
+    """
+    make = _maker(calculator, species)
+    checks = check_conformance(make, read_frames(frames, species)[0], tolerance=tolerance)
+    passed = all(check.passed for check in checks)
+    if as_json:
+        found = [
+            {"rule": c.rule, "deviation": _number(c.deviation), "passed": c.passed, "problem": c.problem}
+            for c in checks
+        ]
+        _print_json({"tolerance": tolerance, "passed": passed, "checks": found})
+        return passed
+    rows = tuple(
+        (c.rule, c.problem or f"{c.deviation:.1e}", "obeyed" if c.passed else "NOT OBEYED") for c in checks
+    )
+    show_table(Console(highlight=False), Rows(("rule", "relative deviation", f"at {tolerance:.0e}"), rows))
+    return passed
+
+
+def _maker(calculator: str, species: Species) -> Callable[[], Any]:
+    """Return what builds the calculator of a file or of ``module:Class``."""
+    if Path(calculator).suffix in POTENTIAL_SUFFIXES:
+        loaded = load_potential(Path(calculator), species)
+        return lambda: MTPCalculator(loaded)
+    return CalculatorSpec(calculator).build
 
 
 def select_files(

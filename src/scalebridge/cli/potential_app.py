@@ -162,6 +162,36 @@ def grade(
 
 
 @potential_app.command()
+def check(
+    calculator: Annotated[
+        str,
+        typer.Argument(help="A potential's file, or any ASE calculator, module:Class.", show_default=False),
+    ],
+    frames: Annotated[
+        Path, typer.Argument(help="A periodic structure; the first counts.", show_default=False)
+    ],
+    *,
+    species: Species = None,
+    tolerance: Annotated[
+        float, typer.Option(help="Largest relative deviation; single precision: 1e-3.")
+    ] = 1e-6,
+    as_json: Json = False,
+) -> None:
+    """Check what every potential must obey: invariances, derivatives, additivity; exit code 1 if it does not.
+
+    Example: scalebridge potential check pot.mtp cell.extxyz
+
+    A calculator of your own: scalebridge potential check ase.calculators.emt:EMT copper.xyz
+    """
+    from scalebridge.cli.potential import check_calculator  # noqa: PLC0415
+
+    passed = check_calculator(
+        calculator, frames, species=_symbols(species), tolerance=tolerance, as_json=as_json
+    )
+    raise typer.Exit(0 if passed else 1)
+
+
+@potential_app.command()
 def select(
     potential: Potential,
     candidates: Annotated[Path, typer.Argument(help="Structures to choose from.", show_default=False)],

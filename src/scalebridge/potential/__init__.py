@@ -7,6 +7,7 @@ from scalebridge.potential.assessment import ErrorReport, evaluate_errors
 from scalebridge.potential.calculator import MTPCalculator
 from scalebridge.potential.cfg import read_cfg, write_cfg
 from scalebridge.potential.committee import fit_committee, fit_member
+from scalebridge.potential.conformance import Check, check_conformance
 from scalebridge.potential.fitting import FitReport, FitSettings, fit, fit_report
 from scalebridge.potential.model import Evaluation, MomentTensorPotential
 from scalebridge.potential.posterior import LinearPosterior, linear_posterior
@@ -16,6 +17,7 @@ from scalebridge.potential.training import FitWeights, Label, labels_of
 __all__ = [
     "ActiveSet",
     "Burst",
+    "Check",
     "Configuration",
     "ErrorReport",
     "Evaluation",
@@ -28,6 +30,7 @@ __all__ = [
     "LinearPosterior",
     "MTPCalculator",
     "MomentTensorPotential",
+    "check_conformance",
     "evaluate_errors",
     "extrapolation_grades",
     "fit",

@@ -106,6 +106,16 @@ def test_a_committee_drawn_from_the_posterior_is_calibrated_on_held_out_structur
     }  # fmt: skip
 
 
+def test_check_tells_rule_by_rule_and_by_its_exit_code(files: Path) -> None:
+    shown = done("check", files / "pot.mtp", files / "test.extxyz")
+    assert "forces are derivatives" in shown and "NOT OBEYED" not in shown
+    found = json.loads(done("check", "ase.calculators.emt:EMT", files / "test.extxyz", "--json"))
+    assert found["passed"] and len(found["checks"]) == 13
+    strict = call("check", files / "pot.mtp", files / "test.extxyz", "--tolerance", 1e-30)
+    assert strict.exit_code == 1
+    assert "NOT OBEYED" in strict.stdout
+
+
 def test_a_stopped_fit_leaves_its_best_potential(
     files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
