@@ -57,7 +57,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         _compute("thermodynamics"),
         parents=("host", "potential"),
         sections=("host", "oracle", "thermodynamics", "temperature", "seed"),
-        version=5,
+        version=6,
         title="free energies, voltage and volumes against x",
         weight=55,
     ),

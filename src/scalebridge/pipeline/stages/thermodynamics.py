@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from scalebridge.contracts import Host, Isotherm, PotentialCard
+from scalebridge.contracts import Host, Isotherm, PotentialCard, StructureTable
 from scalebridge.foundation import constants
 from scalebridge.oracle import StoredCalculator
 from scalebridge.pipeline.recipe import Recipe
@@ -37,6 +37,8 @@ from scalebridge.thermodynamics import (
     tabulate_structures,
 )
 
+OUTLIER = 0.04
+"""Volume off the members' median, relative, above which a member is named."""
 POOR_OVERLAP = 1.0
 """Standard error of a step of the ladder, in kT, above which it is called poorly sampled."""
 
@@ -74,13 +76,13 @@ def compute(context: StageContext) -> None:
     )
     context.save(isotherm)
     _warn_of_disagreement(context, isotherm)
-    context.save(
-        tabulate_structures(
-            [_nearest(grid, recipe.temperature) for grid in ladders],
-            [cell.phase for cell in starts],
-            provenance=context.provenance(),
-        )
+    structures = tabulate_structures(
+        [_nearest(grid, recipe.temperature) for grid in ladders],
+        [cell.phase for cell in starts],
+        provenance=context.provenance(),
     )
+    _warn_of_outliers(context, structures)
+    context.save(structures)
 
 
 def ladder_settings(recipe: Recipe) -> LadderSettings:
@@ -182,6 +184,19 @@ def _warn_of_extrapolation(context: StageContext, ladders: Sequence[Ladder], lim
             f"{fraction:.1%} of the sampled states lie above the break grade {limit:g} (largest "
             f"{grades.max():.3g}): the potential extrapolates there; raise learning.rounds"
         )
+
+
+def _warn_of_outliers(context: StageContext, structures: StructureTable) -> None:
+    """Name members whose volume is far from the others': only member 0's states are graded on the way."""
+    volume = structures.volume
+    relative = volume / np.median(volume, axis=0) - 1
+    for member, row in enumerate(relative):
+        worst = int(np.argmax(np.abs(row)))
+        if abs(row[worst]) > OUTLIER:
+            context.warn(
+                f"member {member}'s volume at x = {structures.x[worst]:.3g} lies {row[worst]:+.1%} off the "
+                "median: its walkers left what its potential was fitted to, and its g(x) with them"
+            )
 
 
 def _warn_of_disagreement(context: StageContext, isotherm: Isotherm) -> None:
