@@ -4,16 +4,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from scalebridge.foundation import InputError, hash_file
+from scalebridge.potential._kernels import Configuration
 from scalebridge.potential.model import MomentTensorPotential
+
+SKIN = 0.6
+"""Of neighbour lists that are kept [Å]."""
 
 
 class MTPCalculator(Calculator):  # type: ignore[misc]
     """Moment tensor potential as an ASE calculator.
+
+    From the second question about the same atoms in the same cell on, the neighbour list has a skin and is
+    kept until an atom has moved by half of it.
 
     Parameters
     ----------
@@ -28,6 +36,41 @@ class MTPCalculator(Calculator):  # type: ignore[misc]
         if isinstance(potential, str | Path):
             potential = MomentTensorPotential.load(potential)
         self.potential = potential
+        self._configuration: Configuration | None = None
+        self._listed: tuple[bytes, ...] = ()
+        self._skin = 0.0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the neighbour list behind: copies and other processes make their own."""
+        return {**self.__dict__, "_configuration": None, "_listed": ()}
+
+    def _configure(self, atoms: Atoms) -> Configuration:
+        """Return the configuration of atoms that may only have moved since the last call."""
+        same = (atoms.numbers.tobytes(), atoms.cell.array.tobytes(), atoms.pbc.tobytes())
+        known = self._configuration if same == self._listed else None
+        if known is not None and self._skin:
+            self.potential.move(known, atoms)
+            return known
+        self._skin = 0.0 if known is None else SKIN
+        self._configuration = self.potential.configure(atoms, skin=self._skin)
+        self._listed = same
+        return self._configuration
+
+    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
+        """Return what changed since the last call, compared exactly: ASE's way takes as long as forces.
+
+        Charges and magnetic moments do not count.
+        """
+        known = self.atoms
+        if known is None:
+            return list(all_changes)
+        pairs = {
+            "positions": (known.positions, atoms.positions),
+            "numbers": (known.numbers, atoms.numbers),
+            "cell": (known.cell.array, atoms.cell.array),
+            "pbc": (known.pbc, atoms.pbc),
+        }
+        return [name for name, (old, new) in pairs.items() if not np.array_equal(old, new)]
 
     def calculate(
         self,
@@ -37,7 +80,7 @@ class MTPCalculator(Calculator):  # type: ignore[misc]
     ) -> None:
         """Compute every property at once; stress only with full periodicity."""
         super().calculate(atoms, list(properties), list(system_changes))
-        out = self.potential.compute(self.atoms)
+        out = self.potential.compute(self.atoms, configuration=self._configure(self.atoms))
         self.results = {
             "energy": out.energy,
             "free_energy": out.energy,

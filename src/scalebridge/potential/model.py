@@ -138,13 +138,19 @@ class MomentTensorPotential:
             )
         return np.array([index[symbol] for symbol in symbols], dtype=np.int32)
 
-    def configure(self, atoms: Atoms) -> Configuration:
-        """Build the neighbour list of ``atoms`` for the kernel."""
-        return self._kernel.configure(self.types(atoms), atoms.positions, atoms.cell.array, atoms.pbc)
+    def configure(self, atoms: Atoms, *, skin: float = 0.0) -> Configuration:
+        """Build the neighbour list of ``atoms``; with a ``skin`` [Å] it serves while they move."""
+        return self._kernel.configure(
+            self.types(atoms), atoms.positions, atoms.cell.array, atoms.pbc, skin=skin
+        )
 
-    def compute(self, atoms: Atoms) -> Evaluation:
-        """Return energy, energies, forces and stress of ``atoms``."""
-        energies, forces, virial = self._kernel.evaluate(self.configure(atoms))
+    def move(self, configuration: Configuration, atoms: Atoms) -> None:
+        """Put the atoms of a configuration where those of ``atoms`` are, which differ in nothing else."""
+        self._kernel.move(configuration, atoms.positions)
+
+    def compute(self, atoms: Atoms, *, configuration: Configuration | None = None) -> Evaluation:
+        """Return energy, energies, forces and stress of ``atoms``, by their configuration where given."""
+        energies, forces, virial = self._kernel.evaluate(configuration or self.configure(atoms))
         stress = np.full((3, 3), np.nan)
         if atoms.pbc.all():
             stress = -0.5 * (virial + virial.T) / atoms.get_volume()

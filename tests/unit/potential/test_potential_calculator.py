@@ -1,16 +1,20 @@
 """The potential behind ASE's interface, as a correction of another calculator."""
 
+import pickle
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from scalebridge.foundation import InputError, hash_file
 from scalebridge.potential import MomentTensorPotential, MTPCalculator, fit
-from scalebridge.potential.calculator import correction
+from scalebridge.potential._kernels import Configuration
+from scalebridge.potential.calculator import SKIN, correction
 
 
 def labelled(seed: int) -> object:
@@ -48,3 +52,51 @@ def test_a_correction_that_changed_since_the_recipe_was_read_is_refused(
     potential.save(path)
     with pytest.raises(InputError, match=r"delta.mtp: its content changed .* start the run again"):
         correction(path=str(path), sha256="0" * 64)
+
+
+def test_a_kept_neighbour_list_changes_nothing_whatever_the_atoms_do(
+    potential: MomentTensorPotential, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small steps, a long one, wrapping, another cell: as if asked for the first time."""
+    smooth = potential.without_hard_core()
+    atoms = bulk("Cu", cubic=True).repeat(2)
+    atoms.calc = MTPCalculator(smooth)
+    random = np.random.default_rng(0)
+    built: list[float] = []
+    configure = MomentTensorPotential.configure
+
+    def counted(self: MomentTensorPotential, of: Atoms, *, skin: float = 0.0) -> Configuration:
+        built.append(skin)
+        return configure(self, of, skin=skin)
+
+    def same() -> bool:
+        fresh = smooth.compute(atoms.copy())
+        return bool(
+            np.isclose(atoms.get_potential_energy(), fresh.energy, rtol=1e-12)
+            and np.allclose(atoms.get_forces(), fresh.forces, atol=1e-10)
+            and np.allclose(atoms.get_stress(voigt=False), fresh.stress, atol=1e-12)
+        )
+
+    for _ in range(12):
+        atoms.positions += 0.03 * random.standard_normal(atoms.positions.shape)
+        assert same()
+    atoms.positions[3] += [0.0, 1.5, 0.0]
+    assert same()
+    atoms.wrap()
+    assert same()
+    atoms.set_cell(1.02 * atoms.cell, scale_atoms=True)
+    assert same()
+    atoms.pbc = (True, True, False)
+    assert np.allclose(atoms.get_forces(), smooth.compute(atoms.copy()).forces, atol=1e-10)
+
+    monkeypatch.setattr(MomentTensorPotential, "configure", counted)
+    atoms.calc = MTPCalculator(smooth)
+    for _ in range(5):
+        atoms.positions += 0.01
+        atoms.get_forces()
+    assert built == [0.0, SKIN]
+    forces = atoms.get_forces()
+    for copied in (deepcopy(atoms.calc), pickle.loads(pickle.dumps(atoms.calc))):
+        assert np.array_equal(copied.get_forces(atoms), forces)
+    atoms.set_initial_charges(np.ones(len(atoms)))
+    assert atoms.calc.check_state(atoms) == []
