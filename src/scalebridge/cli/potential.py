@@ -23,6 +23,7 @@ from scalebridge.oracle import CalculatorSpec, label_differences
 from scalebridge.potential import (
     ActiveSet,
     ErrorReport,
+    FitReport,
     FitSettings,
     MomentTensorPotential,
     MTPCalculator,
@@ -59,6 +60,7 @@ def fit_files(
     settings: FitSettings,
     seed: int,
     plot: Path | None,
+    learning_curve: Path | None,
     as_json: bool,
 ) -> None:
     """Fit a potential, and a committee on request, to labelled structures.
@@ -113,6 +115,8 @@ def fit_files(
         errors["held out"] = evaluate_errors(report.potential, others)
     if plot is not None:
         draw_parity(errors["training" if others is None else "held out"], plot)
+    if learning_curve is not None:
+        _draw_fit(report, learning_curve)
     if as_json:
         fit = {
             "files": [str(path) for path in files],
@@ -278,7 +282,22 @@ def load_potential(path: Path, species: Species) -> MomentTensorPotential:
 
 
 def draw_parity(errors: ErrorReport, path: Path) -> None:
-    """Write a parity plot, SVG or PNG by the file's name.
+    """Write a parity plot, see `_write_figure`."""
+    from scalebridge import plotting  # noqa: PLC0415  # brings matplotlib
+
+    _write_figure("--plot", path, lambda: plotting.plot_evaluation(errors))
+
+
+def _draw_fit(report: FitReport, path: Path) -> None:
+    from scalebridge import plotting  # noqa: PLC0415  # brings matplotlib
+
+    _write_figure(
+        "--learning-curve", path, lambda: plotting.plot_fit(report.losses, report.validation_losses)
+    )
+
+
+def _write_figure(option: str, path: Path, draw: Callable[[], Any]) -> None:
+    """Write a figure, SVG or PNG by the file's name.
 
     Raises
     ------
@@ -291,9 +310,9 @@ def draw_parity(errors: ErrorReport, path: Path) -> None:
 
     formats = {".svg": plotting.to_svg, ".png": plotting.to_png}
     if path.suffix not in formats:
-        raise InputError(f"--plot {path}: a figure ends in {' or '.join(formats)}; name it so")
+        raise InputError(f"{option} {path}: a figure ends in {' or '.join(formats)}; name it so")
     try:
-        path.write_bytes(formats[path.suffix](plotting.plot_evaluation(errors)))
+        path.write_bytes(formats[path.suffix](draw()))
     except OSError as error:
         raise StoreError(f"{path}: cannot be written ({error.strerror}); choose another file") from None
 
@@ -307,7 +326,10 @@ def error_numbers(errors: ErrorReport) -> dict[str, float | None]:
         "force_mae [eV/Å]": errors.force_mae,
         "stress_rmse [eV/Å³]": errors.stress_rmse,
     }
-    return {key: None if math.isnan(value) else value for key, value in numbers.items()}
+    by_species = {
+        f"force_rmse_{symbol} [eV/Å]": value for symbol, value in errors.force_rmse_by_species.items()
+    }
+    return {key: None if math.isnan(value) else value for key, value in (numbers | by_species).items()}
 
 
 def error_rows(errors: dict[str, ErrorReport]) -> Rows:
@@ -327,7 +349,12 @@ def error_rows(errors: dict[str, ErrorReport]) -> Rows:
         )
         for name, found in errors.items()
     )
-    return Rows(header, rows, "Forces per Cartesian component.")
+    by_species = list(errors.values())[-1].force_rmse_by_species
+    shares = ", ".join(f"{symbol} {value:.3g}" for symbol, value in by_species.items())
+    last = (
+        f" Force RMSE on {list(errors)[-1]} structures by element: {shares}." if len(by_species) > 1 else ""
+    )
+    return Rows(header, rows, f"Forces per Cartesian component.{last}")
 
 
 def _number(value: float) -> float | None:

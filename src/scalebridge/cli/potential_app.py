@@ -81,6 +81,9 @@ def fit(
     stress_weight: Annotated[float, typer.Option(min=0, help="Of stresses in the loss.")] = 0.001,
     seed: Annotated[int, typer.Option(min=0, help="Of the first radial coefficients and the committee.")] = 0,
     plot: Plot = None,
+    learning_curve: Annotated[
+        Path | None, typer.Option(help="Write the loss against iterations: .svg or .png.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Fit a potential to labelled structures.
@@ -120,6 +123,7 @@ def fit(
         settings=settings,
         seed=seed,
         plot=plot,
+        learning_curve=learning_curve,
         as_json=as_json,
     )
 

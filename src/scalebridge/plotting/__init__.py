@@ -10,7 +10,7 @@ from scalebridge.plotting.electrode import (
     rate_name,
 )
 from scalebridge.plotting.interfaces import normal_name, plot_slab_energy
-from scalebridge.plotting.potential import plot_evaluation, plot_learning_curve, plot_parity
+from scalebridge.plotting.potential import plot_evaluation, plot_fit, plot_learning_curve, plot_parity
 from scalebridge.plotting.style import to_png, to_svg
 from scalebridge.plotting.thermodynamics import (
     plot_free_energy,
@@ -28,6 +28,7 @@ __all__ = [
     "plot_boundary_position",
     "plot_discharge",
     "plot_evaluation",
+    "plot_fit",
     "plot_free_energy",
     "plot_lattice_parameters",
     "plot_learning_curve",

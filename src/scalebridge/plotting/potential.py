@@ -53,8 +53,30 @@ def plot_evaluation(errors: ErrorReport) -> Figure:
     """Plot one potential's predictions against labels, and their differences below."""
     figure, panels = new_figure(2, 2, width=PAGE_WIDTH, height=4.0, height_ratios=(2, 1), sharex="col")
     _draw_energies(panels, errors.reference_energies, errors.predicted_energies[None])
-    _draw_forces(panels, errors.reference_forces.ravel(), errors.predicted_forces.ravel())
+    by_species = errors.force_rmse_by_species
+    for number, (symbol, rmse) in enumerate(by_species.items()):
+        own = errors.symbols == symbol
+        colour = COLOURS[number % len(COLOURS)]
+        reference, predicted = errors.reference_forces[own], errors.predicted_forces[own]
+        _draw_forces(panels, reference.ravel(), predicted.ravel(), colour)
+        panels[1].plot([], [], "o", color=colour, markersize=3, label=f"{symbol}: {rmse:.2g} eV/Å")
+    if len(by_species) > 1:
+        panels[1].legend(loc="upper left")
     _finish(panels, 1e3 * errors.energy_rmse, errors.force_rmse)
+    return figure
+
+
+@styled
+def plot_fit(losses: Sequence[float], validation_losses: Sequence[float] = ()) -> Figure:
+    """Plot the loss of a fit against its iterations, and that on validation structures with its least."""
+    figure, (panel,) = new_figure(1, 1, width=PAGE_WIDTH / 2, height=2.4)
+    panel.semilogy(np.arange(1, len(losses) + 1), losses, color=COLOURS[0], label="training")
+    if validation_losses:
+        best = int(np.argmin(validation_losses))
+        panel.semilogy(range(len(validation_losses)), validation_losses, color=COLOURS[1], label="validation")
+        panel.plot(best, validation_losses[best], "o", color=COLOURS[1], label="chosen")
+    panel.set(xlabel="iteration", ylabel="loss")
+    panel.legend()
     return figure
 
 
@@ -72,10 +94,12 @@ def _draw_energies(panels: list[Axes], reference: FloatArray, energies: FloatArr
     _diagonal(panels[0], reference)
 
 
-def _draw_forces(panels: list[Axes], reference: FloatArray, force: FloatArray) -> None:
+def _draw_forces(
+    panels: list[Axes], reference: FloatArray, force: FloatArray, colour: str = COLOURS[0]
+) -> None:
     """Draw force components [eV/Å]."""
     points: dict[str, Any] = {
-        "color": COLOURS[0],
+        "color": colour,
         "markersize": 2,
         "alpha": 0.3,
         "rasterized": True,

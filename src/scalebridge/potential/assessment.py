@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 
 from scalebridge.potential._kernel_data import FloatArray
 from scalebridge.potential.model import MomentTensorPotential
@@ -29,6 +30,8 @@ class ErrorReport:
         eV/Å.
     reference_stresses, predicted_stresses : (frames with stress, 3, 3)
         eV/Å³.
+    symbols : (sum of N,)
+        Chemical symbol of each row of the forces.
     """
 
     energy_rmse: float
@@ -42,6 +45,13 @@ class ErrorReport:
     predicted_forces: FloatArray
     reference_stresses: FloatArray
     predicted_stresses: FloatArray
+    symbols: NDArray[np.str_]
+
+    @property
+    def force_rmse_by_species(self) -> dict[str, float]:
+        """Force RMSE [eV/Å] of the atoms of each species, in the order of their symbols."""
+        difference = self.predicted_forces - self.reference_forces
+        return {str(symbol): _rmse(difference[self.symbols == symbol]) for symbol in np.unique(self.symbols)}
 
 
 def _rmse(difference: FloatArray) -> float:
@@ -85,4 +95,5 @@ def evaluate_errors(potential: MomentTensorPotential, frames: Sequence[Atoms]) -
         predicted_forces=predicted_forces,
         reference_stresses=reference_stresses,
         predicted_stresses=predicted_stresses,
+        symbols=np.array(potential.species)[np.concatenate([label.types for label in labels])],
     )

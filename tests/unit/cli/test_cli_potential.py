@@ -60,9 +60,10 @@ def test_fit_writes_best_estimate_and_committee(files: Path, tmp_path: Path) -> 
     out = tmp_path / "pot.almtp"
     shown = done(
         "fit", files / "train.extxyz", out, "--level", 4, "--iterations", 3, "--members", 2,
-        "--held-out", files / "test.extxyz", "--json",
+        "--held-out", files / "test.extxyz", "--learning-curve", tmp_path / "curve.svg", "--json",
     )  # fmt: skip
     found = json.loads(shown)
+    assert "validation" not in (tmp_path / "curve.svg").read_text()
     assert [Path(name).name for name in found["files"]] == [
         "pot.almtp", "pot_member_1.almtp", "pot_member_2.almtp"
     ]  # fmt: skip

@@ -190,6 +190,14 @@ def test_missing_field_is_named(synthetic_contracts: Contracts) -> None:
         plotting.plot_phase_map(solution.model_copy(update={"fields": fields}))
 
 
+def test_a_fit_is_drawn_with_the_point_that_counts() -> None:
+    figure = plotting.plot_fit([3.0, 2.0, 1.5], [5.0, 4.0, 4.5, 4.6])
+    lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
+    assert lines["training"].get_xdata().tolist() == [1, 2, 3]
+    assert (lines["chosen"].get_xdata()[0], lines["chosen"].get_ydata()[0]) == (1, 4.0)
+    assert "validation" not in {line.get_label() for line in plotting.plot_fit([2.0]).axes[0].get_lines()}
+
+
 def test_normals_are_named_without_noise() -> None:
     name = plotting.normal_name
     assert name(np.array([2.0, -9e-16, -1.9e-15])) == "[1 0 0]"

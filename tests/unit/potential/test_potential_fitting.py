@@ -59,6 +59,17 @@ def test_linear_solution_is_the_regularised_least_squares_solution():
         assert solution.condition_number == pytest.approx(singular[-1] / singular[0], rel=1e-9)
 
 
+def test_force_errors_by_species_add_up_to_the_whole():
+    frames = labelled(random_potential(8, SPECIES, seed=1), range(3))
+    errors = evaluate_errors(random_potential(6, SPECIES, seed=2), frames)
+    assert list(errors.force_rmse_by_species) == ["Na", "O"]
+    counts = np.array([np.sum(errors.symbols == symbol) for symbol in ("Na", "O")])
+    squares = np.array(list(errors.force_rmse_by_species.values())) ** 2
+    assert errors.force_rmse**2 == pytest.approx(np.sum(counts * squares) / counts.sum())
+    sodium = errors.predicted_forces[errors.symbols == "Na"] - errors.reference_forces[errors.symbols == "Na"]
+    assert errors.force_rmse_by_species["Na"] == pytest.approx(np.sqrt(np.mean(sodium**2)))
+
+
 def test_a_weight_counts_a_structure_that_many_times(tmp_path):
     """Three times in the list or weight 3, also by way of MLIP's file."""
     frames = labelled(random_potential(8, SPECIES, seed=1), range(3))
