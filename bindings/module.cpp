@@ -186,14 +186,15 @@ NB_MODULE(_core, module) {
             [](Potential* self, const std::array<int, 3>& sizes, const std::array<double, 3>& support,
                const In<double>& radial, const In<int>& basic, const In<int>& products, int moments,
                const In<int>& scalar, const In<double>& xi, const In<double>& offsets, const In<double>& hard_core,
-               const std::string& kernel, int threads) {
+               const In<double>& repulsion, const In<double>& charges, const std::string& kernel, int threads) {
                 PotentialData d{sizes[0], sizes[1], sizes[2], support[0], support[1], support[2],
                                 vector_of(radial), vector_of(basic), vector_of(products), moments,
-                                vector_of(scalar), vector_of(xi), vector_of(offsets), vector_of(hard_core)};
+                                vector_of(scalar), vector_of(xi), vector_of(offsets), vector_of(hard_core),
+                                vector_of(repulsion), vector_of(charges)};
                 new (self) Potential(std::move(d), kernel.c_str(), threads);
             },
             "sizes"_a, "support"_a, "radial"_a, "basic"_a, "products"_a, "moments"_a, "scalar"_a, "xi"_a,
-            "offsets"_a, "hard_core"_a, "kernel"_a, "threads"_a)
+            "offsets"_a, "hard_core"_a, "repulsion"_a, "charges"_a, "kernel"_a, "threads"_a)
         .def_prop_ro("kernel", [](const Potential& p) { return std::string(p.kernel_name()); })
         .def_prop_ro("threads", &Potential::threads)
         .def("configure", &configure, "types"_a, "positions"_a, "cell"_a, "pbc"_a, "skin"_a = 0.0)

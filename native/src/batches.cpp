@@ -87,9 +87,10 @@ int Workspace::pack_lane(const Configuration& c, const SiteTable& sites, const P
     const double* xi = sites.position.data() + 4 * static_cast<std::size_t>(i);
     const double x = xi[0], y = xi[1], z = xi[2], limit = data.r_max * data.r_max;
     const double* core = data.hard_core.data() + static_cast<std::size_t>(c.types[i]) * data.species;
+    const double* outer = data.repulsion.data() + static_cast<std::size_t>(c.types[i]) * data.species;
     Batch& b = batch;
     int* site = site_.data();
-    bool touched = false;
+    bool touched = false, near = false;
     int at = lane;
     for (int n = c.list.start[i]; n < c.list.start[i + 1]; ++n) {
         const int k = c.list.entries[n], type = sites.type[k];
@@ -98,6 +99,7 @@ int Workspace::pack_lane(const Configuration& c, const SiteTable& sites, const P
         const double square = dx * dx + dy * dy + dz * dz;
         const bool on_top = square < 1e-12;
         touched |= on_top | (square < core[type] * core[type]);
+        near |= square < outer[type] * outer[type];
         b.dx[at] = dx;
         b.dy[at] = dy;
         b.dz[at] = dz;
@@ -106,6 +108,7 @@ int Workspace::pack_lane(const Configuration& c, const SiteTable& sites, const P
         at += (square < limit) & !on_top ? width : 0;
     }
     core_touched[lane] = touched;
+    close[lane] = near;
     return at / width;
 }
 

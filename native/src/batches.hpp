@@ -54,6 +54,7 @@ public:
     Batch batch{};
     int atom[8] = {};             // central atom of each lane; sites.empty in lanes without
     bool core_touched[8] = {};
+    bool close[8] = {};           // whether a neighbour is within the range of the repulsion
     const int* site = nullptr;    // [slot][lane]: the neighbour's site
 
     // Fill the batch with the atoms order[first], order[first + 1], ...

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "batches.hpp"
+#include "repulsion.hpp"
 #include "scalebridge/threads.hpp"
 
 namespace scalebridge {
@@ -183,6 +184,7 @@ void Potential::store_energies(const Workspace& w, double* energies) const {
 void Potential::energies(const Configuration& c, double* energies) const {
     for_batches(c, [&](const Tables& p, Workspace& w, int) {
         kernel_->forward(p, w.batch);
+        add_repulsion(w, data_, kernel_->width, false);
         store_energies(w, energies);
     });
 }
@@ -191,6 +193,7 @@ void Potential::evaluate_batch(const Tables& p, Workspace& w, double* energies, 
     kernel_->forward(p, w.batch);
     kernel_->adjoint(p, w.batch);
     kernel_->pair_gradient(p, w.batch);
+    add_repulsion(w, data_, kernel_->width, true);
     store_energies(w, energies);
     scatter(w, kernel_->width, 1.0, sums.sites[part].data());
     for (int k = 0; k < 9; ++k) sums.virials[part][k] -= lane_sum(w.batch.virial[k], w.batch.count);

@@ -29,6 +29,8 @@ class Potential:
         xi: _Doubles,
         offsets: _Doubles,
         hard_core: _Doubles,
+        repulsion: _Doubles,
+        charges: _Doubles,
         kernel: str,
         threads: int,
     ) -> None: ...

@@ -20,6 +20,8 @@ struct PotentialData {
     std::vector<double> xi;
     std::vector<double> offsets;         // xi_z [eV]
     std::vector<double> hard_core;       // [z_i][z_j] [Å]; closer pairs have infinite energy
+    std::vector<double> repulsion;       // [z_i][z_j] [Å]; closer pairs repel, 0: they do not
+    std::vector<double> charges;         // [z] of the nuclei
 };
 
 // Moments are renumbered: those with c <= 1 first, by mu, then expanded ones, then derived ones.

@@ -73,6 +73,9 @@ def fit(
         int | None,
         typer.Option(min=1, help="Radial shapes that all pairs of species share; default: own functions."),
     ] = None,
+    repulsion: Annotated[
+        bool, typer.Option("--repulsion", help="Let pairs closer than any label repel as screened nuclei.")
+    ] = False,
     ridge: Annotated[
         float, typer.Option(help="Tikhonov term, relative to the squared column norms of the data.")
     ] = 1e-10,
@@ -103,6 +106,7 @@ def fit(
         max_iterations=iterations,
         radial_size=radial_size,
         radial_rank=radial_rank,
+        repulsion=repulsion,
         ridge=ridge,
         weights=FitWeights(energy_weight, force_weight, stress_weight),
         starts=starts,

@@ -144,6 +144,8 @@ class PotentialSection(Section):
     """Weight of forces in the loss."""
     stress_weight: Annotated[float, Field(ge=0)] = 0.001
     """Weight of stresses in the loss."""
+    repulsion: bool = False
+    """Whether pairs closer than any label repel as screened nuclei: no ion falls into the framework."""
     iterations: Count = 60
     """Largest number of iterations of the final fits."""
     refit_iterations: Count = 20

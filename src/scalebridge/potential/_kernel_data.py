@@ -29,6 +29,10 @@ class KernelParameters:
         Energies of isolated atoms [eV].
     hard_core : (S, S)
         Closer pairs have infinite energy [Å].
+    repulsion : (S, S)
+        Closer pairs repel as screened nuclei [Å]; 0: they do not.
+    charges : (S,)
+        Of the nuclei.
     """
 
     basis: Basis
@@ -39,6 +43,8 @@ class KernelParameters:
     xi: FloatArray
     offsets: FloatArray
     hard_core: FloatArray
+    repulsion: FloatArray
+    charges: FloatArray
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,8 @@ class Kernel:
                     xi=_doubles(p.xi),
                     offsets=_doubles(p.offsets),
                     hard_core=_doubles(p.hard_core).ravel(),
+                    repulsion=_doubles(p.repulsion).ravel(),
+                    charges=_doubles(p.charges),
                     kernel=self._instructions,
                     threads=_threads_of_environment() if self._threads is None else self._threads,
                 )

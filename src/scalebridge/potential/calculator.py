@@ -92,7 +92,7 @@ class MTPCalculator(Calculator):  # type: ignore[misc]
 
 
 def correction(*, path: str, sha256: str) -> MTPCalculator:
-    """Return a potential fitted to differences between two levels of theory, without its hard core.
+    """Return a potential fitted to differences between two levels of theory: its moment tensors alone.
 
     Parameters
     ----------
@@ -112,4 +112,4 @@ def correction(*, path: str, sha256: str) -> MTPCalculator:
             f"{path}: its content changed (SHA-256 {found[:12]}…, expected {sha256[:12]}…) since the recipe "
             "was read; start the run again"
         )
-    return MTPCalculator(MomentTensorPotential.load(path).without_hard_core())
+    return MTPCalculator(MomentTensorPotential.load(path).polynomial())

@@ -24,6 +24,8 @@ from scalebridge.potential.assessment import evaluate_errors
 from scalebridge.potential.model import MomentTensorPotential
 from scalebridge.potential.training import Distances, FitWeights, Label, labels_of, measure_distances
 
+WHOLE: Final = 0.6
+"""Share of its range below which the repulsion is whole: that of the kernel."""
 RIDGE: Final = 1e-10
 """Tikhonov parameter relative to the squared column norms."""
 DEFAULT_WEIGHTS: Final = FitWeights()
@@ -54,6 +56,8 @@ class FitSettings:
     radial_rank
         Radial shapes that all pairs of species share and mix, at most; None: every pair has its own. For many
         species and few labels.
+    repulsion
+        Whether pairs closer than any in the labels repel as screened nuclei, see ``MomentTensorPotential``.
     toward_start
         The Tikhonov term draws all coefficients to those of ``start``, the prior mean, instead of the linear
         ones to zero: with a ridge of 1e-4 … 1, few labels change the start only where they speak.
@@ -67,6 +71,7 @@ class FitSettings:
     weights: FitWeights = DEFAULT_WEIGHTS
     starts: int = 1
     radial_rank: int | None = None
+    repulsion: bool = False
     toward_start: bool = False
 
     def __post_init__(self) -> None:
@@ -122,12 +127,24 @@ def initial_potential(
     basis = generate_basis(level)
     n = len(distances.species)
     low = min(distances.min_distance, 0.9 * cutoff)
-    hard_core = np.minimum(distances.hard_core(), 0.95 * cutoff)
     return MomentTensorPotential(
         species=distances.species, level=level, basis=basis, min_distance=low, cutoff=cutoff,
         scaling=0.5 / (cutoff - low) ** 2, radial=_first_radial((n, n, basis.n_radial, radial_size), seed, 0),
-        xi=np.zeros(len(basis.scalars)), offsets=np.zeros(n), hard_core=hard_core,
+        xi=np.zeros(len(basis.scalars)), offsets=np.zeros(n), hard_core=np.zeros((n, n)),
     )  # fmt: skip
+
+
+def short_range(distances: Distances, cutoff: float, *, repel: bool) -> tuple[FloatArray, FloatArray]:
+    """Return hard cores and ranges of the repulsion [Å], (S, S) each.
+
+    The repulsion ends at the shortest distance of the labels, which it thus leaves as they are; the hard core
+    then begins where it is whole.
+    """
+    core = np.minimum(distances.hard_core(), 0.95 * cutoff)
+    if not repel:
+        return core, np.zeros_like(core)
+    outer = np.minimum(distances.repulsion(), 0.95 * cutoff)
+    return np.minimum(core, WHOLE * outer), outer
 
 
 def _first_radial(shape: tuple[int, ...], seed: int, number: int) -> FloatArray:
@@ -154,7 +171,7 @@ def fit_labels(
     ``others`` are the radial coefficients of further starting points.
     """
     began = time.monotonic()
-    smooth = start.without_hard_core()
+    smooth = start.polynomial()
     objective = Objective(
         smooth, labels, multiplicities, weights=settings.weights, ridge=settings.ridge,
         toward_start=settings.toward_start,
@@ -174,7 +191,7 @@ def fit_labels(
             "the loss is not finite at the start of the fit; check the labels and the cutoff"
         )
     return FitReport(
-        potential=replace(chosen.potential, hard_core=start.hard_core),
+        potential=replace(chosen.potential, hard_core=start.hard_core, repulsion=start.repulsion),
         loss=chosen.loss,
         losses=tuple(descent.losses),
         validation_losses=tuple(descent.validation_losses),
@@ -240,19 +257,19 @@ def fit_report(
     labels = labels_of(train_frames, tuple(species))
     distances = measure_distances(labels, tuple(species), start.cutoff if start else cutoff)
     others: list[FloatArray] = []
+    core, repulsion = short_range(distances, start.cutoff if start else cutoff, repel=settings.repulsion)
     if start is None:
         start = initial_potential(distances, level, cutoff, radial_size=settings.radial_size, seed=seed)
         others = [_first_radial(start.radial.shape, seed, number) for number in range(1, settings.starts)]
-    else:
-        start = replace(start, hard_core=np.minimum(distances.hard_core(), 0.95 * start.cutoff))
-    loss, core = None, start.hard_core
+    start = replace(start, hard_core=core, repulsion=repulsion)
+    loss = None
     if validation:
         unseen = labels_of(validation, start.species)
-        loss = ValidationLoss(start.without_hard_core(), unseen, settings.weights)
+        loss = ValidationLoss(start.polynomial(), unseen, settings.weights)
 
     def keep(potential: MomentTensorPotential) -> None:
         if save is not None:
-            save(replace(potential, hard_core=core))
+            save(replace(potential, hard_core=core, repulsion=repulsion))
 
     return fit_labels(
         labels, start, settings, multiplicities=np.ones(len(labels)), others=others,

@@ -24,8 +24,8 @@ _LEVEL_NAME: Final = re.compile(r"MTP level (\d+)")
 class PotentialText:
     """The content of a potential file.
 
-    Attributes as in ``MomentTensorPotential``; ``species`` is empty and ``hard_core`` zero where the file has
-    none, ``level`` is 0 where it is not stated. ``n_species`` always counts the types.
+    Attributes as in ``MomentTensorPotential``; ``species`` is empty, ``hard_core`` and ``repulsion`` are zero
+    where the file has none, ``level`` is 0 where it is not stated. ``n_species`` always counts the types.
     """
 
     n_species: int
@@ -39,6 +39,7 @@ class PotentialText:
     xi: FloatArray
     offsets: FloatArray
     hard_core: FloatArray
+    repulsion: FloatArray
 
 
 class _Lines:
@@ -181,7 +182,7 @@ def _assemble(lines: _Lines, values: dict[str, str], radial: FloatArray) -> Pote
     basis = _parse_basis(lines, values, functions)
     xi = lines.numbers(_get(lines, values, "moment_coeffs"), "moment_coeffs", len(basis.scalars))
     offsets = lines.numbers(_get(lines, values, "species_coeffs"), "species_coeffs", n)
-    species, hard_core = _parse_tag(lines, values.get("potential_tag", ""), n)
+    species, hard_core, repulsion = _parse_tag(lines, values.get("potential_tag", ""), n)
     low = lines.scalar(_get(lines, values, "min"), "min_dist")
     high = lines.scalar(_get(lines, values, "max"), "max_dist")
     if not 0 <= low < high:
@@ -190,7 +191,7 @@ def _assemble(lines: _Lines, values: dict[str, str], radial: FloatArray) -> Pote
     return PotentialText(
         n_species=n, species=species, level=int(level[1]) if level else 0, basis=basis, min_distance=low,
         cutoff=high, scaling=lines.scalar(values.get("scaling", "1"), "scaling"), radial=radial, xi=xi,
-        offsets=offsets, hard_core=hard_core,
+        offsets=offsets, hard_core=hard_core, repulsion=repulsion,
     )  # fmt: skip
 
 
@@ -216,17 +217,21 @@ def _parse_basis(lines: _Lines, values: dict[str, str], functions: int) -> Basis
     return Basis(basic=basic, products=products, n_moments=moments, scalars=np.ascontiguousarray(scalars))
 
 
-def _parse_tag(lines: _Lines, tag: str, n: int) -> tuple[tuple[str, ...], FloatArray]:
+def _parse_tag(lines: _Lines, tag: str, n: int) -> tuple[tuple[str, ...], FloatArray, FloatArray]:
+    """Return species, hard cores and ranges of the repulsion; files without repulsion leave the last out."""
     words = tag.split()
-    hard_core = np.zeros((n, n))
+    pairs = np.zeros((2, n, n))
     if not words or words[0] != _TAG:
-        return (), hard_core
-    if len(words) != 1 + n + n * (n + 1) // 2:
+        return (), pairs[0], pairs[1]
+    count = n * (n + 1) // 2
+    values = words[1 + n :]
+    if len(values) not in (count, 2 * count):
         raise lines.error("potential_tag has the wrong number of entries")
     lower = np.tril_indices(n)
-    hard_core[lower] = [lines.scalar(word, "potential_tag") for word in words[1 + n :]]
-    hard_core.T[lower] = hard_core[lower]
-    return tuple(words[1 : 1 + n]), hard_core
+    for matrix, start in zip(pairs, range(0, len(values), count), strict=False):
+        matrix[lower] = [lines.scalar(word, "potential_tag") for word in values[start : start + count]]
+        matrix.T[lower] = matrix[lower]
+    return tuple(words[1 : 1 + n]), pairs[0], pairs[1]
 
 
 def _list(values: FloatArray) -> str:
@@ -240,7 +245,9 @@ def _table(rows: np.ndarray[tuple[int, ...], np.dtype[np.int32]]) -> str:
 def format_potential(content: PotentialText) -> str:
     """Return the text of a ``.mtp`` file; coefficients survive exactly."""
     n, basis = content.n_species, content.basis
-    tag = " ".join([_TAG, *content.species, *(f"{x:.6f}" for x in content.hard_core[np.tril_indices(n)])])
+    lower = np.tril_indices(n)
+    distances = [*content.hard_core[lower], *(content.repulsion[lower] if content.repulsion.any() else ())]
+    tag = " ".join([_TAG, *content.species, *(f"{x:.6f}" for x in distances)])
     out = [
         "MTP", "version = 1.1.0", f"potential_name = MTP level {content.level}",
         f"scaling = {content.scaling:.16e}", f"species_count = {n}",

@@ -1,11 +1,12 @@
 """The moment tensor potential as an object: parameters, evaluation, files."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from ase.data import atomic_numbers
 
 from scalebridge.foundation import InputError
 from scalebridge.potential._basis import Basis, IntArray
@@ -64,6 +65,10 @@ class MomentTensorPotential:
     hard_core : (S, S)
         Pairs closer than this [Å] have infinite energy, an exact function of the configuration that keeps
         sampling out of the unphysical short-range region; 0 switches it off.
+    repulsion : (S, S)
+        Pairs closer than this [Å] repel as the universal screened nuclei of Ziegler, Biersack and Littmark
+        (The Stopping and Range of Ions in Solids, 1985), whole below 0.6 of it and switched off to it with
+        two continuous derivatives; 0, the default, switches it off. Other codes do not know it.
     """
 
     species: tuple[str, ...]
@@ -76,15 +81,19 @@ class MomentTensorPotential:
     xi: FloatArray
     offsets: FloatArray
     hard_core: FloatArray
+    repulsion: FloatArray = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
         n = len(self.species)
+        if not self.repulsion.size:
+            object.__setattr__(self, "repulsion", np.zeros((n, n)))
         radial_shape = (n, n, self.basis.n_radial, self.radial.shape[-1])
         shapes = {
             "radial": (self.radial.shape, radial_shape),
             "xi": (self.xi.shape, self.basis.scalars.shape),
             "offsets": (self.offsets.shape, (n,)),
             "hard_core": (self.hard_core.shape, (n, n)),
+            "repulsion": (self.repulsion.shape, (n, n)),
         }
         for name, (found, wanted) in shapes.items():
             if found != wanted:
@@ -109,7 +118,8 @@ class MomentTensorPotential:
         return Kernel(
             KernelParameters(
                 self.basis, self.min_distance, self.cutoff, self.scaling,
-                self.radial, self.xi, self.offsets, self.hard_core,
+                self.radial, self.xi, self.offsets, self.hard_core, self.repulsion,
+                np.array([atomic_numbers[symbol] for symbol in self.species], dtype=np.float64),
             )
         )  # fmt: skip
 
@@ -202,15 +212,20 @@ class MomentTensorPotential:
         )
 
     def without_hard_core(self) -> "MomentTensorPotential":
-        """Return the same potential with finite energies at any distance, as other codes evaluate it."""
+        """Return the same potential with finite energies at any distance."""
         return replace(self, hard_core=np.zeros_like(self.hard_core))
+
+    def polynomial(self) -> "MomentTensorPotential":
+        """Return the moment tensors alone, without hard core and repulsion: what other codes read."""
+        none = np.zeros_like(self.hard_core)
+        return replace(self, hard_core=none, repulsion=none)
 
     def to_text(self) -> str:
         """Return the text of a ``.mtp`` file; coefficients survive a round trip exactly."""
         content = PotentialText(
             n_species=len(self.species), species=self.species, level=self.level, basis=self.basis,
             min_distance=self.min_distance, cutoff=self.cutoff, scaling=self.scaling, radial=self.radial,
-            xi=self.xi, offsets=self.offsets, hard_core=self.hard_core,
+            xi=self.xi, offsets=self.offsets, hard_core=self.hard_core, repulsion=self.repulsion,
         )  # fmt: skip
         return format_potential(content)
 
@@ -256,5 +271,5 @@ class MomentTensorPotential:
         return cls(
             species=symbols, level=content.level, basis=content.basis, min_distance=content.min_distance,
             cutoff=content.cutoff, scaling=content.scaling, radial=content.radial, xi=content.xi,
-            offsets=content.offsets, hard_core=content.hard_core,
+            offsets=content.offsets, hard_core=content.hard_core, repulsion=content.repulsion,
         )  # fmt: skip

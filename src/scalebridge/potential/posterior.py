@@ -115,7 +115,7 @@ def linear_posterior(
         On unusable labels, or where the held-out structures are too few.
     """
     settings = settings or FitSettings()
-    smooth = potential.without_hard_core()
+    smooth = potential.polynomial()
     labels = labels_of(train_frames, potential.species)
     objective = Objective(
         smooth, labels, np.ones(len(labels)), weights=settings.weights, ridge=settings.ridge

@@ -157,12 +157,17 @@ class Distances:
         smallest = float(self.shortest.min())
         return MIN_DISTANCE_FRACTION * smallest if math.isfinite(smallest) else 1.0
 
+    def repulsion(self) -> FloatArray:
+        """Return per pair the lesser of the shortest distance and the covalent radii's sum."""
+        return np.asarray(np.minimum(self._covalent(), self.shortest))
+
+    def _covalent(self) -> FloatArray:
+        radii = np.array([covalent_radii[atomic_numbers[symbol]] for symbol in self.species])
+        return np.asarray(radii[:, None] + radii[None, :])
+
     def hard_core(self) -> FloatArray:
         """Return per pair the lesser of 0.9 × the shortest distance and 0.6 × the covalent radii's sum."""
-        radii = np.array([covalent_radii[atomic_numbers[symbol]] for symbol in self.species])
-        covalent = COVALENT_FRACTION * (radii[:, None] + radii[None, :])
-        core: FloatArray = np.minimum(covalent, OBSERVED_FRACTION * self.shortest)
-        return core
+        return np.asarray(np.minimum(COVALENT_FRACTION * self._covalent(), OBSERVED_FRACTION * self.shortest))
 
 
 def measure_distances(labels: Sequence[Label], species: tuple[str, ...], cutoff: float) -> Distances:

@@ -145,7 +145,7 @@ def fit_settings(section: PotentialSection, iterations: int) -> FitSettings:
     weights = FitWeights(
         energy=section.energy_weight, force=section.force_weight, stress=section.stress_weight
     )
-    return FitSettings(max_iterations=iterations, weights=weights)
+    return FitSettings(max_iterations=iterations, weights=weights, repulsion=section.repulsion)
 
 
 def error_summary(report: ErrorReport) -> ErrorSummary:

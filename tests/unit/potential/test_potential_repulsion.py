@@ -1,0 +1,109 @@
+"""Screened nuclear repulsion: the universal law, smooth to its end, in every instruction set."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from potential_cases import random_crystal, random_potential
+
+from scalebridge.potential import (
+    FitSettings,
+    Kernel,
+    MomentTensorPotential,
+    MTPCalculator,
+    check_conformance,
+    evaluate_errors,
+    fit_report,
+)
+
+SPECIES = ("Na", "O")
+OUTER = np.array([[3.0, 2.0], [2.0, 2.5]])
+
+
+def repelling(level=6):
+    return replace(random_potential(level, SPECIES, seed=1), hard_core=np.zeros((2, 2)), repulsion=OUTER)
+
+
+def universal(first, second, r):
+    """Ziegler, Biersack and Littmark (1985), written here a second time."""
+    x = r * (first**0.23 + second**0.23) / (0.8854 * 0.529177210903)
+    terms = ((0.18175, 3.1998), (0.50986, 0.94229), (0.28022, 0.4029), (0.02817, 0.20162))
+    return 14.399645478 * first * second / r * sum(c * np.exp(-d * x) for c, d in terms)
+
+
+def extra(potential, symbols, r):
+    pair = Atoms(symbols, positions=[[0, 0, 0], [r, 0, 0]])
+    return potential.compute(pair).energy - potential.polynomial().compute(pair).energy
+
+
+@pytest.mark.parametrize(
+    ("symbols", "charges", "outer"), [("Na2", (11, 11), 3.0), ("NaO", (11, 8), 2.0), ("O2", (8, 8), 2.5)]
+)
+def test_close_pairs_have_the_universal_energy_and_none_beyond_their_range(symbols, charges, outer):
+    potential = repelling()
+    for r in (0.05, 0.3, 0.59 * outer):
+        assert extra(potential, symbols, r) == pytest.approx(universal(*charges, r), rel=1e-9)
+    assert 0.05 * extra(potential, symbols, 0.05) == pytest.approx(0.05 * universal(*charges, 0.05))
+    assert extra(potential, symbols, 0.8 * outer) == pytest.approx(0.5 * universal(*charges, 0.8 * outer))
+    assert extra(potential, symbols, outer) == 0.0
+    # Third order to zero at the end: ten times closer, a thousand times smaller.
+    near, nearer = (extra(potential, symbols, outer - d) for d in (1e-2, 1e-3))
+    assert near / nearer == pytest.approx(1e3, rel=0.1)
+
+
+def test_energies_forces_and_stress_belong_together():
+    atoms = random_crystal(SPECIES, seed=3)
+    assert np.any(atoms.get_all_distances(mic=True)[np.triu_indices(len(atoms), 1)] < 2.5)
+    potential = repelling(8)
+    assert potential.compute(atoms).energy > potential.polynomial().compute(atoms).energy + 0.1
+    checks = check_conformance(lambda: MTPCalculator(potential), atoms, tolerance=1e-8)
+    assert [check.rule for check in checks if not check.passed] == []
+    assert potential.compute_energy(atoms) == pytest.approx(potential.compute(atoms).energy, rel=1e-12)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_every_instruction_set_and_number_of_threads_agrees(threads):
+    potential, atoms = repelling(8), random_crystal(SPECIES, seed=3).repeat((2, 1, 1))
+    widest = Kernel(potential.kernel().parameters)
+    place = (potential.types(atoms), atoms.positions, atoms.cell.array, atoms.pbc)
+    expected = widest.evaluate(widest.configure(*place))
+    for name in ("baseline", "avx2", "avx512"):
+        kernel = Kernel(potential.kernel().parameters, instructions=name, threads=threads)
+        try:
+            found = kernel.evaluate(kernel.configure(*place))
+        except Exception as error:  # the processor has no such instructions
+            assert "not supported" in str(error)
+            continue
+        for one, two in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, two, rtol=1e-11, atol=1e-11)
+
+
+def test_files_keep_it_and_those_without_have_none(tmp_path):
+    potential = repelling()
+    for written in (potential, potential.polynomial()):
+        written.save(tmp_path / "pot.mtp")
+        read = MomentTensorPotential.load(tmp_path / "pot.mtp")
+        assert np.array_equal(read.repulsion, written.repulsion)
+        assert np.array_equal(read.hard_core, written.hard_core)
+
+
+def test_a_fit_with_repulsion_leaves_its_labels_alone_and_guards_what_lies_below():
+    truth = random_potential(8, SPECIES, seed=1).polynomial()
+    frames = []
+    for seed in range(6):
+        atoms = random_crystal(SPECIES, seed=seed)
+        out = truth.compute(atoms)
+        atoms.calc = SinglePointCalculator(atoms, energy=out.energy, forces=out.forces)
+        frames.append(atoms)
+    plain, guarded = (
+        fit_report(frames, level=6, seed=1, settings=FitSettings(max_iterations=5, repulsion=repel)).potential
+        for repel in (False, True)
+    )
+    assert np.array_equal(plain.radial, guarded.radial)
+    assert evaluate_errors(plain, frames).force_rmse == evaluate_errors(guarded, frames).force_rmse
+    assert np.all(guarded.repulsion > 0) and np.all(plain.repulsion == 0)
+    assert np.all(guarded.hard_core <= 0.6 * guarded.repulsion)
+    closest = float(guarded.repulsion[0, 1])
+    assert extra(guarded, "NaO", 0.7 * closest) > 1.0
