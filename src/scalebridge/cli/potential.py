@@ -18,7 +18,7 @@ from scalebridge.cli.bars import TaskBars
 from scalebridge.cli.failures import INTERRUPTED
 from scalebridge.cli.structure_files import read_frames, write_frames
 from scalebridge.cli.tables import Rows, show_table
-from scalebridge.foundation import InputError, Progress, StoreError, constants
+from scalebridge.foundation import InputError, StoreError, constants
 from scalebridge.oracle import CalculatorSpec, label_differences
 from scalebridge.potential import (
     ActiveSet,
@@ -98,18 +98,22 @@ def fit_files(
                 save=lambda potential: potential.save(part),
                 progress=bars,
             )
+        report.potential.save(out)
+        part.unlink(missing_ok=True)
         posterior = None
-        if committee == "posterior":
+        if members and committee == "posterior":
             posterior = linear_posterior(
                 frames, potential=report.potential, held_out=others or (), settings=settings
             )
-            drawn = list(posterior.draw(members, seed=seed)) if members else []
-        else:
-            drawn = _bootstrap(
-                frames, report.potential, members=members, settings=settings, seed=seed, progress=bars
+            drawn = posterior.draw(members, seed=seed)
+        elif members:
+            short = replace(settings, max_iterations=min(COMMITTEE_ITERATIONS, settings.max_iterations))
+            drawn = fit_committee(
+                frames, start=report.potential, members=members, seed=seed, settings=short, progress=bars
             )
-    files = _save_all(out, [report.potential, *drawn])
-    part.unlink(missing_ok=True)
+        else:
+            drawn = ()
+    files = [out, *_save_members(out, drawn)]
     errors = {"training": evaluate_errors(report.potential, frames)}
     if others is not None:
         errors["held out"] = evaluate_errors(report.potential, others)
@@ -373,28 +377,10 @@ def _resumable(part: Path) -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _bootstrap(
-    frames: list[Atoms],
-    potential: MomentTensorPotential,
-    *,
-    members: int,
-    settings: FitSettings,
-    seed: int,
-    progress: Progress,
-) -> list[MomentTensorPotential]:
-    if members == 0:
-        return []
-    short = replace(settings, max_iterations=min(COMMITTEE_ITERATIONS, settings.max_iterations))
-    found = fit_committee(
-        frames, start=potential, members=members, seed=seed, settings=short, progress=progress
-    )
-    return list(found)
-
-
-def _save_all(out: Path, potentials: list[MomentTensorPotential]) -> list[Path]:
-    """Save the best estimate as ``out`` and member n beside it as ``NAME_member_n``."""
-    names = [out, *(out.with_stem(f"{out.stem}_member_{n}") for n in range(1, len(potentials)))]
-    for path, potential in zip(names, potentials, strict=True):
+def _save_members(out: Path, members: Sequence[MomentTensorPotential]) -> list[Path]:
+    """Save member n beside the best estimate as ``NAME_member_n``."""
+    names = [out.with_stem(f"{out.stem}_member_{n}") for n in range(1, len(members) + 1)]
+    for path, potential in zip(names, members, strict=True):
         potential.save(path)
     return names
 

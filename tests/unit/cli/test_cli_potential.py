@@ -102,6 +102,13 @@ def test_a_committee_drawn_from_the_posterior_is_calibrated_on_held_out_structur
     assert "of held-out energies inside its 90 % band" in done(
         *fit, "--committee", "posterior", "--held-out", files / "test.extxyz"
     )
+    few = tmp_path / "few.extxyz"
+    ase.io.write(few, ase.io.read(files / "test.extxyz", index=":2"))
+    out.unlink()
+    assert "2 held-out structures cannot calibrate" in error_of(
+        *fit, "--committee", "posterior", "--held-out", few
+    )
+    assert out.is_file(), "the fit itself is kept"
     assert json.loads(done(*fit, "--committee", "posterior", "--json"))["posterior"] == {
         "scale": 1.0, "coverage": None
     }  # fmt: skip
