@@ -175,7 +175,8 @@ def state_calibration(calibration: Calibration, end: str) -> str:
             f"{where} no hop where the barriers expect {calibration.expected:.3g}; all rates are multiplied "
             f"by {1 / calibration.expected:.2g}, what one hop would have given: an upper bound; {kept}"
         )
-    counts = f"{calibration.hops} hops where the barriers expect {calibration.expected:.3g}"
+    seen = "1 hop" if calibration.hops == 1 else f"{calibration.hops} hops"
+    counts = f"{seen} where the barriers expect {calibration.expected:.3g}"
     if calibration.pooled:
         factor = calibration.hops / calibration.expected
         error = np.exp(np.sqrt(next(iter(calibration.variances.values()))))
