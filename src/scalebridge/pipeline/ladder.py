@@ -41,7 +41,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         sections=("host", "oracle", "learning", "potential", "seed"),
         version=4,
         title="explore all ion contents, label what is new, refit",
-        weight=100,
+        weight=110,
     ),
     Stage(
         "potential",
@@ -59,7 +59,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         sections=("host", "oracle", "thermodynamics", "temperature", "seed"),
         version=6,
         title="free energies, voltage and volumes against x",
-        weight=55,
+        weight=65,
     ),
     Stage(
         "transport",
@@ -68,7 +68,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         sections=("thermodynamics", "transport", "seed"),
         version=3,
         title="diffusivities against x and temperature",
-        weight=36,
+        weight=40,
     ),
     Stage(
         "interfaces",
@@ -77,7 +77,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         sections=("interfaces", "seed"),
         version=5,
         title="eigenstrain, stiffness and interface energies",
-        weight=22,
+        weight=13,
     ),
     Stage(
         "card",
@@ -94,7 +94,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         sections=("host", "electrode"),
         version=5,
         title="discharge the porous electrode at every rate",
-        weight=32,
+        weight=80,
     ),
 )
 """Weights are the seconds of the quick profile on two cores."""
