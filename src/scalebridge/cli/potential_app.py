@@ -181,7 +181,7 @@ def check(
     *,
     species: Species = None,
     tolerance: Annotated[
-        float, typer.Option(help="Largest relative deviation; single precision: 1e-3.")
+        float, typer.Option(help="Largest relative deviation; single precision: 1e-2.")
     ] = 1e-6,
     as_json: Json = False,
 ) -> None:

@@ -96,7 +96,10 @@ def fails_on_one(atoms, results, _):
     ("wrong", "rules"),
     [
         (shift_energy(lambda atoms: atoms.positions[:, 0].max()), {"translation", "rotation"}),
-        (shift_energy(lambda atoms: np.linalg.det(atoms.cell.array) / 10), {"reflection"}),
+        (
+            shift_energy(lambda atoms: np.linalg.det(atoms.positions[1:4] - atoms.positions[0])),
+            {"reflection"},
+        ),
         (shift_energy(lambda atoms: atoms.positions[0] @ atoms.positions[1]), {"permutation"}),
         (
             shift_energy(lambda atoms: np.ptp(atoms.positions)),
