@@ -25,6 +25,7 @@ from scalebridge.potential import (
     ErrorReport,
     FitReport,
     FitSettings,
+    LinearPosterior,
     MomentTensorPotential,
     MTPCalculator,
     check_conformance,
@@ -100,7 +101,8 @@ def fit_files(
             )
         report.potential.save(out)
         part.unlink(missing_ok=True)
-        posterior = None
+        posterior: LinearPosterior | None = None
+        drawn: Sequence[MomentTensorPotential] = ()
         if members and committee == "posterior":
             posterior = linear_posterior(
                 frames, potential=report.potential, held_out=others or (), settings=settings
@@ -111,8 +113,6 @@ def fit_files(
             drawn = fit_committee(
                 frames, start=report.potential, members=members, seed=seed, settings=short, progress=bars
             )
-        else:
-            drawn = ()
     files = [out, *_save_members(out, drawn)]
     errors = {"training": evaluate_errors(report.potential, frames)}
     if others is not None:
@@ -122,28 +122,43 @@ def fit_files(
     if learning_curve is not None:
         _draw_fit(report, learning_curve)
     if as_json:
-        fit = {
-            "files": [str(path) for path in files],
-            "loss": report.loss,
-            "losses": list(report.losses),
-            "validation_losses": list(report.validation_losses),
-            "condition_number": report.condition_number,
-            "posterior": None
-            if posterior is None
-            else {"scale": posterior.scale, "coverage": _number(posterior.coverage)},
-            "wall_time [s]": report.seconds,
-            "ended": report.reason,
-        }
-        _print_json(fit | {"errors": {name: error_numbers(found) for name, found in errors.items()}})
+        numbers = {name: error_numbers(found) for name, found in errors.items()}
+        _print_json(_fit_numbers(report, posterior, files) | {"errors": numbers})
         return
     show_table(Console(highlight=False), error_rows(errors))
-    if posterior is not None and others:
-        typer.echo(
-            f"posterior widened {posterior.scale:.3g} times; {posterior.coverage:.0%} of held-out energies "
-            "inside its 90 % band"
-        )
+    if posterior is not None:
+        typer.echo(_state_width(posterior))
     typer.echo(f"ended after {len(report.losses)} iterations, {report.seconds:.0f} s: {report.reason}")
     typer.echo("wrote " + ", ".join(str(path) for path in files))
+
+
+def _fit_numbers(
+    report: FitReport, posterior: LinearPosterior | None, files: Sequence[Path]
+) -> dict[str, object]:
+    """Return a fit's numbers for machines."""
+    width = None
+    if posterior is not None:
+        width = {"scale": posterior.scale, "coverage": _number(posterior.coverage)}
+    return {
+        "files": [str(path) for path in files],
+        "loss": report.loss,
+        "losses": list(report.losses),
+        "validation_losses": list(report.validation_losses),
+        "condition_number": report.condition_number,
+        "posterior": width,
+        "wall_time [s]": report.seconds,
+        "ended": report.reason,
+    }
+
+
+def _state_width(posterior: LinearPosterior) -> str:
+    """Say how far a posterior was widened, or that it was not."""
+    if math.isnan(posterior.coverage):
+        return "posterior not calibrated, as a rule many times too narrow; give --held-out structures"
+    return (
+        f"posterior widened {posterior.scale:.3g} times; {posterior.coverage:.0%} of held-out energies "
+        "inside its 90 % band"
+    )
 
 
 def evaluate_files(

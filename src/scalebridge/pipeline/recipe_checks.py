@@ -8,6 +8,7 @@ from scalebridge.contracts import ElectrodeDesign, Host, HostPhase, Structure
 from scalebridge.foundation import InputError, constants
 from scalebridge.pipeline.recipe import Recipe
 from scalebridge.pipeline.sections import LabelsSection, Repeat, TransportSection
+from scalebridge.potential import FEWEST_HELD_OUT
 
 IMAGE_LIMIT: Final = 2
 """The cutoff may reach this many half cells: one whole cell, its nearest images and no others."""
@@ -20,8 +21,8 @@ def check_recipe(recipe: Recipe, host: Host, design: ElectrodeDesign) -> None:
     ------
     InputError
         If an x lies outside the host's sites or is no whole number of ions where ions are followed, a cell
-        that is sampled is too small for the cutoff, or the electrode's temperature is none of those of the
-        free energy.
+        that is sampled is too small for the cutoff, the electrode's temperature is none of those of the free
+        energy, or too few structures are held out to calibrate the committee.
     """
     temperature, sampled = float(design.temperature), recipe.thermodynamics.temperatures
     if not min(sampled) <= temperature <= max(sampled):
@@ -29,7 +30,16 @@ def check_recipe(recipe: Recipe, host: Host, design: ElectrodeDesign) -> None:
             f"thermodynamics.temperatures {', '.join(f'{value:g}' for value in sampled)} K do not reach the "
             f"electrode's temperature of {temperature:g} K; add it, or change the design's temperature"
         )
-    check_compositions(host, labels=recipe.labels, transport=recipe.transport)
+    labels = recipe.labels
+    count = len(labels.compositions) * labels.structures_per_composition
+    held_out = round(labels.held_out_fraction * count)
+    if recipe.potential.committee == "posterior" and held_out < FEWEST_HELD_OUT:
+        raise InputError(
+            f"labels: {labels.held_out_fraction:g} of {count} structures holds out {held_out}, and "
+            f"potential.committee 'posterior' needs {FEWEST_HELD_OUT} to calibrate; label more, or choose "
+            "'bootstrap'"
+        )
+    check_compositions(host, labels=labels, transport=recipe.transport)
     for x in recipe.transport.compositions:
         mobile_ions(host, recipe.transport.repeat, x)
     check_cutoff(

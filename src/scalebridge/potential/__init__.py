@@ -10,11 +10,12 @@ from scalebridge.potential.committee import fit_committee, fit_member
 from scalebridge.potential.conformance import Check, check_conformance
 from scalebridge.potential.fitting import FitReport, FitSettings, fit, fit_report
 from scalebridge.potential.model import Evaluation, MomentTensorPotential
-from scalebridge.potential.posterior import LinearPosterior, linear_posterior
+from scalebridge.potential.posterior import FEWEST_HELD_OUT, LinearPosterior, linear_posterior
 from scalebridge.potential.selection import extrapolation_grades, select
 from scalebridge.potential.training import FitWeights, Label, labels_of
 
 __all__ = [
+    "FEWEST_HELD_OUT",
     "ActiveSet",
     "Burst",
     "Check",

@@ -26,7 +26,7 @@ from scalebridge.potential.training import Label, labels_of
 
 BAND: Final = 0.90
 """Confidence of the band whose coverage is reported."""
-FEWEST: Final = 5
+FEWEST_HELD_OUT: Final = 5
 """Held-out structures that a calibration needs."""
 
 
@@ -105,7 +105,7 @@ def linear_posterior(
     potential
         The mean; its own linear coefficients are kept.
     held_out
-        Structures no fit saw, `FEWEST` or more: their energies calibrate the width.
+        Structures no fit saw, `FEWEST_HELD_OUT` or more: their energies calibrate the width.
     settings
         Those of the fit: weights and ridge.
 
@@ -133,9 +133,10 @@ def _row_count(label: Label) -> int:
 
 
 def _calibrated(posterior: LinearPosterior, held_out: Sequence[Atoms]) -> LinearPosterior:
-    if len(held_out) < FEWEST:
+    if len(held_out) < FEWEST_HELD_OUT:
         raise InputError(
-            f"{len(held_out)} held-out structures cannot calibrate the posterior; give {FEWEST} or more"
+            f"{len(held_out)} held-out structures cannot calibrate the posterior; give {FEWEST_HELD_OUT} or "
+            "more"
         )
     found = evaluate_errors(posterior.potential, held_out)
     errors = found.predicted_energies - found.reference_energies

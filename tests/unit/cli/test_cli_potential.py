@@ -102,6 +102,7 @@ def test_a_committee_drawn_from_the_posterior_is_calibrated_on_held_out_structur
     assert "of held-out energies inside its 90 % band" in done(
         *fit, "--committee", "posterior", "--held-out", files / "test.extxyz"
     )
+    assert "not calibrated" in done(*fit, "--committee", "posterior")
     few = tmp_path / "few.extxyz"
     ase.io.write(few, ase.io.read(files / "test.extxyz", index=":2"))
     out.unlink()

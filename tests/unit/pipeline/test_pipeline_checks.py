@@ -91,6 +91,16 @@ def test_ions_that_cannot_be_followed_are_refused(tmp_path: Path, x: float, repe
         check_recipe(toy_recipe(tmp_path, text), host(), design)
 
 
+def test_too_few_held_out_structures_for_a_posterior_are_refused_before_the_run() -> None:
+    unmade = Provenance(code_version="", recipe_hash="")
+    recipe = load_recipe(recipe_path("lfp"))
+    few = recipe.model_copy(
+        update={"labels": recipe.labels.model_copy(update={"structures_per_composition": 2})}
+    )
+    with pytest.raises(InputError, match=r"holds out \d, and potential.committee 'posterior' needs 5"):
+        check_recipe(few, load_host("lfp", unmade), load_design("lfp", unmade))
+
+
 @pytest.mark.parametrize("name", ["lfp", "mnhcf"])
 @pytest.mark.parametrize("profile", ["quick", "standard"])
 def test_bundled_recipes_fit_their_hosts(name: str, profile: str) -> None:
