@@ -169,6 +169,7 @@ Out shortest_distances(const In<int>& types, const In<double>& positions, const 
 }  // namespace
 
 NB_MODULE(_core, module) {
+    module.attr("repulsion_whole_share") = repulsion_whole_share;
     module.doc() = "The compiled core of scalebridge: moment tensor potentials and their dynamics.";
 
     module.def("shortest_distances", &shortest_distances, "types"_a, "positions"_a, "cell"_a, "pbc"_a, "cutoff"_a,

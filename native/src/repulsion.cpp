@@ -6,7 +6,6 @@ namespace scalebridge {
 namespace {
 
 constexpr double coulomb = 14.399645478;  // e^2/(4 pi eps0) [eV Angstrom]
-constexpr double inner_share = 0.6;       // of the outer radius: whole below, switched off above
 constexpr double weight[4] = {0.18175, 0.50986, 0.28022, 0.02817};
 constexpr double decay[4] = {3.1998, 0.94229, 0.4029, 0.20162};
 
@@ -25,7 +24,7 @@ Pair repulsion(double charge_i, double charge_j, double r, double outer) {
     }
     const double bare = coulomb * charge_i * charge_j / r;
     const double energy = bare * screen, force = bare * (slope - screen / r);
-    const double inner = inner_share * outer, t = (r - inner) / (outer - inner);
+    const double inner = repulsion_whole_share * outer, t = (r - inner) / (outer - inner);
     if (t <= 0.0) return {energy, force};
     const double gate = 1.0 - t * t * t * (10.0 - 15.0 * t + 6.0 * t * t);
     const double gate_slope = -30.0 * t * t * (1.0 - t) * (1.0 - t) / (outer - inner);

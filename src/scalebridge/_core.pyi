@@ -8,6 +8,8 @@ import numpy.typing as npt
 _Doubles = npt.NDArray[np.float64]
 _Integers = npt.NDArray[np.int32]
 
+repulsion_whole_share: float
+
 class Configuration:
     @property
     def atoms(self) -> int: ...

@@ -9,6 +9,8 @@
 
 namespace scalebridge {
 
+constexpr double repulsion_whole_share = 0.6;  // of its range: whole below, switched off above
+
 struct PotentialData {
     int species, radial_functions, radial_size;
     double r_min, r_max, scaling;

@@ -37,6 +37,10 @@ def _threads_of_environment() -> int:
     return 1
 
 
+REPULSION_WHOLE_SHARE = float(_core.repulsion_whole_share)
+"""Of the repulsion's range; it is whole below and switched off above."""
+
+
 class Configuration:
     """Atoms with a neighbour list, for repeated evaluation with potentials of the same cutoff."""
 

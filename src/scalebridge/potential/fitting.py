@@ -19,13 +19,12 @@ from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progres
 from scalebridge.potential._basis import generate_basis
 from scalebridge.potential._descent import COLD_ITERATIONS, Descent, Limits, Watch
 from scalebridge.potential._kernel_data import FloatArray
+from scalebridge.potential._kernels import REPULSION_WHOLE_SHARE
 from scalebridge.potential._objective import Objective, Point, ValidationLoss
 from scalebridge.potential.assessment import evaluate_errors
 from scalebridge.potential.model import MomentTensorPotential
 from scalebridge.potential.training import Distances, FitWeights, Label, labels_of, measure_distances
 
-WHOLE: Final = 0.6
-"""Share of its range below which the repulsion is whole: that of the kernel."""
 RIDGE: Final = 1e-10
 """Tikhonov parameter relative to the squared column norms."""
 DEFAULT_WEIGHTS: Final = FitWeights()
@@ -144,7 +143,7 @@ def short_range(distances: Distances, cutoff: float, *, repel: bool) -> tuple[Fl
     if not repel:
         return core, np.zeros_like(core)
     outer = np.minimum(distances.repulsion(), 0.95 * cutoff)
-    return np.minimum(core, WHOLE * outer), outer
+    return np.minimum(core, REPULSION_WHOLE_SHARE * outer), outer
 
 
 def _first_radial(shape: tuple[int, ...], seed: int, number: int) -> FloatArray:
