@@ -73,6 +73,32 @@ nb::tuple rows(const Potential& p, const Configuration& c) {
     return nb::make_tuple(array(std::move(values), {n, A}), array(std::move(radial), {n, S, M, K}));
 }
 
+GradeMatrices grade_matrices(const Potential& p, const std::vector<In<double>>& inverses) {
+    std::vector<std::vector<double>> plain;
+    for (const In<double>& inverse : inverses) plain.push_back(vector_of(inverse));
+    return GradeMatrices(p.data(), p.width(), plain);
+}
+
+Out grades(const Potential& p, const Configuration& c, const GradeMatrices& matrices) {
+    std::vector<double> out(c.atoms);
+    {
+        nb::gil_scoped_release release;
+        p.grades(c, matrices, out.data());
+    }
+    return array(std::move(out), {static_cast<std::size_t>(c.atoms)});
+}
+
+nb::tuple graded_forces(const Potential& p, const Configuration& c, const GradeMatrices& matrices) {
+    const std::size_t n = c.atoms;
+    std::vector<double> energies(n), f(3 * n), virial(9), grades(n);
+    {
+        nb::gil_scoped_release release;
+        p.graded_forces(c, matrices, energies.data(), f.data(), virial.data(), grades.data());
+    }
+    return nb::make_tuple(array(std::move(energies), {n}), array(std::move(f), {n, 3}),
+                          array(std::move(virial), {3, 3}), array(std::move(grades), {n}));
+}
+
 nb::tuple design(const Potential& p, const Configuration& c) {
     const std::size_t n = c.atoms, A = p.data().scalar.size();
     std::vector<double> values(A), gradients(3 * n * A), virials(9 * A);
@@ -181,6 +207,8 @@ NB_MODULE(_core, module) {
 
     nb::class_<Recording>(module, "Recording");
 
+    nb::class_<GradeMatrices>(module, "GradeMatrices");
+
     nb::class_<Potential>(module, "Potential")
         .def(
             "__init__",
@@ -203,6 +231,9 @@ NB_MODULE(_core, module) {
         .def("energies", &energies, "configuration"_a)
         .def("forces", &forces, "configuration"_a)
         .def("rows", &rows, "configuration"_a)
+        .def("grade_matrices", &grade_matrices, "inverses"_a)
+        .def("grades", &grades, "configuration"_a, "matrices"_a)
+        .def("graded_forces", &graded_forces, "configuration"_a, "matrices"_a)
         .def("design", &design, "configuration"_a)
         .def("record", &record, "configuration"_a)
         .def("loss_gradient", &loss_gradient, "recording"_a, "weight"_a, "velocities"_a, "strain_rate"_a)

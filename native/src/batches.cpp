@@ -68,14 +68,16 @@ void Workspace::reserve(const Tables& p, std::size_t slots, int width) {
     Batch& b = batch;
     const std::size_t lanes = slots * width;
     site = site_.reserve(lanes);
+    b.common = common_.reserve(slots);
     b.kind = kind_.reserve(lanes);
     double* next = pairs_.reserve(7 * lanes);
     for (double** array : {&b.dx, &b.dy, &b.dz, &b.ux, &b.uy, &b.uz, &b.inverse}) {
         *array = next;
         next += lanes;
     }
-    b.f = functions_.reserve(2 * lanes * p.radial_functions);
+    b.f = functions_.reserve(3 * lanes * p.radial_functions);
     b.df = b.f + lanes * p.radial_functions;
+    b.by_f = b.df + lanes * p.radial_functions;
     const std::size_t moments = static_cast<std::size_t>(p.moments) * width;
     b.moment = moments_.reserve(2 * moments);
     b.adjoint = b.moment + moments;
@@ -112,6 +114,25 @@ int Workspace::pack_lane(const Configuration& c, const SiteTable& sites, const P
     return at / width;
 }
 
+// Places of lanes with fewer neighbours than others, whose species they take on: none of it matters there.
+void Workspace::fill_empty(const int* used, const PotentialData& data, int empty, int width) {
+    Batch& b = batch;
+    const int longest = static_cast<int>(std::max_element(used, used + width) - used);
+    for (int a = 0; a < width; ++a)
+        for (int n = used[a] * width + a; n < b.slots * width; n += width) {
+            b.dx[n] = data.r_max;
+            b.dy[n] = b.dz[n] = 0.0;
+            b.kind[n] = n / width < used[longest] ? b.kind[n - a + longest] : 0;
+            site_.data()[n] = empty;
+        }
+    for (int slot = 0; slot < b.slots; ++slot) {
+        const long long* kind = b.kind + static_cast<std::size_t>(slot) * width;
+        bool alike = b.centres == 1;
+        for (int a = 1; a < width; ++a) alike &= kind[a] == kind[0];
+        b.common[slot] = alike ? static_cast<int>(kind[0]) : -1;
+    }
+}
+
 void Workspace::pack(const Configuration& c, const SiteTable& sites, const PotentialData& data, const Tables& p,
                      int first, int width) {
     Batch& b = batch;
@@ -137,13 +158,7 @@ void Workspace::pack(const Configuration& c, const SiteTable& sites, const Poten
         b.slots = std::max(b.slots, used[a]);
     }
     b.slots = (b.slots + slots_at_once - 1) / slots_at_once * slots_at_once;
-    for (int a = 0; a < width; ++a)
-        for (int n = used[a] * width + a; n < b.slots * width; n += width) {
-            b.dx[n] = data.r_max;
-            b.dy[n] = b.dz[n] = 0.0;
-            b.kind[n] = 0;
-            site_.data()[n] = sites.empty;
-        }
+    fill_empty(used, data, sites.empty, width);
     borrow(p, width);
 }
 

@@ -65,9 +65,10 @@ public:
 
 private:
     int pack_lane(const Configuration& c, const SiteTable& sites, const PotentialData& data, int lane, int width);
+    void fill_empty(const int* used, const PotentialData& data, int empty, int width);
     void reserve(const Tables& p, std::size_t slots, int width);
 
-    Scratch<int> site_;
+    Scratch<int> site_, common_;
     Scratch<long long> kind_;
     Scratch<double> pairs_, functions_, moments_;
 };

@@ -1,5 +1,6 @@
 // The vector kernels. Included by one translation unit per instruction set, which defines SB_WIDTH (doubles
 // per vector), SB_NAMESPACE, SB_FACTORY and SB_NAME.
+#include "kernel_grade.hpp"
 #include "kernel_tangent.hpp"
 
 namespace scalebridge {
@@ -22,8 +23,10 @@ const KernelTable& SB_FACTORY() {
                                           SB_NAMESPACE::forward,
                                           SB_NAMESPACE::adjoint,
                                           SB_NAMESPACE::pair_gradient,
+                                          SB_NAMESPACE::radial_adjoints,
                                           SB_NAMESPACE::radial_rows,
-                                          SB_NAMESPACE::tangent_gradient};
+                                          SB_NAMESPACE::tangent_gradient,
+                                          SB_NAMESPACE::largest_product};
     return table;
 }
 

@@ -23,7 +23,7 @@ static inline void chebyshev(const Tables& p, vec r, Chebyshev& out) {
     const double slope = 2.0 / (p.r_max - p.r_min);
     const vec t = (2.0 * r - (p.r_min + p.r_max)) * (0.5 * slope);
     const vec twice = t + t;
-    vec t0 = zero() + 1.0, t1 = t, d0 = zero(), d1 = zero() + slope;
+    vec t0 = spread(1.0), t1 = t, d0 = zero(), d1 = spread(slope);
     for (int k = 0; k < p.radial_size; ++k) {
         out.value[k] = t0;
         out.slope[k] = d0;
@@ -53,7 +53,8 @@ struct Coefficients {
     }
 };
 
-template <bool one_species>
+// f_mu and f_mu' at one slot; alike: it has a common species.
+template <bool alike>
 static inline void radial_functions(const Tables& p, Batch& b, int n, vec r) {
     Chebyshev t;
     chebyshev(p, r, t);
@@ -61,11 +62,13 @@ static inline void radial_functions(const Tables& p, Batch& b, int n, vec r) {
     const vec window = p.scaling * gap * gap, dwindow = (-2.0 * p.scaling) * gap;
     const Coefficients c = {p, b, *reinterpret_cast<const ivec*>(b.kind + (long)n * W),
                             *reinterpret_cast<const ivec*>(b.centre)};
+    const long of_centre = (long)p.radial_functions * p.radial_size * p.species_stride;
+    const double* common = p.radial + b.centre_type[0] * of_centre + (alike ? b.common[n] : 0);
     for (int mu = 0; mu < p.radial_functions; ++mu) {
         vec s = zero(), ds = zero();
         for (int k = 0; k < p.radial_size; ++k) {
             const long offset = mu * p.radial_size + k;
-            const vec x = one_species ? zero() + p.radial[offset * p.species_stride] : c.at(offset);
+            const vec x = alike ? spread(common[offset * p.species_stride]) : c.at(offset);
             s += x * t.value[k];
             ds += x * t.slope[k];
         }
@@ -84,7 +87,7 @@ static inline void radial_part(const Tables& p, Batch& b) {
         store(b.uy + o, y * inverse);
         store(b.uz + o, z * inverse);
         store(b.inverse + o, inverse);
-        if (p.species == 1)
+        if (b.common[n] >= 0)
             radial_functions<true>(p, b, n, r);
         else
             radial_functions<false>(p, b, n, r);
@@ -108,7 +111,7 @@ static inline void units(const Batch& b, int n, Monomials& w) {
 }
 
 static inline void powers(int rank, Monomials& w) {
-    for (int s = 0; s < S; ++s) w.m[0][s] = zero() + 1.0;
+    for (int s = 0; s < S; ++s) w.m[0][s] = spread(1.0);
     for (int d = 1; d <= rank; ++d) {
         const int low = (d - 1) * (d - 1), at = d * d;
         for (int i = 0; i < d; ++i)
@@ -141,8 +144,8 @@ static inline void accumulate(const Tables& p, Batch& b) {
     }
 }
 
-// Adjoints of the monomials into `am`; returns sum over mu of f_mu' dV/df_mu in `radial`.
-static inline void monomial_adjoints(const Tables& p, const Batch& b, int n, const Monomials& w,
+// Adjoints of the monomials into `am`, dV/df_mu into by_f; returns sum over mu of f_mu' dV/df_mu in `radial`.
+static inline void monomial_adjoints(const Tables& p, Batch& b, int n, const Monomials& w,
                                      vec (*am)[S], vec* radial) {
     for (int s = 0; s < S; ++s) radial[s] = zero();
     const int all = prefix(p.rank);
@@ -174,8 +177,12 @@ static inline void monomial_adjoints(const Tables& p, const Batch& b, int n, con
         }
         for (; i < size; ++i) visit(i, even, true);
         if (size > filled) filled = size;
-        for (int s = 0; s < S; ++s)
-            radial[s] += (even[s] + odd[s]) * load(b.df + ((long)(n + s) * p.radial_functions + mu) * W);
+        for (int s = 0; s < S; ++s) {
+            const long o = ((long)(n + s) * p.radial_functions + mu) * W;
+            const vec by_f = even[s] + odd[s];
+            store(b.by_f + o, by_f);
+            radial[s] += by_f * load(b.df + o);
+        }
     }
     for (int i = filled; i < all; ++i)
         for (int s = 0; s < S; ++s) am[i][s] = zero();

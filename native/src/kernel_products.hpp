@@ -121,7 +121,7 @@ static inline void clear(double* m, int count) {
 }
 
 static inline void seed(const Tables& p, double* adjoint, double weight) {
-    for (int n = 0; n < p.seeds; ++n) store(adjoint + p.seed_at[n], zero() + weight * p.seed[n]);
+    for (int n = 0; n < p.seeds; ++n) store(adjoint + p.seed_at[n], spread(weight * p.seed[n]));
 }
 
 static inline void energies(const Tables& p, Batch& b) {

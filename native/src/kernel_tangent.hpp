@@ -30,7 +30,7 @@ static inline void units_dot(const Batch& b, int n, Tangents& t) {
 static inline void powers_dot(int rank, Tangents& t) {
     Monomials& w = t.w;
     for (int s = 0; s < S; ++s) {
-        w.m[0][s] = zero() + 1.0;
+        w.m[0][s] = spread(1.0);
         t.m_dot[0][s] = zero();
     }
     for (int d = 1; d <= rank; ++d) {
@@ -75,49 +75,76 @@ static inline void accumulate_dot(const Tables& p, Batch& b) {
     }
 }
 
-// sums[row of the species][mu][k] += x_mu Q_k + y_mu Q_k' for slots n .. n + S
-template <bool by_centre>
-static inline void add_coefficients(const Tables& p, Batch& b, int n, const vec (*x)[S], const vec (*y)[S]) {
-    const long size = (long)p.radial_functions * p.radial_size * W;
-    const ivec centre = *reinterpret_cast<const ivec*>(b.centre);
-    for (int s = 0; s < S; ++s) {
-        const long o = (long)(n + s) * W;
-        const vec dx = load(b.dx + o), dy = load(b.dy + o), dz = load(b.dz + o);
-        const vec r = square_root(dx * dx + dy * dy + dz * dz), gap = p.r_max - r;
-        const vec window = p.scaling * gap * gap, dwindow = (-2.0 * p.scaling) * gap;
-        const ivec kind = *reinterpret_cast<const ivec*>(b.kind + o);
-        Chebyshev t;
-        chebyshev(p, r, t);
-        for (int c = 0; c < (by_centre ? b.centres : 1); ++c)
-            for (int z = 0; z < p.species; ++z) {
-                ivec mask = kind == (long long)z;
-                if (by_centre) mask &= centre == (long long)c;
-                if (p.species > 1 && !any(mask)) continue;
-                const int row = by_centre ? b.centre_type[c] * p.species + z : z;
-                double* sums = b.sums + row * size;
-                for (int mu = 0; mu < p.radial_functions; ++mu) {
-                    const vec by_value = mask ? x[mu][s] * window + y[mu][s] * dwindow : zero();
-                    const vec by_slope = mask ? y[mu][s] * window : zero();
-                    for (int k = 0; k < p.radial_size; ++k, sums += W)
-                        store(sums, load(sums) + by_value * t.value[k] + by_slope * t.slope[k]);
-                }
-            }
-    }
+// Adds x_mu Q_k, with slopes also y_mu Q_k', to sums[mu][k].
+template <bool slopes>
+static inline void add_products(const Tables& p, const Chebyshev& t, const vec* x, const vec* y, double* sums) {
+    for (int mu = 0; mu < p.radial_functions; ++mu)
+        for (int k = 0; k < p.radial_size; ++k, sums += W) {
+            vec sum = load(sums) + x[mu] * t.value[k];
+            if (slopes) sum += y[mu] * t.slope[k];
+            store(sums, sum);
+        }
 }
 
-static void radial_rows(const Tables& p, Batch& b) {
+// sums[row of the species][mu][k] += x_mu Q_k + y_mu Q_k' at slot n; without slopes rows are those of one centre
+template <bool slopes>
+static inline void add_coefficients(const Tables& p, Batch& b, int n, vec* x, vec* y) {
+    const long size = (long)p.radial_functions * p.radial_size * W, o = (long)n * W;
+    const vec dx = load(b.dx + o), dy = load(b.dy + o), dz = load(b.dz + o);
+    const vec r = square_root(dx * dx + dy * dy + dz * dz), gap = p.r_max - r;
+    const vec window = p.scaling * gap * gap, dwindow = (-2.0 * p.scaling) * gap;
+    Chebyshev t;
+    chebyshev(p, r, t);
+    for (int mu = 0; mu < p.radial_functions; ++mu) {
+        x[mu] = slopes ? x[mu] * window + y[mu] * dwindow : x[mu] * window;
+        if (slopes) y[mu] *= window;
+    }
+    if (b.common[n] >= 0) {
+        const int row = slopes ? b.centre_type[0] * p.species + b.common[n] : b.common[n];
+        add_products<slopes>(p, t, x, y, b.sums + row * size);
+        return;
+    }
+    const ivec kind = *reinterpret_cast<const ivec*>(b.kind + o), centre = *reinterpret_cast<const ivec*>(b.centre);
+    for (int c = 0; c < (slopes ? b.centres : 1); ++c)
+        for (int z = 0; z < p.species; ++z) {
+            ivec mask = kind == (long long)z;
+            if (slopes) mask &= centre == (long long)c;
+            if (!any(mask)) continue;
+            vec x_here[max_radial_functions], y_here[max_radial_functions];
+            for (int mu = 0; mu < p.radial_functions; ++mu) {
+                x_here[mu] = mask ? x[mu] : zero();
+                if (slopes) y_here[mu] = mask ? y[mu] : zero();
+            }
+            const int row = slopes ? b.centre_type[c] * p.species + z : z;
+            add_products<slopes>(p, t, x_here, y_here, b.sums + row * size);
+        }
+}
+
+static inline void load_by_f(const Tables& p, const Batch& b, int n, vec* by_f) {
+    for (int mu = 0; mu < p.radial_functions; ++mu) by_f[mu] = load(b.by_f + ((long)n * p.radial_functions + mu) * W);
+}
+
+static void radial_adjoints(const Tables& p, Batch& b) {
     Monomials w;
-    vec x[max_radial_functions][S], y[max_radial_functions][S] = {};
     for (int n = 0; n < b.slots; n += S) {
         units(b, n, w);
         powers(p.rank, w);
         for (int mu = 0; mu < p.radial_functions; ++mu) {
             const double* adjoint = b.adjoint + (long)p.first[mu] * W;
-            for (int s = 0; s < S; ++s) x[mu][s] = zero();
+            vec sum[S];
+            for (int s = 0; s < S; ++s) sum[s] = zero();
             for (int i = 0; i < prefix(p.rank_of[mu]); ++i)
-                for (int s = 0; s < S; ++s) x[mu][s] += load(adjoint + (long)i * W) * w.m[i][s];
+                for (int s = 0; s < S; ++s) sum[s] += load(adjoint + (long)i * W) * w.m[i][s];
+            for (int s = 0; s < S; ++s) store(b.by_f + ((long)(n + s) * p.radial_functions + mu) * W, sum[s]);
         }
-        add_coefficients<false>(p, b, n, x, y);
+    }
+}
+
+static void radial_rows(const Tables& p, Batch& b) {
+    vec by_f[max_radial_functions];
+    for (int n = 0; n < b.slots; ++n) {
+        load_by_f(p, b, n, by_f);
+        add_coefficients<false>(p, b, n, by_f, nullptr);
     }
 }
 
@@ -130,29 +157,29 @@ static void tangent_gradient(const Tables& p, Batch& b, double weight) {
     multiply_back_dot(p, b);
     expand_back(p, b.adjoint_dot);
     Tangents t;
-    vec x[max_radial_functions][S], y[max_radial_functions][S];
+    vec by_f[S][max_radial_functions], by_f_dot[S][max_radial_functions];
     for (int n = 0; n < b.slots; n += S) {
         units_dot(b, n, t);
         powers_dot(p.rank, t);
+        for (int s = 0; s < S; ++s) load_by_f(p, b, n + s, by_f[s]);
         for (int mu = 0; mu < p.radial_functions; ++mu) {
             const double* adjoint = b.adjoint + (long)p.first[mu] * W;
             const double* adjoint_dot = b.adjoint_dot + (long)p.first[mu] * W;
-            vec from_dot[S], value[S], value_dot[S];
-            for (int s = 0; s < S; ++s) from_dot[s] = value[s] = value_dot[s] = zero();
+            vec along[S], across[S];
+            for (int s = 0; s < S; ++s) along[s] = across[s] = zero();
             for (int i = 0; i < prefix(p.rank_of[mu]); ++i) {
                 const vec a = load(adjoint + (long)i * W), a_dot = load(adjoint_dot + (long)i * W);
                 for (int s = 0; s < S; ++s) {
-                    value[s] += a * t.w.m[i][s];
-                    value_dot[s] += a * t.m_dot[i][s];
-                    from_dot[s] += a_dot * t.w.m[i][s];
+                    along[s] += a * t.m_dot[i][s];
+                    across[s] += a_dot * t.w.m[i][s];
                 }
             }
             for (int s = 0; s < S; ++s) {
-                x[mu][s] = value_dot[s] + from_dot[s];
-                y[mu][s] = value[s] * t.r_dot[s];
+                by_f_dot[s][mu] = along[s] + across[s];
+                by_f[s][mu] *= t.r_dot[s];
             }
         }
-        add_coefficients<true>(p, b, n, x, y);
+        for (int s = 0; s < S; ++s) add_coefficients<true>(p, b, n + s, by_f_dot[s], by_f[s]);
     }
 }
 

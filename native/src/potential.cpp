@@ -205,6 +205,46 @@ void Potential::forces(const Configuration& c, double* energies, double* forces,
     sums.fold(c, forces, virial);
 }
 
+// Grades of the batch's atoms, once dV_i/df_mu are there.
+void Potential::grade_batch(const Tables& p, Workspace& w, const GradeMatrices& matrices, double* grades) const {
+    const std::size_t width = kernel_->width, scalars = p.scalars, radial = matrices.size() - scalars - 1;
+    Batch& b = w.batch;
+    static thread_local std::vector<float> rows;
+    rows.resize(matrices.size() * width);
+    b.sums = thread_sums(radial * width);
+    kernel_->radial_rows(p, b);
+    std::copy_n(b.sums, radial * width, rows.data());
+    std::fill_n(rows.data() + radial * width, width, 1.0f);
+    for (std::size_t k = 0; k < scalars; ++k)
+        std::copy_n(b.moment + p.scalar[k] * width, width, rows.data() + (radial + 1 + k) * width);
+    for (int centre = 0; centre < b.centres; ++centre) {
+        double largest[8];
+        kernel_->largest_product(rows.data(), matrices.of(b.centre_type[centre]), matrices.size(), matrices.panels(),
+                                 largest);
+        for (int a = 0; a < b.count; ++a)
+            if (b.centre[a] == centre) grades[w.atom[a]] = largest[a];
+    }
+}
+
+void Potential::graded_forces(const Configuration& c, const GradeMatrices& matrices, double* energies, double* forces,
+                              double* virial, double* grades) const {
+    PartialSums sums(c, threads_);
+    for_batches(c, [&](const Tables& p, Workspace& w, int part) {
+        evaluate_batch(p, w, energies, sums, part);
+        grade_batch(p, w, matrices, grades);
+    });
+    sums.fold(c, forces, virial);
+}
+
+void Potential::grades(const Configuration& c, const GradeMatrices& matrices, double* grades) const {
+    for_batches(c, [&](const Tables& p, Workspace& w, int) {
+        kernel_->forward(p, w.batch);
+        kernel_->adjoint(p, w.batch);
+        kernel_->radial_adjoints(p, w.batch);
+        grade_batch(p, w, matrices, grades);
+    });
+}
+
 Recording Potential::record(const Configuration& c, double* energies, double* forces, double* virial) const {
     const Tables p = tables_.whole();
     const int width = kernel_->width, batches = (c.atoms + width - 1) / width, parts = parts_for(batches);
@@ -264,6 +304,7 @@ void Potential::rows(const Configuration& c, double* values, double* radial) con
     for_batches(c, [&](const Tables& p, Workspace& w, int) {
         kernel_->forward(p, w.batch);
         kernel_->adjoint(p, w.batch);
+        kernel_->radial_adjoints(p, w.batch);
         const double* sums = w.batch.sums = thread_sums(size * width);
         kernel_->radial_rows(p, w.batch);
         for (int a = 0; a < w.batch.count; ++a) {

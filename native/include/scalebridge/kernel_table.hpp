@@ -51,10 +51,12 @@ struct Batch {
     int centre_type[8];
     alignas(64) long long centre[8];
     long long* kind;          // species of the neighbours
+    int* common;              // per slot: the species of all its neighbours, of centres all alike; else -1
     double *dx, *dy, *dz;     // r_ij = r_j - r_i; empty places hold (r_max, 0, 0), where f and f' vanish
     double *ux, *uy, *uz;     // r_ij / |r_ij|
     double* inverse;          // 1 / |r_ij|
     double *f, *df;           // f_mu(r), f_mu'(r): [slot][mu][lane]
+    double* by_f;             // out: dV_i/df_mu: [slot][mu][lane]
     double *gx, *gy, *gz;     // out: dV_i/dr_ij
     double *vx, *vy, *vz;     // in: tangent of r_ij
     double *moment, *adjoint; // [moment][lane]
@@ -66,6 +68,7 @@ struct Batch {
 };
 
 constexpr int slots_at_once = 2;
+constexpr int columns_per_lane = 4;  // of a panel
 constexpr int max_rank = 12, max_radial_size = 64, max_radial_functions = 16;
 
 struct KernelTable {
@@ -75,13 +78,17 @@ struct KernelTable {
     void (*forward)(const Tables&, Batch&);
     // adjoints of the moments, from the seeds
     void (*adjoint)(const Tables&, Batch&);
-    // pair gradients, their sums and the virial from the adjoints
+    // from the adjoints: pair gradients, their sums, the virial, and by_f
     void (*pair_gradient)(const Tables&, Batch&);
-    // sums[z_j][mu][k][lane] += dV_i/dc
+    // from the adjoints: by_f alone
+    void (*radial_adjoints)(const Tables&, Batch&);
+    // from by_f: sums[z_j][mu][k][lane] += dV_i/dc
     void (*radial_rows)(const Tables&, Batch&);
-    // after forward and adjoint: the moments' tangents along v, then
+    // after pair_gradient: the moments' tangents along v, then
     // sums[z_i][z_j][mu][k][lane] += d/dc (weight V_i + dV_i along v)
     void (*tangent_gradient)(const Tables&, Batch&, double weight);
+    // out[lane] = largest |rows . column| of rows[size][lane] and panels[panel][size][column], in single precision
+    void (*largest_product)(const float* rows, const float* panels, int size, int count, double* out);
 };
 
 const KernelTable& kernel_baseline();

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "scalebridge/grades.hpp"
 #include "scalebridge/kernel_table.hpp"
 #include "scalebridge/neighbours.hpp"
 #include "scalebridge/tables.hpp"
@@ -46,6 +47,7 @@ public:
     explicit Potential(PotentialData data, const char* kernel = nullptr, int threads = 1);
 
     const PotentialData& data() const { return data_; }
+    int width() const { return kernel_->width; }
     const char* kernel_name() const { return kernel_->name; }
     int threads() const { return threads_; }
     Configuration configure(std::vector<int> types, std::vector<double> positions, const Cell& cell,
@@ -57,6 +59,10 @@ public:
     void energies(const Configuration& c, double* energies) const;
     // plus forces[N][3] and virial[3][3] = -dE/dstrain
     void forces(const Configuration& c, double* energies, double* forces, double* virial) const;
+    // plus grades[N], for which most is there by then
+    void graded_forces(const Configuration& c, const GradeMatrices& matrices, double* energies, double* forces,
+                       double* virial, double* grades) const;
+    void grades(const Configuration& c, const GradeMatrices& matrices, double* grades) const;
     // the same, and what loss_gradient takes: some kilobytes per atom
     Recording record(const Configuration& c, double* energies, double* forces, double* virial) const;
     // linear[A] and radial[z_i][z_j][mu][k]: d/dxi and d/dc of
@@ -76,6 +82,7 @@ private:
     template <class Visit>
     void for_batches(const Configuration& c, Visit visit) const;
     void evaluate_batch(const Tables& p, Workspace& w, double* energies, PartialSums& sums, int part) const;
+    void grade_batch(const Tables& p, Workspace& w, const GradeMatrices& matrices, double* grades) const;
     void store_energies(const Workspace& w, double* energies) const;
 
     PotentialData data_;

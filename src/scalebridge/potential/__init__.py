@@ -2,13 +2,14 @@
 
 from scalebridge.potential._kernel_data import Burst
 from scalebridge.potential._kernels import Configuration, Kernel
-from scalebridge.potential.active_set import ActiveSet, Grader
+from scalebridge.potential.active_set import ActiveSet
 from scalebridge.potential.assessment import ErrorReport, evaluate_errors
 from scalebridge.potential.calculator import MTPCalculator
 from scalebridge.potential.cfg import read_cfg, write_cfg
 from scalebridge.potential.committee import fit_committee, fit_member
 from scalebridge.potential.conformance import Check, check_conformance
 from scalebridge.potential.fitting import FitReport, FitSettings, fit, fit_report
+from scalebridge.potential.grader import Grader
 from scalebridge.potential.model import Evaluation, MomentTensorPotential
 from scalebridge.potential.posterior import FEWEST_HELD_OUT, LinearPosterior, linear_posterior
 from scalebridge.potential.selection import extrapolation_grades, select

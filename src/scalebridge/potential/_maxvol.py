@@ -15,6 +15,8 @@ from scalebridge.potential._kernel_data import FloatArray
 IndexArray = npt.NDArray[np.int64]
 START: Final = -1
 """Origin of the rows of the regularised start."""
+EQUAL: Final = 1e-9
+"""Rows that differ by less in each column, as a share of the column's largest entry, are one."""
 _REFRESH: Final = 100
 """Swaps between two fresh inversions, which wipe out rounding errors."""
 
@@ -56,6 +58,28 @@ def regularised_start(size: int, epsilon: float) -> Square:
     """Return A = ε·1."""
     identity = np.eye(size)
     return Square(epsilon * identity, identity / epsilon, np.full(size, START, dtype=np.int64))
+
+
+def first_equal(rows: FloatArray) -> IndexArray:
+    """Return for each row the index of the first row that equals it to within rounding (n,).
+
+    Rows are compared along one random direction, then in full with the first of their kind.
+    """
+    out = np.arange(len(rows), dtype=np.int64)
+    if len(rows) < 2:
+        return out
+    size = np.abs(rows).max(axis=0)
+    scaled = rows / np.where(size > 0.0, size, 1.0)
+    keys = scaled @ np.random.default_rng(0).standard_normal(rows.shape[1])
+    order = np.argsort(keys, kind="stable")
+    breaks = np.flatnonzero(np.diff(keys[order]) > EQUAL * rows.shape[1]) + 1
+    for group in np.split(order, breaks):
+        left = np.sort(group)
+        while len(left) > 1:
+            same = np.abs(scaled[left] - scaled[left[0]]).max(axis=1) <= EQUAL
+            out[left[same]] = left[0]
+            left = left[~same]
+    return out
 
 
 def _inverse(matrix: FloatArray) -> FloatArray:

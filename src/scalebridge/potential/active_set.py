@@ -17,16 +17,16 @@ import numpy.typing as npt
 from ase import Atoms
 
 from scalebridge.foundation import InputError
-from scalebridge.potential._basis import IntArray
 from scalebridge.potential._kernel_data import FloatArray
-from scalebridge.potential._kernels import Kernel, Periodicity
 from scalebridge.potential._maxvol import (
     START,
     IndexArray,
     Square,
+    first_equal,
     maximise_volume,
     regularised_start,
 )
+from scalebridge.potential.grader import Grader
 from scalebridge.potential.model import MomentTensorPotential
 from scalebridge.potential.storage import append_tail, read_tail, write_atomically
 
@@ -41,46 +41,6 @@ def fingerprint(potential: MomentTensorPotential) -> str:
     for values in (potential.radial, potential.xi, np.array([potential.min_distance, potential.cutoff])):
         digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()
-
-
-def _block_rows(kernel: Kernel, types: IntArray, values: FloatArray, radial: FloatArray) -> FloatArray:
-    n = len(types)
-    return np.hstack([radial.reshape(n, -1), np.ones((n, 1)), values])
-
-
-@dataclass(frozen=True, eq=False)
-class Grader:
-    """Grades of plain arrays, for walkers in other processes; picklable.
-
-    Attributes
-    ----------
-    kernel : Kernel
-    inverses : tuple of (P_z, P_z)
-        Scaled inverses, one per species.
-    """
-
-    kernel: Kernel
-    inverses: tuple[FloatArray, ...]
-
-    def grades(
-        self, types: npt.ArrayLike, positions: npt.ArrayLike, cell: npt.ArrayLike, pbc: Periodicity
-    ) -> FloatArray:
-        """Return the grade of every atom (N,)."""
-        configuration = self.kernel.configure(types, positions, cell, pbc)
-        values, radial = self.kernel.scalar_functions(configuration)
-        rows = _block_rows(self.kernel, configuration.types, values, radial)
-        out = np.zeros(len(rows))
-        for z, inverse in enumerate(self.inverses):
-            chosen = configuration.types == z
-            if chosen.any():
-                out[chosen] = np.abs(rows[chosen] @ inverse).max(axis=1)
-        return out
-
-    def grade(
-        self, types: npt.ArrayLike, positions: npt.ArrayLike, cell: npt.ArrayLike, pbc: Periodicity
-    ) -> float:
-        """Return the largest grade of the configuration; 0 without atoms."""
-        return float(self.grades(types, positions, cell, pbc).max(initial=0.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,7 +236,7 @@ def rows_of(
 def _collect(
     potential: MomentTensorPotential, frames: Sequence[Atoms], kind: Kind
 ) -> list[tuple[FloatArray, IndexArray]]:
-    """Return per square all rows of ``frames`` and the frame each comes from."""
+    """Return per square all rows of ``frames`` and the first frame that has such a row."""
     parts = [rows_of(potential, atoms, kind) for atoms in frames]
     out = []
     for block in range(len(parts[0])):
@@ -284,5 +244,5 @@ def _collect(
         origin = np.concatenate(
             [np.full(len(part[block][0]), n, dtype=np.int64) for n, part in enumerate(parts)]
         )
-        out.append((rows, origin))
+        out.append((rows, origin[first_equal(rows)]))
     return out
