@@ -42,6 +42,13 @@ Cell cell_of(const In<double>& a) {
 
 Periodicity periodicity_of(const std::array<bool, 3>& p) { return p; }
 
+double volume(const Configuration& c) {
+    const Cell& a = c.cell;
+    if (!(c.periodic[0] && c.periodic[1] && c.periodic[2])) return std::nan("");
+    return std::fabs(a[0] * (a[4] * a[8] - a[5] * a[7]) - a[1] * (a[3] * a[8] - a[5] * a[6]) +
+                     a[2] * (a[3] * a[7] - a[4] * a[6]));
+}
+
 nb::tuple forces(const Potential& p, const Configuration& c) {
     const std::size_t n = c.atoms;
     std::vector<double> energies(n), f(3 * n), virial(9);
@@ -203,6 +210,7 @@ NB_MODULE(_core, module) {
 
     nb::class_<Configuration>(module, "Configuration")
         .def_prop_ro("atoms", [](const Configuration& c) { return c.atoms; })
+        .def_prop_ro("volume", &volume)
         .def_prop_ro("pairs", [](const Configuration& c) { return c.list.entries.size(); });
 
     nb::class_<Recording>(module, "Recording");

@@ -53,6 +53,11 @@ class Configuration:
         """Number of ordered pairs within the cutoff."""
         return int(self._compiled.pairs)
 
+    @property
+    def volume(self) -> float:
+        """Of the cell [Å³]; NaN unless it is periodic in all directions."""
+        return float(self._compiled.volume)
+
 
 class Kernel:
     """Energies, forces, rows and gradients of one potential in compiled code; picklable, immutable.

@@ -160,10 +160,9 @@ class MomentTensorPotential:
 
     def compute(self, atoms: Atoms, *, configuration: Configuration | None = None) -> Evaluation:
         """Return energy, energies, forces and stress of ``atoms``, by their configuration where given."""
-        energies, forces, virial = self._kernel.evaluate(configuration or self.configure(atoms))
-        stress = np.full((3, 3), np.nan)
-        if atoms.pbc.all():
-            stress = -0.5 * (virial + virial.T) / atoms.get_volume()
+        configuration = configuration or self.configure(atoms)
+        energies, forces, virial = self._kernel.evaluate(configuration)
+        stress = (virial + virial.T) * (-0.5 / configuration.volume)
         return Evaluation(float(energies.sum()), energies, forces, stress)
 
     def compute_energy(self, atoms: Atoms) -> float:
