@@ -1,8 +1,10 @@
 """Time per atom of energy, forces and stress: scalebridge against motep's C engine, in one process.
 
-Run ``OMP_NUM_THREADS=1 python benchmarks/potential_peers.py [LEVEL ...]``; prints a JSON list with µs per
-atom (medians, the codes in turn) and ratios. ``compute`` and motep's time include the neighbour list; the
-others are of one call on a list that exists, and ``loss gradient`` of the adjoint pass after an evaluation.
+Run ``OMP_NUM_THREADS=1 python benchmarks/potential_peers.py [LEVEL ...]`` on a quiet machine; prints a JSON
+list with µs per atom (medians of wall time, all runs in turn) and ratios. ``compute`` and motep's time have
+the neighbour list in them; all others are of one call on a list that exists. ``loss gradient`` is the adjoint
+pass after an evaluation, ``graded`` energy, forces, stress and extrapolation grades in one call, ``ASE step``
+the forces of atoms that moved, through the calculator and its kept list.
 """
 
 import json
@@ -21,11 +23,12 @@ from motep.calculator import MTP
 from motep.io.mlip.mtp import read_mtp
 
 from scalebridge.foundation import InputError
-from scalebridge.potential import Kernel, MomentTensorPotential
+from scalebridge.potential import Grader, Kernel, MomentTensorPotential, MTPCalculator
 from scalebridge.potential._basis import generate_basis
 
 LEVELS = (8, 12, 16, 20)
 CUTOFF = 5.0
+REPEATS = 25
 Run = tuple[Callable[[], Any], Callable[[Any], object]]
 """What to do before the clock starts, and what to time with its result."""
 
@@ -64,32 +67,57 @@ def potential_of(level: int, species: tuple[str, ...]) -> MomentTensorPotential:
 
 
 def median_times(runs: dict[str, Run], repeats: int) -> dict[str, float]:
-    """Median CPU seconds of each run; runs take turns, so that a change of the machine's load hits all."""
+    """Median seconds of each run; runs take turns, so that a change of the machine's load hits all."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(repeats):
         for name, (prepare, run) in runs.items():
             prepared = prepare()
-            begin = time.process_time()
+            begin = time.perf_counter()
             run(prepared)
-            times[name].append(time.process_time() - begin)
+            times[name].append(time.perf_counter() - begin)
             del prepared  # before the next is made, as in a fit
     return {name: float(np.median(values)) for name, values in times.items()}
 
 
-def our_runs(potential: MomentTensorPotential, atoms: Atoms, instructions: str) -> dict[str, Run]:
-    kernel = Kernel(potential.kernel().parameters, instructions=instructions)
+def warm(run: Callable[[], Any]) -> Run:
+    """Return a run that is done once untimed, as in a loop: caches hold its code and data."""
+    return run, lambda _: run()
+
+
+def kernel_runs(
+    potential: MomentTensorPotential, atoms: Atoms, instructions: str, threads: int
+) -> dict[str, Run]:
+    kernel = Kernel(potential.kernel().parameters, instructions=instructions, threads=threads)
     configuration = kernel.configure(potential.types(atoms), atoms.positions, atoms.cell.array, atoms.pbc)
-    velocities = np.random.default_rng(0).standard_normal(atoms.positions.shape)
+    random = np.random.default_rng(0)
+    velocities = random.standard_normal(atoms.positions.shape)
+    n_rows = potential.radial[0].size + 1 + potential.xi.size
+    grader = Grader(kernel, tuple(random.standard_normal((n_rows, n_rows)) for _ in potential.species))
+
+    def gradient(recording: Any) -> object:
+        return recording.loss_gradient(1.0, velocities, np.eye(3))
+
+    def record() -> Any:
+        gradient(kernel.record(configuration))
+        return kernel.record(configuration)
+
+    name = f"{instructions}, {threads} thread{'s' * (threads > 1)}"
     return {
-        f"{instructions} energy, forces, stress": (
-            lambda: kernel.evaluate(configuration),
-            lambda _: kernel.evaluate(configuration),
-        ),
-        f"{instructions} loss gradient": (
-            lambda: kernel.record(configuration),
-            lambda recording: recording.loss_gradient(1.0, velocities, np.eye(3)),
-        ),
+        f"{name}: forces": warm(lambda: kernel.evaluate(configuration)),
+        f"{name}: loss gradient": (record, gradient),
+        f"{name}: graded": warm(lambda: grader.evaluate(configuration)),
     }
+
+
+def step_run(potential: MomentTensorPotential, atoms: Atoms) -> Run:
+    moving, random = atoms.copy(), np.random.default_rng(0)
+    moving.calc = MTPCalculator(potential)
+
+    def move() -> None:
+        moving.get_forces()
+        moving.positions += 1e-4 * random.standard_normal(moving.positions.shape)
+
+    return move, lambda _: moving.get_forces()
 
 
 def supported(potential: MomentTensorPotential) -> list[str]:
@@ -105,25 +133,31 @@ def supported(potential: MomentTensorPotential) -> list[str]:
 def measure(name: str, atoms: Atoms, potential: MomentTensorPotential, peer: MTP) -> dict[str, object]:
     n, sets = len(atoms), supported(potential)
     runs: dict[str, Run] = {
-        "motep cext": (lambda: peer.calculate(atoms), lambda _: peer.calculate(atoms)),
-        "compute": (lambda: potential.compute(atoms), lambda _: potential.compute(atoms)),
+        "motep cext": warm(lambda: peer.calculate(atoms)),
+        "compute": warm(lambda: potential.compute(atoms)),
+        "ASE step": step_run(potential, atoms),
     }
-    for instructions in sets:
-        runs |= our_runs(potential, atoms, instructions)
-    times = median_times(runs, 15)
-    evaluation = times[f"{sets[0]} energy, forces, stress"]
+    for instructions, threads in [*((s, 1) for s in sets), (sets[0], 2)]:
+        runs |= kernel_runs(potential, atoms, instructions, threads)
+    times = median_times(runs, REPEATS)
+    best = f"{sets[0]}, 1 thread"
+
+    def ratio(one: str, other: str = f"{best}: forces") -> float:
+        return round(times[one] / times[other], 2)
+
     difference = np.abs(peer.results["forces"] - potential.compute(atoms).forces).max()
     return {
         "case": name,
         "level": potential.level,
         "neighbours": round(potential.configure(atoms).n_pairs / n, 1),
         "us/atom": {run: round(1e6 * seconds / n, 2) for run, seconds in times.items()},
-        "motep / compute": round(times["motep cext"] / times["compute"], 2),
-        "motep / energy, forces, stress": round(times["motep cext"] / evaluation, 2),
-        "loss gradient / evaluation": {
-            s: round(times[f"{s} loss gradient"] / times[f"{s} energy, forces, stress"], 2) for s in sets
-        },
-        "against the widest": {s: round(times[f"{s} energy, forces, stress"] / evaluation, 2) for s in sets},
+        "motep / compute": ratio("motep cext", "compute"),
+        "motep / forces": ratio("motep cext"),
+        "AVX2 / widest": ratio("avx2, 1 thread: forces") if "avx2" in sets else None,
+        "loss gradient / forces": ratio(f"{best}: loss gradient"),
+        "grades on the way / forces": round(ratio(f"{best}: graded") - 1.0, 2),
+        "ASE step / forces": ratio("ASE step"),
+        "1 thread / 2 threads": ratio(f"{best}: forces", f"{sets[0]}, 2 threads: forces"),
         "largest force difference [eV/A]": float(difference),
     }
 

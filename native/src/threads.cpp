@@ -1,5 +1,7 @@
 #include "scalebridge/threads.hpp"
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <memory>
@@ -12,23 +14,41 @@
 namespace scalebridge {
 namespace {
 
+// To wake a sleeping thread can take as long as a small call: look out this long for what comes next.
+constexpr std::chrono::microseconds patience{200};
+
+template <class Condition>
+void look_out(Condition met) {
+    for (const auto end = std::chrono::steady_clock::now() + patience;
+         !met() && std::chrono::steady_clock::now() < end;) {
+#if defined(SCALEBRIDGE_X86)
+        __builtin_ia32_pause();
+#endif
+    }
+}
+
 // One call's parts, handed out to whoever is free.
 struct Job {
     const std::function<void(int)>* work;
-    int next, parts, running;
+    int next, parts;
+    std::atomic<int> unfinished;
     std::exception_ptr failure;
 };
 
 class Pool {
 public:
     void run(int parts, const std::function<void(int)>& work) {
-        Job job{&work, 0, parts, 0, nullptr};
+        Job job{&work, 0, parts, {parts}, nullptr};
         std::unique_lock<std::mutex> lock(mutex_);
         grow(parts - 1);
         jobs_.push_back(&job);
+        ++waiting_;
         wake_.notify_all();
         while (job.next < job.parts) take(job, lock);
-        done_.wait(lock, [&job] { return job.running == 0; });
+        lock.unlock();
+        look_out([&job] { return job.unfinished == 0; });
+        lock.lock();
+        done_.wait(lock, [&job] { return job.unfinished == 0; });
         if (job.failure) std::rethrow_exception(job.failure);
     }
 
@@ -40,7 +60,6 @@ private:
     // Do one part of the job; the lock is held on entry and on return.
     void take(Job& job, std::unique_lock<std::mutex>& lock) {
         const int part = job.next++;
-        ++job.running;
         if (job.next == job.parts) remove(&job);
         lock.unlock();
         std::exception_ptr failure;
@@ -51,13 +70,14 @@ private:
         }
         lock.lock();
         if (failure) job.failure = failure;
-        if (--job.running == 0 && job.next == job.parts) done_.notify_all();
+        if (--job.unfinished == 0) done_.notify_all();
     }
 
     void remove(const Job* job) {
         for (std::size_t n = 0; n < jobs_.size(); ++n)
             if (jobs_[n] == job) {
                 jobs_.erase(jobs_.begin() + static_cast<std::ptrdiff_t>(n));
+                --waiting_;
                 return;
             }
     }
@@ -65,6 +85,9 @@ private:
     void serve() {
         std::unique_lock<std::mutex> lock(mutex_);
         for (;;) {
+            lock.unlock();
+            look_out([this] { return waiting_ > 0; });
+            lock.lock();
             wake_.wait(lock, [this] { return !jobs_.empty(); });
             take(*jobs_.front(), lock);
         }
@@ -73,6 +96,7 @@ private:
     std::mutex mutex_;
     std::condition_variable wake_, done_;
     std::vector<Job*> jobs_;
+    std::atomic<int> waiting_{0};  // size of jobs_
     int workers_ = 0;
 };
 
