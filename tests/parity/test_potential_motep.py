@@ -15,7 +15,7 @@ motep_io = pytest.importorskip("motep.io.mlip.mtp")
 motep_cfg = pytest.importorskip("motep.io.mlip.cfg")
 motep_calculator = pytest.importorskip("motep.calculator")
 
-SPECIES = (("Si",), ("Na", "Mn", "O"))
+SPECIES = (("Si",), ("Na", "Mn", "O"), ("Na", "Mn", "Fe", "C", "N"))
 
 
 def _potential(level: int, species: tuple[str, ...]) -> MomentTensorPotential:
@@ -45,7 +45,7 @@ def _structures(species: tuple[str, ...]) -> list[Atoms]:
 
 
 @pytest.mark.parametrize("species", SPECIES)
-@pytest.mark.parametrize("level", range(4, 18, 2))
+@pytest.mark.parametrize("level", range(2, 26, 2))
 def test_energy_forces_and_stress_equal_motep(tmp_path, level, species):
     potential = _potential(level, species)
     potential.save(tmp_path / "x.mtp")

@@ -58,6 +58,15 @@ class Basis:
         """Number of radial functions f_mu."""
         return int(self.basic[:, 0].max()) + 1
 
+    @property
+    def level(self) -> int:
+        """The largest level of a scalar function: the sum of those of its factors."""
+        levels = np.zeros(self.n_moments, dtype=int)
+        levels[: len(self.basic)] = 2 + 4 * self.basic[:, 0] + self.basic[:, 1:].sum(axis=1)
+        for left, right, _, target in sort_products(self.products):
+            levels[target] = levels[left] + levels[right]
+        return int(levels[self.scalars].max())
+
 
 @dataclass(frozen=True)
 class _Graph:

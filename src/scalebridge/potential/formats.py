@@ -5,7 +5,6 @@ line ``potential_tag``, which they copy or skip. An ``.almtp`` of scalebridge go
 (``storage.append_tail``); MLIP's own binary tail is not read.
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,7 +16,6 @@ from scalebridge.potential._basis import Basis
 from scalebridge.potential._kernel_data import FloatArray
 
 _TAG: Final = "scalebridge-1"
-_LEVEL_NAME: Final = re.compile(r"MTP level (\d+)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +23,7 @@ class PotentialText:
     """The content of a potential file.
 
     Attributes as in ``MomentTensorPotential``; ``species`` is empty, ``hard_core`` and ``repulsion`` are zero
-    where the file has none, ``level`` is 0 where it is not stated. ``n_species`` always counts the types.
+    where the file has none, ``level`` is that of the basis. ``n_species`` always counts the types.
     """
 
     n_species: int
@@ -187,9 +185,8 @@ def _assemble(lines: _Lines, values: dict[str, str], radial: FloatArray) -> Pote
     high = lines.scalar(_get(lines, values, "max"), "max_dist")
     if not 0 <= low < high:
         raise lines.error(f"min_dist {low} and max_dist {high} are not in order")
-    level = _LEVEL_NAME.fullmatch(values.get("potential_name", ""))
     return PotentialText(
-        n_species=n, species=species, level=int(level[1]) if level else 0, basis=basis, min_distance=low,
+        n_species=n, species=species, level=basis.level, basis=basis, min_distance=low,
         cutoff=high, scaling=lines.scalar(values.get("scaling", "1"), "scaling"), radial=radial, xi=xi,
         offsets=offsets, hard_core=hard_core, repulsion=repulsion,
     )  # fmt: skip

@@ -106,3 +106,8 @@ def test_explicit_contractions_of_level_12():
 def test_a_level_that_does_not_exist_is_refused(level):
     with pytest.raises(InputError, match=f"level {level} is not an even number"):
         generate_basis(level)
+
+
+@pytest.mark.parametrize("level", range(2, 22, 2))
+def test_a_basis_tells_its_level(level):
+    assert generate_basis(level).level == level
