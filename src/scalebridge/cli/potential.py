@@ -18,7 +18,7 @@ from scalebridge.cli.bars import TaskBars
 from scalebridge.cli.failures import INTERRUPTED
 from scalebridge.cli.structure_files import read_frames, write_frames
 from scalebridge.cli.tables import Rows, show_table
-from scalebridge.foundation import InputError, StoreError, constants
+from scalebridge.foundation import FormatError, InputError, StoreError, constants
 from scalebridge.oracle import CalculatorSpec, label_differences
 from scalebridge.potential import (
     ActiveSet,
@@ -194,11 +194,13 @@ def evaluate_files(
         typer.echo(f"wrote {len(structures)} predictions to {out}")
 
 
-def grade_files(potential: Path, frames: Path, training: Path, *, species: Species, as_json: bool) -> None:
+def grade_files(
+    potential: Path, frames: Path, training: Path | None, *, species: Species, as_json: bool
+) -> None:
     """Print the extrapolation grade of every structure."""
     loaded = load_potential(potential, species)
     structures = read_frames(frames, species or loaded.species)
-    active = ActiveSet.from_frames(loaded, read_frames(training, species or loaded.species))
+    active = _active_set(potential, loaded, training)
     grades = [float(grade) for grade in extrapolation_grades(loaded, active, structures)]
     if as_json:
         _print_json({"grades": grades})
@@ -245,7 +247,7 @@ def _maker(calculator: str, species: Species) -> Callable[[], Any]:
 def select_files(
     potential: Path,
     candidates: Path,
-    training: Path,
+    training: Path | None,
     *,
     out: Path,
     threshold: float,
@@ -257,7 +259,7 @@ def select_files(
     loaded = load_potential(potential, species)
     known = species or loaded.species
     structures = read_frames(candidates, known)
-    active = ActiveSet.from_frames(loaded, read_frames(training, known))
+    active = _active_set(potential, loaded, training)
     chosen = select(loaded, active, structures, threshold=threshold, limit=limit)
     if chosen:
         write_frames(out, [structures[index] for index in chosen], known)
@@ -268,14 +270,26 @@ def select_files(
     typer.echo(f"selected {len(chosen)} of {len(structures)} candidates {where}")
 
 
-def convert_file(source: Path, target: Path, *, species: Species) -> None:
+def _active_set(path: Path, potential: MomentTensorPotential, training: Path | None) -> ActiveSet:
+    """Return the active set of the training structures, or that in the potential's file."""
+    if training is not None:
+        return ActiveSet.from_frames(potential, read_frames(training, potential.species))
+    try:
+        return ActiveSet.load(path, species=potential.species)[0]
+    except FormatError as error:
+        raise InputError(f"{error}, or name the training structures with --training") from None
+
+
+def convert_file(source: Path, target: Path, *, training: Path | None, species: Species) -> None:
     """Convert a potential (.mtp, .almtp) or a structure file (.cfg, extended XYZ).
 
     Raises
     ------
     InputError
-        If one is a potential and the other is not.
+        If one is a potential and the other is not, or a selection state is asked for in anything but .almtp.
     """
+    if training is not None and target.suffix != ".almtp":
+        raise InputError(f"{target}: a selection state goes with a potential in .almtp only; name it so")
     kinds = [path.suffix in POTENTIAL_SUFFIXES for path in (source, target)]
     if kinds[0] != kinds[1]:
         raise InputError(
@@ -283,7 +297,12 @@ def convert_file(source: Path, target: Path, *, species: Species) -> None:
             "become each other; give two files of one kind"
         )
     if kinds[0]:
-        load_potential(source, species).save(target)
+        loaded = load_potential(source, species)
+        if training is None:
+            loaded.save(target)
+        else:
+            frames = read_frames(training, loaded.species)
+            ActiveSet.from_frames(loaded, frames, kind="shared").save(target, loaded)
         typer.echo(f"wrote {target}")
         return
     frames = read_frames(source, species)

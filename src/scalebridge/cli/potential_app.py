@@ -14,7 +14,10 @@ potential_app = typer.Typer(
 )
 
 Potential = Annotated[Path, typer.Argument(help="A potential: .mtp or .almtp.", show_default=False)]
-Training = Annotated[Path, typer.Option(help="The structures the potential was fitted to.")]
+Training = Annotated[
+    Path | None,
+    typer.Option(help="The structures the potential was fitted to; not needed if an .almtp knows them."),
+]
 Species = Annotated[
     str | None,
     typer.Option(help="Elements by number, for MLIP's files: Na,Mn,Fe,C,N.", show_default=False),
@@ -156,7 +159,7 @@ def grade(
     potential: Potential,
     frames: Annotated[Path, typer.Argument(help="Structures to grade.", show_default=False)],
     *,
-    training: Training,
+    training: Training = None,
     species: Species = None,
     as_json: Json = False,
 ) -> None:
@@ -205,7 +208,7 @@ def select(
     candidates: Annotated[Path, typer.Argument(help="Structures to choose from.", show_default=False)],
     out: Annotated[Path, typer.Argument(help="Where to write the chosen ones.", show_default=False)],
     *,
-    training: Training,
+    training: Training = None,
     threshold: Annotated[float, typer.Option(min=1, help="Larger takes fewer.")] = 1.1,
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many.")] = None,
     species: Species = None,
@@ -234,12 +237,20 @@ def convert(
     source: Annotated[Path, typer.Argument(help=".mtp, .almtp, .cfg or extended XYZ.", show_default=False)],
     target: Annotated[Path, typer.Argument(help="The same kind in another format.", show_default=False)],
     *,
+    training: Annotated[
+        Path | None,
+        typer.Option(
+            help="Training structures: adds the selection state for MLIP-3 and LAMMPS to an .almtp."
+        ),
+    ] = None,
     species: Species = None,
 ) -> None:
     """Convert a potential or a structure file.
 
     Example: scalebridge potential convert train.extxyz train.cfg --species Na,Mn,Fe,C,N
+
+    For MLIP-3's and LAMMPS's grades: scalebridge potential convert pot.mtp pot.almtp --training train.extxyz
     """
     from scalebridge.cli.potential import convert_file  # noqa: PLC0415
 
-    convert_file(source, target, species=_symbols(species))
+    convert_file(source, target, training=training, species=_symbols(species))

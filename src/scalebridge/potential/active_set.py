@@ -10,7 +10,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -27,10 +27,11 @@ from scalebridge.potential._maxvol import (
     regularised_start,
 )
 from scalebridge.potential.grader import Grader
+from scalebridge.potential.mlip_selection import MARKER, decode_selection, encode_selection
 from scalebridge.potential.model import MomentTensorPotential
 from scalebridge.potential.storage import append_tail, read_tail, write_atomically
 
-Kind = Literal["neighbourhood", "configuration"]
+Kind = Literal["neighbourhood", "shared", "configuration"]
 EPSILON: Final = 1e-4
 """Start A = ε·1 in units of the columns' root mean squares over the training rows."""
 
@@ -50,8 +51,9 @@ class ActiveSet:
     Attributes
     ----------
     kind : str
-        ``"neighbourhood"``: one square per species, one row per atom. ``"configuration"``: one square, one
-        row per structure (its sum over atoms ÷ N).
+        ``"neighbourhood"``: one square per species, one row per atom. ``"shared"``: one row per atom too, but
+        one square for all species, as in MLIP-3. ``"configuration"``: one square, one row per structure (its
+        sum over atoms ÷ N).
     squares : tuple of Square
         In scaled columns; ``origin`` is the index of the structure a row comes from.
     scales : tuple of (P_z,)
@@ -84,7 +86,7 @@ class ActiveSet:
         frames
             Training structures; labels are not read.
         kind
-            Rows per neighbourhood or per configuration.
+            See the attribute.
         tolerance
             Afterwards no training row has a grade above this.
         epsilon
@@ -98,8 +100,8 @@ class ActiveSet:
         """
         if not frames:
             raise InputError("no structures to build an active set from; pass the training structures")
-        if kind not in ("neighbourhood", "configuration"):
-            raise InputError(f"kind {kind!r} is unknown; use 'neighbourhood' or 'configuration'")
+        if kind not in get_args(Kind):
+            raise InputError(f"kind {kind!r} is unknown; use one of {', '.join(get_args(Kind))}")
         collected = _collect(potential, frames, kind)
         scales = tuple(_column_scales(rows) for rows, _ in collected)
         squares = tuple(
@@ -123,7 +125,7 @@ class ActiveSet:
             )
 
     def grades(self, potential: MomentTensorPotential, atoms: Atoms) -> FloatArray:
-        """Return the grade of each atom (N,), or of the one row (1,) for configuration rows.
+        """Return the grade of each atom (N,), or that of the structure (1,) for configuration rows.
 
         Raises
         ------
@@ -131,7 +133,7 @@ class ActiveSet:
             If the set was built with another potential.
         """
         self._check(potential)
-        out = np.zeros(len(atoms) if self.kind == "neighbourhood" else 1)
+        out = np.zeros(1 if self.kind == "configuration" else len(atoms))
         blocks = rows_of(potential, atoms, self.kind)
         for square, scale, (rows, place) in zip(self.squares, self.scales, blocks, strict=True):
             out[place] = square.grades(rows / scale)
@@ -142,10 +144,12 @@ class ActiveSet:
         return float(self.grades(potential, atoms).max(initial=0.0))
 
     def grader(self, potential: MomentTensorPotential) -> Grader:
-        """Return the grades as a picklable function of plain arrays (neighbourhood rows only)."""
+        """Return the grades as a picklable function of plain arrays (one square per species only)."""
         self._check(potential)
         if self.kind != "neighbourhood":
-            raise InputError("only neighbourhood rows have a grader; build the set with kind='neighbourhood'")
+            raise InputError(
+                f"an active set of kind '{self.kind}' has no grader; build it with kind='neighbourhood'"
+            )
         inverses = tuple(
             square.inverse / scale[:, None] for square, scale in zip(self.squares, self.scales, strict=True)
         )
@@ -174,13 +178,25 @@ class ActiveSet:
     def save(self, path: str | Path, potential: MomentTensorPotential) -> None:
         """Write ``.almtp``: the potential's text followed by this selection state.
 
+        States of kinds ``"shared"`` and ``"configuration"`` are written as MLIP-3 does, for it and LAMMPS;
+        which structures the rows come from is lost. MLIP-3 knows no kind ``"neighbourhood"``.
+
         Raises
         ------
         InputError
             If the set belongs to another potential or the file cannot be written.
         """
         self._check(potential)
-        arrays: dict[str, npt.NDArray[np.generic]] = {"kind": np.array(self.kind)}
+        if self.kind != "neighbourhood":
+            (square,), (scale,) = self.squares, self.scales
+            section = encode_selection(
+                square.matrix * scale,
+                square.inverse / scale[:, None],
+                configuration=self.kind == "configuration",
+            )
+            write_atomically(Path(path), potential.to_text().encode() + section)
+            return
+        arrays: dict[str, npt.NDArray[np.generic]] = {}
         for n, (square, scale) in enumerate(zip(self.squares, self.scales, strict=True)):
             arrays |= {f"matrix{n}": square.matrix, f"origin{n}": square.origin, f"scale{n}": scale}
         buffer = io.BytesIO()
@@ -191,7 +207,7 @@ class ActiveSet:
     def load(
         cls, path: str | Path, *, species: tuple[str, ...] | None = None
     ) -> tuple["ActiveSet", MomentTensorPotential]:
-        """Read the selection state and the potential from ``.almtp``.
+        """Read the selection state and the potential from ``.almtp``, also one that MLIP-3 wrote.
 
         Raises
         ------
@@ -199,17 +215,21 @@ class ActiveSet:
             If either is missing or damaged.
         """
         potential = MomentTensorPotential.load(path, species=species)
+        if MARKER in Path(path).read_bytes():
+            matrix, inverse, configuration = decode_selection(Path(path), potential.n_parameters)
+            square = Square(matrix, inverse, np.full(len(matrix), START, dtype=np.int64))
+            kind: Kind = "configuration" if configuration else "shared"
+            return cls(kind, (square,), (np.ones(len(matrix)),), fingerprint(potential)), potential
         with np.load(io.BytesIO(read_tail(Path(path))), allow_pickle=False) as arrays:
             count = sum(name.startswith("matrix") for name in arrays)
             matrices = [arrays[f"matrix{n}"] for n in range(count)]
             origins = [arrays[f"origin{n}"] for n in range(count)]
             scales = tuple(arrays[f"scale{n}"] for n in range(count))
-            kind: Kind = "configuration" if str(arrays["kind"]) == "configuration" else "neighbourhood"
         squares = tuple(
             Square(matrix, np.linalg.inv(matrix), origin)
             for matrix, origin in zip(matrices, origins, strict=True)
         )
-        return cls(kind, squares, scales, fingerprint(potential)), potential
+        return cls("neighbourhood", squares, scales, fingerprint(potential)), potential
 
 
 def _column_scales(rows: FloatArray) -> FloatArray:
@@ -228,6 +248,8 @@ def rows_of(
     """Return per square the rows of ``atoms`` and the atoms (or 0) they stand for."""
     if kind == "configuration":
         return [(potential.rows(atoms).mean(axis=0, keepdims=True), np.zeros(1, dtype=np.int64))]
+    if kind == "shared":
+        return [(potential.rows(atoms), np.arange(len(atoms)))]
     types, rows = potential.block_rows(atoms)
     places = [np.flatnonzero(types == z) for z in range(len(potential.species))]
     return [(rows[place], place) for place in places]

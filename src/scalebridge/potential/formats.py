@@ -2,7 +2,7 @@
 
 Both are the same text. What other codes do not store (chemical symbols, hard cores) rides in the free-text
 line ``potential_tag``, which they copy or skip. An ``.almtp`` of scalebridge goes on with its selection state
-(``storage.append_tail``); MLIP's own binary tail is not read.
+(``storage.append_tail``) or as MLIP's (``mlip_selection``).
 """
 
 from dataclasses import dataclass

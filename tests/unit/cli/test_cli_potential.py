@@ -202,6 +202,20 @@ def test_convert_there_and_back(files: Path, tmp_path: Path) -> None:
     assert np.array_equal(one.xi, other.xi)
 
 
+def test_an_almtp_knows_its_training_structures(files: Path, tmp_path: Path) -> None:
+    pot, options = tmp_path / "pot.almtp", ("--training", files / "train.extxyz")
+    done("convert", files / "pot.mtp", pot, *options)
+    found = {
+        name: [float(line.split()[1]) for line in done("grade", pot, files / f"{name}.extxyz").splitlines()]
+        for name in ("train", "far")
+    }
+    assert max(found["train"]) < 1.01 < min(found["far"])
+    done("select", pot, files / "far.extxyz", tmp_path / "chosen.extxyz")
+    problem = error_of("grade", files / "pot.mtp", files / "far.extxyz")
+    assert "or name the training structures with --training" in problem
+    assert "in .almtp only" in error_of("convert", files / "pot.mtp", tmp_path / "x.mtp", *options)
+
+
 def test_mistakes_are_one_line(files: Path, tmp_path: Path) -> None:
     pot, train = files / "pot.mtp", files / "train.extxyz"
     assert "no such file" in error_of("evaluate", tmp_path / "no.mtp", train)
