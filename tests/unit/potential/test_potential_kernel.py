@@ -26,6 +26,24 @@ def test_kernel_equals_the_numpy_reference(level, species):
 
 
 @pytest.mark.parametrize(
+    ("level", "species", "cutoff", "scale"),
+    [
+        (20, ("Li", "Na", "Mn", "Fe", "C", "N", "O", "P"), 5.0, 1.0),
+        (24, ("Si",), 5.0, 1.0),
+        pytest.param(28, ("Si",), 5.0, 1.0, marks=pytest.mark.slow),
+        (12, ("Na", "Mn"), 10.0, 0.45),  # 1950 neighbours of each atom
+    ],
+)
+def test_the_largest_potentials_equal_the_numpy_reference(level, species, cutoff, scale):
+    potential = random_potential(level, species, cutoff=cutoff)
+    atoms = random_crystal(species, seed=2, repeat=(1, 1, 1))
+    atoms.set_cell(scale * atoms.cell.array, scale_atoms=True)
+    fast, slow = potential.compute(atoms), compute_reference(potential, atoms)
+    np.testing.assert_allclose(fast.energies, slow.energies, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(fast.forces, slow.forces, rtol=1e-12, atol=1e-12 * np.abs(slow.forces).max())
+
+
+@pytest.mark.parametrize(
     ("pbc", "cell"),
     [
         ((True, True, False), np.diag([6.0, 5.0, 9.0])),
