@@ -1,8 +1,8 @@
 """Time and memory of one call from 100 to 100 000 atoms, on one thread and on two.
 
 Run ``python benchmarks/potential_scaling.py [LEVEL [ATOMS]]`` on a quiet machine; prints a JSON list with µs
-per atom (wall time, median) of the neighbour list and of energy, forces and stress, and the largest memory [MiB]
-of the process so far. Silicon at 5 Å, level 16 and up to 100 000 atoms unless told otherwise.
+per atom (wall time, median) of the neighbour list and of energy, forces and stress, and the largest memory of
+the process so far [MiB]. Silicon at 5 Å, level 16 and up to 100 000 atoms unless told otherwise.
 """
 
 import json
@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 from ase.build import bulk
-from potential_peers import potential_of
+from suites.potentials import potential_of
 
 from scalebridge.potential import Kernel
 
