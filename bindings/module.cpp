@@ -10,6 +10,7 @@
 #include <string>
 
 #include "scalebridge/dynamics.hpp"
+#include "scalebridge/local.hpp"
 #include "scalebridge/potential.hpp"
 
 namespace nb = nanobind;
@@ -169,6 +170,16 @@ Configuration configure(const Potential& p, const In<int>& types, const In<doubl
     return p.configure(std::move(t), std::move(x), box, periodicity_of(pbc), skin);
 }
 
+LocalEnergies local_energies(const Potential& p, const Configuration& c) {
+    nb::gil_scoped_release release;
+    return LocalEnergies(p, c);
+}
+
+double energy_after(LocalEnergies& local, int removed, int added, const std::array<double, 3>& position) {
+    nb::gil_scoped_release release;
+    return local.after(removed, added, position);
+}
+
 void move_atoms(const Potential& p, Configuration& c, const In<double>& positions) {
     std::vector<double> x = vector_of(positions);
     nb::gil_scoped_release release;
@@ -217,6 +228,10 @@ NB_MODULE(_core, module) {
 
     nb::class_<GradeMatrices>(module, "GradeMatrices");
 
+    nb::class_<LocalEnergies>(module, "LocalEnergies")
+        .def_prop_ro("energy", &LocalEnergies::energy)
+        .def("after", &energy_after, "removed"_a, "added"_a, "position"_a);
+
     nb::class_<Potential>(module, "Potential")
         .def(
             "__init__",
@@ -239,6 +254,7 @@ NB_MODULE(_core, module) {
         .def("energies", &energies, "configuration"_a)
         .def("forces", &forces, "configuration"_a)
         .def("rows", &rows, "configuration"_a)
+        .def("local_energies", &local_energies, "configuration"_a, nb::keep_alive<0, 1>())
         .def("grade_matrices", &grade_matrices, "inverses"_a)
         .def("grades", &grades, "configuration"_a, "matrices"_a)
         .def("graded_forces", &graded_forces, "configuration"_a, "matrices"_a)

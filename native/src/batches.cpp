@@ -114,6 +114,14 @@ int Workspace::pack_lane(const Configuration& c, const SiteTable& sites, const P
     return at / width;
 }
 
+void Workspace::set_centre(int lane, int type) {
+    Batch& b = batch;
+    int centre = 0;
+    while (centre < b.centres && b.centre_type[centre] != type) ++centre;
+    if (centre == b.centres) b.centre_type[b.centres++] = type;
+    b.centre[lane] = centre;
+}
+
 // Places of lanes with fewer neighbours than others, whose species they take on: none of it matters there.
 void Workspace::fill_empty(const int* used, const PotentialData& data, int empty, int width) {
     Batch& b = batch;
@@ -145,10 +153,7 @@ void Workspace::pack(const Configuration& c, const SiteTable& sites, const Poten
         if (a >= b.count) continue;
         const int i = atom[a] = c.list.order[first + a];
         most = std::max(most, c.list.start[i + 1] - c.list.start[i]);
-        int centre = 0;
-        while (centre < b.centres && b.centre_type[centre] != c.types[i]) ++centre;
-        if (centre == b.centres) b.centre_type[b.centres++] = c.types[i];
-        b.centre[a] = centre;
+        set_centre(a, c.types[i]);
     }
     reserve(p, static_cast<std::size_t>(most) + slots_at_once, width);
     int used[8] = {};
@@ -159,6 +164,36 @@ void Workspace::pack(const Configuration& c, const SiteTable& sites, const Poten
     }
     b.slots = (b.slots + slots_at_once - 1) / slots_at_once * slots_at_once;
     fill_empty(used, data, sites.empty, width);
+    borrow(p, width);
+}
+
+void Workspace::pack(const Environment* environments, int count, const PotentialData& data, const Tables& p, int width) {
+    Batch& b = batch;
+    b.count = count;
+    b.centres = 0;
+    int used[8] = {};
+    for (int a = 0; a < width; ++a) {
+        b.centre[a] = 0;
+        core_touched[a] = close[a] = false;
+        if (a >= count) continue;
+        set_centre(a, environments[a].type);
+        used[a] = static_cast<int>(environments[a].kind.size());
+    }
+    b.slots = (*std::max_element(used, used + width) + slots_at_once - 1) / slots_at_once * slots_at_once;
+    reserve(p, b.slots, width);
+    for (int a = 0; a < count; ++a) {
+        const Environment& e = environments[a];
+        const double* outer = data.repulsion.data() + static_cast<std::size_t>(e.type) * data.species;
+        for (int n = 0; n < used[a]; ++n) {
+            const double *d = e.d.data() + 3 * static_cast<std::size_t>(n), range = outer[e.kind[n]];
+            b.dx[n * width + a] = d[0];
+            b.dy[n * width + a] = d[1];
+            b.dz[n * width + a] = d[2];
+            b.kind[n * width + a] = e.kind[n];
+            close[a] |= d[0] * d[0] + d[1] * d[1] + d[2] * d[2] < range * range;
+        }
+    }
+    fill_empty(used, data, 0, width);
     borrow(p, width);
 }
 

@@ -47,6 +47,23 @@ struct SiteTable {
     explicit SiteTable(const Configuration& c);
 };
 
+// Neighbours of one atom, written out: r_ij and species.
+struct Environment {
+    int type;
+    std::vector<double> d;  // [neighbour][3]
+    std::vector<int> kind;
+
+    void clear(int of_type) {
+        type = of_type;
+        d.clear();
+        kind.clear();
+    }
+    void add(double x, double y, double z, int of_kind) {
+        d.insert(d.end(), {x, y, z});
+        kind.push_back(of_kind);
+    }
+};
+
 // The arrays of one batch. What later passes read again is the batch's own; what they only write on the way
 // (pair gradients or velocities, tangents) is shared by all batches of a thread.
 class Workspace {
@@ -60,11 +77,14 @@ public:
     // Fill the batch with the atoms order[first], order[first + 1], ...
     void pack(const Configuration& c, const SiteTable& sites, const PotentialData& data, const Tables& p, int first,
               int width);
+    // Fill the batch with `count` environments within the cutoff. There are no sites to scatter forces to.
+    void pack(const Environment* environments, int count, const PotentialData& data, const Tables& p, int width);
     // Point the batch at the shared arrays of this thread.
     void borrow(const Tables& p, int width);
 
 private:
     int pack_lane(const Configuration& c, const SiteTable& sites, const PotentialData& data, int lane, int width);
+    void set_centre(int lane, int type);
     void fill_empty(const int* used, const PotentialData& data, int empty, int width);
     void reserve(const Tables& p, std::size_t slots, int width);
 

@@ -276,6 +276,31 @@ std::vector<int> lane_order(int atoms, const int* types, const std::vector<int>&
 
 }  // namespace
 
+std::array<double, 3> wrapped(const std::array<double, 3>& position, const Cell& cell, const Periodicity& periodic) {
+    Sites s;
+    prepare_cell(s, 1, cell, periodic, 0.0);
+    Vector cells{};
+    for (int d = 0; d < 3; ++d) cells[d] = periodic[d] ? -std::floor(dot(position, s.inverse[d])) : 0.0;
+    const Vector shift = combine(s.cell, cells);
+    return {position[0] + shift[0], position[1] + shift[1], position[2] + shift[2]};
+}
+
+std::vector<double> translations(const Cell& cell, const Periodicity& periodic, double cutoff) {
+    Sites s;
+    prepare_cell(s, 1, cell, periodic, cutoff);
+    int most[3];
+    for (int d = 0; d < 3; ++d) most[d] = periodic[d] ? static_cast<int>(std::floor(s.margin[d])) : 0;
+    std::vector<double> out;
+    for (int a = -most[0]; a <= most[0]; ++a)
+        for (int b = -most[1]; b <= most[1]; ++b)
+            for (int c = -most[2]; c <= most[2]; ++c) {
+                const Vector shift = combine(s.cell, {1.0 * a, 1.0 * b, 1.0 * c});
+                if ((a != 0 || b != 0 || c != 0) && dot(shift, shift) < cutoff * cutoff)
+                    out.insert(out.end(), shift.begin(), shift.end());
+            }
+    return out;
+}
+
 NeighbourList build_neighbours(int atoms, const int* types, const double* positions, const Cell& cell,
                                const Periodicity& periodic, double cutoff, int species, int threads) {
     NeighbourList out;

@@ -189,6 +189,20 @@ void Potential::energies(const Configuration& c, double* energies) const {
     });
 }
 
+void Potential::energies_of(const std::vector<Environment>& environments, std::size_t count, double* energies) const {
+    const Tables p = tables_.whole();
+    const WorkspaceHandle w = take_workspace();
+    const std::size_t width = kernel_->width;
+    for (std::size_t first = 0; first < count; first += width) {
+        const std::size_t lanes = std::min(width, count - first);
+        w->pack(environments.data() + first, static_cast<int>(lanes), data_, p, static_cast<int>(width));
+        kernel_->forward(p, w->batch);
+        add_repulsion(*w, data_, static_cast<int>(width), false);
+        for (std::size_t a = 0; a < lanes; ++a)
+            energies[first + a] = w->batch.energy[a] + data_.offsets[environments[first + a].type];
+    }
+}
+
 void Potential::evaluate_batch(const Tables& p, Workspace& w, double* energies, PartialSums& sums, int part) const {
     kernel_->forward(p, w.batch);
     kernel_->adjoint(p, w.batch);

@@ -14,6 +14,9 @@ public:
     // inverses[z]: [size][size]; throws std::invalid_argument where a size is wrong
     GradeMatrices(const PotentialData& data, int width, const std::vector<std::vector<double>>& inverses);
 
+    GradeMatrices(GradeMatrices&&) noexcept = default;  // a copy would lie at another distance from a cache line
+    GradeMatrices& operator=(GradeMatrices&&) noexcept = default;
+
     int size() const { return size_; }
     int panels() const { return panels_; }
     const float* of(int species) const { return aligned(matrices_[species]); }

@@ -23,6 +23,7 @@ struct Configuration {
     NeighbourList list;
 };
 
+struct Environment;
 class Workspace;
 class Potential;
 
@@ -69,6 +70,8 @@ public:
     // weight E + sum_i velocity_i . dE/dr_i + strain_rate : dE/dstrain, offsets apart; one pass
     void loss_gradient(const Recording& recording, double weight, const double* velocities,
                        const double* strain_rate, double* linear, double* radial) const;
+    // energies of atoms given by their environments, offsets included
+    void energies_of(const std::vector<Environment>& environments, std::size_t count, double* energies) const;
     // values[N][scalars] and radial[N][z_j][mu][k] = dE_i/dc_{z_i z_j mu k}
     void rows(const Configuration& c, double* values, double* radial) const;
     // per scalar function: values[A], gradients[N][3][A] = dB/dr, virials[9][A] = -dB/dstrain

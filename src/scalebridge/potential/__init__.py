@@ -10,6 +10,7 @@ from scalebridge.potential.committee import fit_committee, fit_member
 from scalebridge.potential.conformance import Check, check_conformance
 from scalebridge.potential.fitting import FitReport, FitSettings, fit, fit_report
 from scalebridge.potential.grader import Grader
+from scalebridge.potential.local import LocalEnergies
 from scalebridge.potential.model import Evaluation, MomentTensorPotential
 from scalebridge.potential.posterior import FEWEST_HELD_OUT, LinearPosterior, linear_posterior
 from scalebridge.potential.selection import extrapolation_grades, select
@@ -30,6 +31,7 @@ __all__ = [
     "Kernel",
     "Label",
     "LinearPosterior",
+    "LocalEnergies",
     "MTPCalculator",
     "MomentTensorPotential",
     "check_conformance",

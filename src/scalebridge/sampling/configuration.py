@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from scalebridge.foundation import InputError, constants
 from scalebridge.sampling.host_cell import HostCell
-from scalebridge.sampling.model import EnergyModel
+from scalebridge.sampling.model import ORIGIN, Changes, EnergyModel
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
@@ -92,7 +92,7 @@ class Template:
         return np.asarray(centres)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Configuration:
     """A configuration with its energy; positions are unwrapped, framework first, then ions.
 
@@ -156,6 +156,19 @@ class Configuration:
     def centres(self) -> FloatArray:
         """Current site centres, (n_sites, 3) [Å]."""
         return self.template.centres(self.positions, self.cell)
+
+    @cached_property
+    def _changes(self) -> dict[EnergyModel, Changes]:
+        return {}
+
+    def energy_after(
+        self, model: EnergyModel, *, removed: int | None, added: tuple[int, FloatArray] | None
+    ) -> float:
+        """Return the energy [eV] after one atom is taken away, added (type and position [Å]), or both."""
+        if model not in self._changes:
+            self._changes[model] = model.changes(self.types, self.positions, self.cell)
+        kind, position = added or (None, ORIGIN)
+        return self._changes[model].after(removed=removed, added=kind, position=position)
 
     def ion_positions(self) -> FloatArray:
         """Return the ions' positions, (ions, 3) [Å]."""

@@ -158,7 +158,18 @@ def _switch(
 ) -> SwitchResult:
     template = configuration.template
     types = template.types(len(positions) - template.n_framework)
-    problem = Switch(template, types, positions, configuration.cell, ends[0], ends[1], configuration.energy)
+    end_energy = None
+    if settings.steps == 0:
+        gone = np.setdiff1d(ends[0].interacting, ends[1].interacting)
+        new = np.setdiff1d(ends[1].interacting, ends[0].interacting)
+        end_energy = configuration.energy_after(
+            ensemble.model,
+            removed=int(gone[0]) if len(gone) else None,
+            added=(template.ion_type, positions[new[0]]) if len(new) else None,
+        )
+    problem = Switch(
+        template, types, positions, configuration.cell, ends[0], ends[1], configuration.energy, end_energy
+    )
     return switch(
         problem,
         ensemble.model,

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.foundation import constants
-from scalebridge.potential import Kernel
+from scalebridge.potential import Kernel, LocalEnergies
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
+ORIGIN = np.zeros(3)
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,16 @@ class Burst:
     positions: FloatArray
     velocities: FloatArray
     energy: float
+
+
+class Changes(Protocol):
+    """Energies of a configuration after changes of one atom, without the atoms far from it."""
+
+    def after(
+        self, *, removed: int | None = None, added: int | None = None, position: FloatArray = ORIGIN
+    ) -> float:
+        """Return the energy [eV] without atom ``removed`` and with one of type ``added`` at ``position``."""
+        ...
 
 
 class EnergyModel(ABC):
@@ -49,6 +60,10 @@ class EnergyModel(ABC):
     @abstractmethod
     def evaluate(self, types: IntArray, positions: FloatArray, cell: FloatArray) -> Evaluation:
         """Return energy and forces."""
+
+    def changes(self, types: IntArray, positions: FloatArray, cell: FloatArray) -> Changes:
+        """Return the energies of changes of one atom; by default each is an energy of the whole."""
+        return _WholeChanges(self, types, positions, cell)
 
     def velocity_verlet(
         self,
@@ -72,6 +87,24 @@ class EnergyModel(ABC):
             state = self.evaluate(types, positions, cell)
             velocities += kick * state.forces
         return Burst(positions, velocities, state.energy)
+
+
+@dataclass(frozen=True, eq=False)
+class _WholeChanges:
+    model: EnergyModel
+    types: IntArray
+    positions: FloatArray
+    cell: FloatArray
+
+    def after(
+        self, *, removed: int | None = None, added: int | None = None, position: FloatArray = ORIGIN
+    ) -> float:
+        types, positions = self.types, self.positions
+        if removed is not None:
+            types, positions = np.delete(types, removed), np.delete(positions, removed, axis=0)
+        if added is not None:
+            types, positions = np.append(types, np.int32(added)), np.vstack([positions, position])
+        return self.model.energy(types, positions, self.cell)
 
 
 class Potential(Protocol):
@@ -107,6 +140,10 @@ class PotentialModel(EnergyModel):
     def energy(self, types: IntArray, positions: FloatArray, cell: FloatArray) -> float:
         """Return the potential energy [eV]."""
         return self._kernel.energy(types, positions, cell, self._periodic)
+
+    def changes(self, types: IntArray, positions: FloatArray, cell: FloatArray) -> Changes:
+        """Return the energies of changes of one atom, of which each costs what its neighbours cost."""
+        return LocalEnergies(self._kernel, types, positions, cell, self._periodic)
 
     def evaluate(self, types: IntArray, positions: FloatArray, cell: FloatArray) -> Evaluation:
         """Return energy and forces."""

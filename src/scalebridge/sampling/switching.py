@@ -86,6 +86,8 @@ class Switch:
     end: EndPoint
     start_energy: float
     """Potential energy of the start's interacting atoms [eV], already known to the walker."""
+    end_energy: float | None = None
+    """Of the end's atoms at the same positions [eV]; a bare move needs no other."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def switch(
     start, end = _Side(problem, problem.start, stiffness), _Side(problem, problem.end, stiffness)
     positions = problem.positions
     if settings.steps == 0:
-        energy = end.energy(model, positions)
+        energy = end.energy(model, positions) if problem.end_energy is None else problem.end_energy
         work = energy + end.ghost_energy(positions) - problem.start_energy - start.ghost_energy(positions)
         return SwitchResult(work, positions, energy)
     velocities = maxwell_velocities(masses, temperature, rng)
