@@ -52,8 +52,8 @@ class LocalEnergies:
         removed
             Index of the atom that is taken away; None: all stay.
         added
-            Type of an atom that is put at ``position`` (3,) [Å], for example that of the removed one, which then
-            moves; None: none is put.
+            Type of an atom that is put at ``position`` (3,) [Å]; None: none is. With the type of the removed
+            atom that atom moves.
 
         Raises
         ------
