@@ -1,6 +1,7 @@
 """Energy models with closed-form partition functions, and the statistics used to compare with them."""
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from ase import Atoms
@@ -103,6 +104,36 @@ class Wells(EnergyModel):
         log_with = 3 * np.log(2 * np.pi / beta) - 1.5 * np.log(np.linalg.det(matrix)) - beta * minimum
         log_without = 1.5 * np.log(2 * np.pi / (beta * self.bath_stiffness))
         return log_with - log_without - beta * self.depth
+
+
+class CoupledWells(Wells):
+    """Rigid wells whose occupied neighbours along the chain, a ring, add ``coupling_energy`` per pair."""
+
+    def __init__(self, wells, *, coupling_energy, **kwargs):
+        super().__init__(wells, **kwargs)
+        self.coupling_energy = coupling_energy
+
+    def pairs(self, occupied):
+        """Return the number of occupied neighbours of a set of wells."""
+        return sum((well + 1) % len(self.wells) in occupied for well in occupied)
+
+    def evaluate(self, types, positions, cell):
+        result = super().evaluate(types, positions, cell)
+        _, _, nearest, legal = self._terms(positions, cell)
+        pairs = self.pairs(set(nearest.tolist())) if legal else 0
+        return Evaluation(result.energy + self.coupling_energy * pairs, result.forces)
+
+    def log_partition_functions(self):
+        """Return ln Z_N (wells + 1,), by enumeration of all occupations."""
+        wells = range(len(self.wells))
+        sums = [
+            sum(
+                np.exp(-self.coupling_energy * self.pairs(set(chosen)) / KT)
+                for chosen in combinations(wells, n)
+            )
+            for n in range(len(self.wells) + 1)
+        ]
+        return np.arange(len(sums)) * self.log_weight() + np.log(sums)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from scalebridge.sampling.exploration import (
     walker_plans,
 )
 from scalebridge.sampling.first_structures import Perturbation, ideal_structures
+from scalebridge.sampling.flat_histogram import FlatHistogramSettings, even_windows, sample_flat_histogram
 from scalebridge.sampling.free_energy_difference import (
     FreeEnergyDifference,
     bennett,
@@ -49,11 +50,13 @@ from scalebridge.sampling.ladder_data import (
     ladder_tasks,
     merge_ladders,
 )
+from scalebridge.sampling.macrostates import MacrostateDistribution, TransitionSums
 from scalebridge.sampling.model import Burst, EnergyModel, Evaluation, PotentialModel
 from scalebridge.sampling.moves import (
     BurstSettings,
     Ensemble,
     Move,
+    displacement_move,
     hybrid_burst,
     strain_move,
     volume_move,
@@ -72,6 +75,7 @@ __all__ = [
     "Exploration",
     "ExplorationSettings",
     "ExplorationTask",
+    "FlatHistogramSettings",
     "FreeEnergyDifference",
     "Grader",
     "GrandCanonicalSettings",
@@ -85,6 +89,7 @@ __all__ = [
     "LearningRound",
     "LearningSettings",
     "LearningState",
+    "MacrostateDistribution",
     "MakeCalculator",
     "Move",
     "MoveCount",
@@ -96,10 +101,13 @@ __all__ = [
     "SiteDensity",
     "SwitchSettings",
     "Template",
+    "TransitionSums",
     "Trial",
     "WalkerPlan",
     "bennett",
     "deletion_trial",
+    "displacement_move",
+    "even_windows",
     "explore",
     "hybrid_burst",
     "ideal_structures",
@@ -112,6 +120,7 @@ __all__ = [
     "merge_ladders",
     "relax",
     "relocation_trial",
+    "sample_flat_histogram",
     "sample_ladder",
     "sampling_masses",
     "spent",

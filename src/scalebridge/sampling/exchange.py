@@ -160,12 +160,11 @@ def _switch(
     types = template.types(len(positions) - template.n_framework)
     end_energy = None
     if settings.steps == 0:
-        gone = np.setdiff1d(ends[0].interacting, ends[1].interacting)
-        new = np.setdiff1d(ends[1].interacting, ends[0].interacting)
+        fading_in, fading_out = ([ghost.atom for ghost in end.ghosts] for end in ends)
         end_energy = configuration.energy_after(
             ensemble.model,
-            removed=int(gone[0]) if len(gone) else None,
-            added=(template.ion_type, positions[new[0]]) if len(new) else None,
+            removed=fading_out[0] if fading_out else None,
+            added=(template.ion_type, positions[fading_in[0]]) if fading_in else None,
         )
     problem = Switch(
         template, types, positions, configuration.cell, ends[0], ends[1], configuration.energy, end_energy

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scalebridge.foundation import InputError
+from scalebridge.sampling._density import pick
 from scalebridge.sampling.configuration import Configuration
 from scalebridge.sampling.exchange import Trial, deletion_trial, insertion_trial, relocation_trial
 from scalebridge.sampling.moves import (
@@ -14,13 +16,16 @@ from scalebridge.sampling.moves import (
     Ensemble,
     Move,
     accept,
+    displacement_move,
     hybrid_burst,
     strain_move,
     volume_move,
 )
 from scalebridge.sampling.switching import SwitchSettings
 
-MOVES = ("burst", "volume", "strain", "exchange", "relocation")
+FloatArray = NDArray[np.float64]
+
+MOVES = ("burst", "displacement", "volume", "strain", "exchange", "relocation")
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,14 @@ class GrandCanonicalSettings:
         insertion or a deletion with probability ½ each.
     burst, switching
         Trajectories.
+    displacement
+        Largest displacement of an atom along each direction [Å].
     volume_amplitude
         Half-width of the change of ln V.
     strain_amplitude
         Standard deviation of strain components.
-    largest_ions
-        Insertions above this content are rejected; None: no limit.
+    smallest_ions, largest_ions
+        Deletions below and insertions above these contents are rejected; None: no limit.
     """
 
     weights: Mapping[str, float] = field(
@@ -47,8 +54,10 @@ class GrandCanonicalSettings:
     )
     burst: BurstSettings = field(default_factory=BurstSettings)
     switching: SwitchSettings = field(default_factory=SwitchSettings)
+    displacement: float = 0.2
     volume_amplitude: float = 0.02
     strain_amplitude: float = 0.004
+    smallest_ions: int = 0
     largest_ions: int | None = None
 
     def __post_init__(self) -> None:
@@ -78,16 +87,26 @@ class MoveCount:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """An attempted change of content from ``ions`` by ±1, and its cost w ∓ μ [eV], +inf if refused."""
+
+    ions: int
+    change: int
+    cost: float
+
+
+@dataclass(frozen=True)
 class GrandCanonicalState:
-    """A walker: its configuration and what its moves achieved so far, by name of the move."""
+    """A walker: its configuration, what its moves achieved by name, the last move if it was an exchange."""
 
     configuration: Configuration
     counts: Mapping[str, MoveCount] = field(default_factory=dict)
+    attempt: Attempt | None = None
 
 
 @dataclass(frozen=True)
 class GrandCanonicalWalker:
-    """Samples exp(β(μN − U − pV))/N! over positions and cells; ``init → state``, ``step(state) → state``.
+    """Samples exp(β(μN − U − pV − w_N))/N! over positions and cells: ``init → state``, ``step → state``.
 
     Attributes
     ----------
@@ -97,11 +116,14 @@ class GrandCanonicalWalker:
         μ [eV] of the ion with Λ = 1 Å.
     settings
         Mixture of moves.
+    bias
+        w_N [eV] from N = 0 on, for contents up to ``largest_ions``; None: no bias.
     """
 
     ensemble: Ensemble
     chemical_potential: float
     settings: GrandCanonicalSettings = field(default_factory=GrandCanonicalSettings)
+    bias: FloatArray | None = None
 
     def init(self, configuration: Configuration) -> GrandCanonicalState:
         """Return the state that starts from ``configuration``."""
@@ -109,42 +131,51 @@ class GrandCanonicalWalker:
 
     def step(self, state: GrandCanonicalState, rng: np.random.Generator) -> GrandCanonicalState:
         """Make one randomly chosen move."""
-        names = list(self.settings.weights)
-        weights = np.array([self.settings.weights[name] for name in names])
-        name = names[int(rng.choice(len(names), p=weights / weights.sum()))]
-        name, move = self._move(name, state.configuration, rng)
-        count = state.counts.get(name, MoveCount()).add(move.accepted)
-        return GrandCanonicalState(move.configuration, {**state.counts, name: count})
-
-    def _move(self, name: str, configuration: Configuration, rng: np.random.Generator) -> tuple[str, Move]:
-        settings, ensemble = self.settings, self.ensemble
+        weights = self.settings.weights
+        name = tuple(weights)[pick(np.fromiter(weights.values(), dtype=np.float64), rng.random())]
+        attempt: Attempt | None = None
         if name == "exchange":
-            return self._exchange(configuration, rng)
+            name, attempt, move = self._exchange(state.configuration, rng)
+        else:
+            move = self._move(name, state.configuration, rng)
+        count = state.counts.get(name, MoveCount()).add(move.accepted)
+        return GrandCanonicalState(move.configuration, {**state.counts, name: count}, attempt)
+
+    def _move(self, name: str, configuration: Configuration, rng: np.random.Generator) -> Move:
+        settings, ensemble = self.settings, self.ensemble
         if name == "burst":
             move = hybrid_burst(configuration, ensemble, settings.burst, rng)
+        elif name == "displacement":
+            move = displacement_move(configuration, ensemble, settings.displacement, rng)
         elif name == "volume":
             move = volume_move(configuration, ensemble, settings.volume_amplitude, rng)
         elif name == "strain":
             move = strain_move(configuration, ensemble, settings.strain_amplitude, rng)
         else:
             trial = relocation_trial(configuration, ensemble, settings.switching, rng)
-            move = self._decide(configuration, trial, 0.0, rng)
-        return name, move
+            move = self._decide(configuration, trial, trial.work, rng)
+        return move
 
-    def _exchange(self, configuration: Configuration, rng: np.random.Generator) -> tuple[str, Move]:
-        settings, ensemble = self.settings, self.ensemble
-        if rng.random() < 0.5:
-            if configuration.ions == settings.largest_ions:
-                return "insertion", Move(configuration, False)
-            trial = insertion_trial(configuration, ensemble, settings.switching, rng)
-            return "insertion", self._decide(configuration, trial, -self.chemical_potential, rng)
-        trial = deletion_trial(configuration, ensemble, settings.switching, rng)
-        return "deletion", self._decide(configuration, trial, self.chemical_potential, rng)
+    def _exchange(
+        self, configuration: Configuration, rng: np.random.Generator
+    ) -> tuple[str, Attempt | None, Move]:
+        settings, ensemble, ions = self.settings, self.ensemble, configuration.ions
+        change = 1 if rng.random() < 0.5 else -1
+        name, limit = (
+            ("insertion", settings.largest_ions) if change > 0 else ("deletion", settings.smallest_ions)
+        )
+        if ions == limit:
+            return name, None, Move(configuration, False)
+        draw = insertion_trial if change > 0 else deletion_trial
+        trial = draw(configuration, ensemble, settings.switching, rng)
+        attempt = Attempt(ions, change, trial.work - change * self.chemical_potential)
+        bias = 0.0 if self.bias is None else float(self.bias[ions + change] - self.bias[ions])
+        return name, attempt, self._decide(configuration, trial, attempt.cost + bias, rng)
 
     def _decide(
-        self, configuration: Configuration, trial: Trial, offset: float, rng: np.random.Generator
+        self, configuration: Configuration, trial: Trial, cost: float, rng: np.random.Generator
     ) -> Move:
-        accepted = accept(trial.work + offset, self.ensemble.thermal_energy, rng)
+        accepted = accept(cost, self.ensemble.thermal_energy, rng)
         if trial.configuration is None or not accepted:
             return Move(configuration, False)
         return Move(trial.configuration, True)

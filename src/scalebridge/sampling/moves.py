@@ -1,4 +1,4 @@
-"""Moves at fixed ion content: hybrid Monte Carlo bursts and cell changes at constant pressure."""
+"""Moves at fixed ion content: displacements, hybrid Monte Carlo bursts, cell changes at constant pressure."""
 
 from dataclasses import dataclass, replace
 
@@ -115,6 +115,27 @@ def hybrid_burst(
     if refused or (settings.metropolis and not accept(change, ensemble.thermal_energy, rng)):
         return Move(configuration, False)
     return Move(replace(configuration, positions=burst.positions, energy=burst.energy), True)
+
+
+def displacement_move(
+    configuration: Configuration, ensemble: Ensemble, amplitude: float, rng: np.random.Generator
+) -> Move:
+    """Move a random atom by a vector from a cube of half-width ``amplitude`` [Å] [Metropolis et al. 1953].
+
+    Only the atom's surroundings are evaluated (``EnergyModel.changes``).
+    """
+    if not len(configuration.positions):
+        return Move(configuration, False)
+    atom = int(rng.integers(len(configuration.positions)))
+    position = configuration.positions[atom] + amplitude * (2 * rng.random(3) - 1)
+    energy = configuration.energy_after(
+        ensemble.model, removed=atom, added=(int(configuration.types[atom]), position)
+    )
+    if not accept(energy - configuration.energy, ensemble.thermal_energy, rng):
+        return Move(configuration, False)
+    positions = configuration.positions.copy()
+    positions[atom] = position
+    return Move(replace(configuration, positions=positions, energy=energy), True)
 
 
 def _deform(
