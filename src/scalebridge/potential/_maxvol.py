@@ -15,8 +15,15 @@ from scalebridge.potential._kernel_data import FloatArray
 IndexArray = npt.NDArray[np.int64]
 START: Final = -1
 """Origin of the rows of the regularised start."""
-EQUAL: Final = 1e-9
-"""Rows that differ by less in each column, as a share of the column's largest entry, are one."""
+EQUAL: Final = 1e-6
+"""Rows that differ by less in each column, as a share of the column's largest entry, are one.
+
+Copies that went through a file with eight decimals of positions and cell differ by 1e-7 or two.
+"""
+_EMPTY: Final = 1e-12
+"""Columns whose largest entry is less than this share of the largest of all hold nothing but rounding."""
+_DIRECTIONS: Final = 8
+"""Random directions along which rows are compared before they are compared in full."""
 _REFRESH: Final = 100
 """Swaps between two fresh inversions, which wipe out rounding errors."""
 
@@ -61,24 +68,30 @@ def regularised_start(size: int, epsilon: float) -> Square:
 
 
 def first_equal(rows: FloatArray) -> IndexArray:
-    """Return for each row the index of the first row that equals it to within rounding (n,).
+    """Return for each row the index of the first row that equals it to within `EQUAL` (n,).
 
-    Rows are compared along one random direction, then in full with the first of their kind.
+    Rows are sorted along a random direction; those near each other are compared along a few more, then in
+    full with the first of their kind.
     """
     out = np.arange(len(rows), dtype=np.int64)
     if len(rows) < 2:
         return out
     size = np.abs(rows).max(axis=0)
-    scaled = rows / np.where(size > 0.0, size, 1.0)
-    keys = scaled @ np.random.default_rng(0).standard_normal(rows.shape[1])
-    order = np.argsort(keys, kind="stable")
-    breaks = np.flatnonzero(np.diff(keys[order]) > EQUAL * rows.shape[1]) + 1
-    for group in np.split(order, breaks):
-        left = np.sort(group)
-        while len(left) > 1:
-            same = np.abs(scaled[left] - scaled[left[0]]).max(axis=1) <= EQUAL
-            out[left[same]] = left[0]
-            left = left[~same]
+    scaled = rows / np.where(size > _EMPTY * size.max(), size, max(float(size.max()), 1.0))
+    directions = np.random.default_rng(0).standard_normal((rows.shape[1], _DIRECTIONS))
+    keys = scaled @ directions
+    reach = EQUAL * np.abs(directions).sum(axis=0)
+    order = np.argsort(keys[:, 0], kind="stable")
+    along = keys[order, 0]
+    begins = np.searchsorted(along, keys[:, 0] - reach[0], side="left")
+    ends = np.searchsorted(along, keys[:, 0] + reach[0], side="right")
+    for row in np.flatnonzero(ends - begins > 1):
+        if out[row] != row:
+            continue
+        near = order[begins[row] : ends[row]]
+        near = near[(near > row) & (out[near] == near)]
+        near = near[(np.abs(keys[near] - keys[row]) <= reach).all(axis=1)]
+        out[near[np.abs(scaled[near] - scaled[row]).max(axis=1, initial=0.0) <= EQUAL]] = row
     return out
 
 

@@ -39,7 +39,13 @@ EPSILON: Final = 1e-4
 def fingerprint(potential: MomentTensorPotential) -> str:
     """Return a hash of the parameters that rows depend on."""
     digest = hashlib.sha256()
-    for values in (potential.radial, potential.xi, np.array([potential.min_distance, potential.cutoff])):
+    radial_basis = np.array([potential.min_distance, potential.cutoff, potential.scaling])
+    basis = potential.basis
+    tables = (basis.basic, basis.products, np.array([basis.n_moments]), basis.scalars)
+    digest.update(
+        repr((potential.species, potential.radial.shape, [table.shape for table in tables])).encode()
+    )
+    for values in (potential.radial, potential.xi, radial_basis, *tables):
         digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()
 

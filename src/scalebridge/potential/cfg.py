@@ -19,6 +19,10 @@ from scalebridge.potential.training import WEIGHT
 
 _STRESS_KEYS: Final = ("xx", "yy", "zz", "yz", "xz", "xy")
 _FORCE_KEYS: Final = ("fx", "fy", "fz")
+_PLACE_KEYS: Final = tuple(tuple(f"{kind}_{axis}" for axis in "xyz") for kind in ("cartes", "direct"))
+_DIGITS: Final = 9
+_FLAT: Final = 1e-9
+"""Of a cell's volume, relative to the product of its vectors' lengths: it has none."""
 
 
 class _Reader:
@@ -26,9 +30,13 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise FormatError(f"{path}: cannot be read as text ({error}); check the path") from error
+            data = path.read_bytes()
+            text = data.decode("utf-8")
+        except OSError as error:
+            raise FormatError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            raise FormatError(f"{path}:{line}: this is no UTF-8 text ({error.reason}); convert it") from error
         self.path = path
         self._lines: Iterator[tuple[int, str]] = enumerate(text.splitlines(), start=1)
         self.number = 0
@@ -102,8 +110,8 @@ def _read_structure(reader: _Reader, species: tuple[str, ...]) -> Atoms:
         keyword, following = words[0].rstrip(":").lower(), True
         if keyword == "size":
             count = reader.require("the number of atoms")[0]
-            if not count.isdigit():
-                raise reader.error(f"the number of atoms is {count!r}, a whole number is needed")
+            if not (count.isascii() and count.isdigit() and len(count) <= _DIGITS):
+                raise reader.error(f"the number of atoms is {count[:30]!r}, a whole number is needed")
             size = int(count)
         elif keyword == "supercell":
             cell, words = _read_cell(reader)
@@ -113,10 +121,7 @@ def _read_structure(reader: _Reader, species: tuple[str, ...]) -> Atoms:
         elif keyword == "energy":
             energy = float(reader.numbers(reader.require("the energy"), "Energy", 1)[0])
         elif keyword == "plusstress":
-            keys = words[1:]
-            stress = dict(
-                zip(keys, reader.numbers(reader.require("the stress"), "PlusStress", 6), strict=True)
-            )
+            stress = _read_stress(reader, words[1:])
         elif keyword == "feature" and len(words) > 1:
             info[words[1]] = " ".join(words[2:])
         else:
@@ -131,13 +136,24 @@ def _read_cell(reader: _Reader) -> tuple[FloatArray, list[str]]:
     words = reader.require("a cell vector")
     while len(words) == 3 and len(rows) < 3 and not words[0][0].isalpha():
         rows.append(reader.numbers(words, "Supercell", 3))
+        if len(rows) == 3 and abs(np.linalg.det(rows)) <= _FLAT * np.prod(np.linalg.norm(rows, axis=1)):
+            raise reader.error("the cell has no volume")
         words = reader.require("the rest of the structure")
     return np.array(rows).reshape(-1, 3), words
+
+
+def _read_stress(reader: _Reader, keys: Sequence[str]) -> dict[str, float]:
+    if sorted(keys) != sorted(_STRESS_KEYS):
+        raise reader.error(f"PlusStress has components {' '.join(keys)}; {' '.join(_STRESS_KEYS)} are needed")
+    return dict(zip(keys, reader.numbers(reader.require("the stress"), "PlusStress", 6), strict=True))
 
 
 def _read_atoms(reader: _Reader, keys: Sequence[str], size: int) -> dict[str, FloatArray]:
     if size == 0 or "type" not in keys or len(set(keys)) != len(keys):
         raise reader.error("AtomData lacks the column 'type', repeats one or comes before Size")
+    named = [key for places in _PLACE_KEYS for key in places if key in keys]
+    if tuple(named) not in _PLACE_KEYS:
+        raise reader.error("AtomData needs the columns cartes_x, _y, _z or direct_x, _y, _z, not of both")
     rows = [reader.numbers(reader.require(f"atom {n + 1}"), f"atom {n + 1}", len(keys)) for n in range(size)]
     return dict(zip(keys, np.array(rows).T, strict=True))
 
@@ -158,24 +174,15 @@ def _assemble(
     full, pbc = np.zeros((3, 3)), [n < len(cell) for n in range(3)]
     full[: len(cell)] = cell
     atoms = Atoms([species[int(kind)] for kind in types], cell=full, pbc=pbc, info=info)
-    names = [
-        key
-        for prefix in ("cartes_", "direct_")
-        for key in (prefix + axis for axis in "xyz")
-        if key in columns
-    ]
-    if len(names) != 3:
-        raise reader.error("AtomData needs the columns cartes_x, _y, _z or direct_x, _y, _z")
-    places = np.stack([columns[name] for name in names], axis=1)
-    atoms.positions = places if names[0].startswith("cartes") else places @ full
+    cartesian = _PLACE_KEYS[0][0] in columns
+    places = np.stack([columns[name] for name in _PLACE_KEYS[0 if cartesian else 1]], axis=1)
+    atoms.positions = places if cartesian else places @ full
     results: dict[str, object] = {}
     if energy is not None:
         results["energy"] = results["free_energy"] = energy
     if all(key in columns for key in _FORCE_KEYS):
         results["forces"] = np.stack([columns[key] for key in _FORCE_KEYS], axis=1)
     if stress and all(pbc):
-        if set(stress) != set(_STRESS_KEYS):
-            raise reader.error(f"PlusStress has components {sorted(stress)}, {_STRESS_KEYS} are needed")
         results["stress"] = -np.array([stress[key] for key in _STRESS_KEYS]) / atoms.get_volume()
     if results:
         atoms.calc = SinglePointCalculator(atoms, **results)
@@ -184,6 +191,8 @@ def _assemble(
 
 def write_cfg(path: str | Path, frames: Sequence[Atoms], *, species: Sequence[str]) -> None:
     """Write structures with the energy, forces and stress their calculator holds, if any.
+
+    Weights and texts in ``info`` become features.
 
     Raises
     ------
@@ -219,9 +228,15 @@ def _format_structure(atoms: Atoms, index: dict[str, int]) -> str:
     if results.get("stress") is not None and n_vectors == 3:
         plus = -atoms.get_volume() * np.asarray(results["stress"])
         out += [" PlusStress:  " + " ".join(_STRESS_KEYS), f"    {_format(plus)}"]
-    if WEIGHT in atoms.info:
-        out.append(f" Feature   {WEIGHT} {atoms.info[WEIGHT]}")
+    out += [f" Feature   {key} {value}" for key, value in _features(atoms).items()]
     return "\n".join([*out, "END_CFG", "", ""])
+
+
+def _features(atoms: Atoms) -> dict[str, str]:
+    """Return the weight and the texts that come with a structure, each on one line."""
+    texts = {key: " ".join(value.split()) for key, value in atoms.info.items() if isinstance(value, str)}
+    weight = {WEIGHT: str(atoms.info[WEIGHT])} if WEIGHT in atoms.info else {}
+    return {key: value for key, value in (texts | weight).items() if len(key.split()) == 1}
 
 
 def _format(values: FloatArray) -> str:

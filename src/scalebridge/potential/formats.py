@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from ase.data import atomic_numbers
 
 from scalebridge.foundation import FormatError
-from scalebridge.potential._basis import Basis
+from scalebridge.potential._basis import Basis, IntArray
 from scalebridge.potential._kernel_data import FloatArray
+from scalebridge.potential._table_checks import MAX_FUNCTIONS, MAX_RADIAL_SIZE, Table, table_faults
 
 _TAG: Final = "scalebridge-1"
+_DIGITS: Final = 9
+_LARGEST: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,24 +45,38 @@ class PotentialText:
 
 
 class _Lines:
-    """Lines of a file with their numbers, for messages."""
+    """Lines of a file, the values after its keys, and the number of the line that a message is about."""
 
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
         self._lines = text.split("\n")
-        self.number = 0
+        self._values: dict[str, tuple[str, int]] = {}
+        self.number = self._shown = 0
 
     def error(self, message: str) -> FormatError:
-        return FormatError(f"{self.path}:{self.number}: {message}; the file is damaged or of another format")
+        return FormatError(f"{self.path}:{self._shown}: {message}; the file is damaged or of another format")
 
     def next(self) -> str | None:
         """Return the next line that is not blank, or None at the end."""
         while self.number < len(self._lines):
             line = self._lines[self.number].strip()
             self.number += 1
+            self._shown = self.number
             if line:
                 return line
         return None
+
+    def keep(self, key: str, value: str) -> None:
+        """Remember the value of a key on the line read last."""
+        self._values[key] = value, self.number
+
+    def get(self, key: str, default: str | None = None) -> str:
+        """Return the value of a key; messages are about its line from now on."""
+        if key not in self._values and default is None:
+            self._shown = self.number
+            raise self.error(f"{key} is missing")
+        value, self._shown = self._values.get(key, (default or "", self.number))
+        return value
 
     def peek(self) -> str:
         """Return the next line that is not blank without consuming it; empty at the end."""
@@ -98,9 +116,16 @@ class _Lines:
         return value
 
     def integer(self, text: str, what: str) -> int:
-        if not text.isdigit():
-            raise self.error(f"{what} is {text!r}, a whole number is needed")
+        if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+            raise self.error(f"{what} is {text[:30]!r}, a whole number of at most {_DIGITS} digits is needed")
         return int(text)
+
+    def whole_numbers(self, text: str, what: str, count: int) -> Table:
+        """Return numbers that fit into 32 bits."""
+        values = self.numbers(text, what, count)
+        if (values != np.round(values)).any() or (values < 0).any() or (values > _LARGEST).any():
+            raise self.error(f"{what} holds something else than whole numbers from 0 to {_LARGEST}")
+        return values.astype(np.int64)
 
 
 _KEYS: Final = {
@@ -125,37 +150,33 @@ def parse_potential(path: Path) -> PotentialText:
     lines = _Lines(path, text.split("\n#", 1)[0])
     if lines.next() != "MTP":
         raise lines.error("the first line is not 'MTP'")
-    values: dict[str, str] = {}
     radial: FloatArray | None = None
-    while "moment_coeffs" not in values:
+    key = ""
+    while key != "moment_coeffs":
         line = lines.require("moment_coeffs")
         if line == "radial_coeffs":
-            radial = _parse_radial(lines, values)
+            radial = _parse_radial(lines)
             continue
         key, separator, value = (part.strip() for part in line.partition("="))
         if not separator:
             raise lines.error(f"{line[:40]!r} is no 'key = value'")
         if key.startswith("magnetic"):
             raise lines.error("magnetic potentials are not supported")
-        values[_KEYS.get(key, key)] = value
+        lines.keep(_KEYS.get(key, key), value)
     if radial is None:
         raise lines.error("radial_coeffs is missing")
-    return _assemble(lines, values, radial)
+    return _assemble(lines, radial)
 
 
-def _get(lines: _Lines, values: dict[str, str], key: str) -> str:
-    if key not in values:
-        raise lines.error(f"{key} is missing")
-    return values[key]
-
-
-def _parse_radial(lines: _Lines, values: dict[str, str]) -> FloatArray:
-    kind = values.get("radial_basis_type", "RBChebyshev")
+def _parse_radial(lines: _Lines) -> FloatArray:
+    kind = lines.get("radial_basis_type", "RBChebyshev")
     if kind != "RBChebyshev":
         raise lines.error(f"radial_basis_type {kind} is not supported, RBChebyshev is")
-    n, size = (lines.integer(_get(lines, values, key), key) for key in ("species_count", "size"))
-    if not 0 < n <= 118 or not 0 < size <= 1000:
-        raise lines.error(f"{n} species with {size} radial basis functions make no sense")
+    n, size = (lines.integer(lines.get(key), key) for key in ("species_count", "size"))
+    if not 0 < n <= 118 or not 0 < size <= MAX_RADIAL_SIZE:
+        raise lines.error(
+            f"{n} species with {size} radial basis functions; at most 118 and {MAX_RADIAL_SIZE} are possible"
+        )
     pairs = [_parse_pair(lines, f"{i}-{j}", size) for i in range(n) for j in range(n)]
     if len({len(pair) for pair in pairs}) != 1 or not len(pairs[0]):
         raise lines.error("species pairs have different numbers of radial functions, or none")
@@ -172,46 +193,44 @@ def _parse_pair(lines: _Lines, name: str, size: int) -> FloatArray:
     return np.array(rows).reshape(-1, size)
 
 
-def _assemble(lines: _Lines, values: dict[str, str], radial: FloatArray) -> PotentialText:
+def _assemble(lines: _Lines, radial: FloatArray) -> PotentialText:
     n = len(radial)
-    functions = lines.integer(_get(lines, values, "radial_funcs_count"), "radial_funcs_count")
-    if functions != radial.shape[2]:
-        raise lines.error(f"radial_funcs_count is {functions}, radial_coeffs has {radial.shape[2]}")
-    basis = _parse_basis(lines, values, functions)
-    xi = lines.numbers(_get(lines, values, "moment_coeffs"), "moment_coeffs", len(basis.scalars))
-    offsets = lines.numbers(_get(lines, values, "species_coeffs"), "species_coeffs", n)
-    species, hard_core, repulsion = _parse_tag(lines, values.get("potential_tag", ""), n)
-    low = lines.scalar(_get(lines, values, "min"), "min_dist")
-    high = lines.scalar(_get(lines, values, "max"), "max_dist")
+    functions = lines.integer(lines.get("radial_funcs_count"), "radial_funcs_count")
+    if functions != radial.shape[2] or functions > MAX_FUNCTIONS:
+        raise lines.error(
+            f"radial_funcs_count is {functions}, radial_coeffs has {radial.shape[2]}, {MAX_FUNCTIONS} at most"
+        )
+    basis = _parse_basis(lines, functions)
+    xi = lines.numbers(lines.get("moment_coeffs"), "moment_coeffs", len(basis.scalars))
+    offsets = lines.numbers(lines.get("species_coeffs"), "species_coeffs", n)
+    species, hard_core, repulsion = _parse_tag(lines, lines.get("potential_tag", ""), n)
+    scaling = lines.scalar(lines.get("scaling", "1"), "scaling")
+    low, high = (lines.scalar(lines.get(key), f"{key}_dist") for key in ("min", "max"))
     if not 0 <= low < high:
         raise lines.error(f"min_dist {low} and max_dist {high} are not in order")
     return PotentialText(
-        n_species=n, species=species, level=basis.level, basis=basis, min_distance=low,
-        cutoff=high, scaling=lines.scalar(values.get("scaling", "1"), "scaling"), radial=radial, xi=xi,
-        offsets=offsets, hard_core=hard_core, repulsion=repulsion,
+        n_species=n, species=species, level=basis.level, basis=basis, min_distance=low, cutoff=high,
+        scaling=scaling, radial=radial, xi=xi, offsets=offsets, hard_core=hard_core, repulsion=repulsion,
     )  # fmt: skip
 
 
-def _parse_basis(lines: _Lines, values: dict[str, str], functions: int) -> Basis:
-    def table(key: str, count_key: str, width: int) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
-        count = lines.integer(_get(lines, values, count_key), count_key)
-        found = lines.numbers(_get(lines, values, key), key, count * width)
-        if (found != np.round(found)).any() or (found < 0).any():
-            raise lines.error(f"{key} holds something else than whole numbers")
-        return found.astype(np.int32).reshape(count, width)
+def _parse_basis(lines: _Lines, functions: int) -> Basis:
+    def table(key: str, count_key: str, width: int) -> Table:
+        count = lines.integer(lines.get(count_key), count_key)
+        return lines.whole_numbers(lines.get(key), key, count * width).reshape(count, width)
 
-    moments = lines.integer(_get(lines, values, "alpha_moments_count"), "alpha_moments_count")
+    moments = lines.integer(lines.get("alpha_moments_count"), "alpha_moments_count")
     basic = table("alpha_index_basic", "alpha_index_basic_count", 4)
     products = table("alpha_index_times", "alpha_index_times_count", 4)
     scalars = table("alpha_moment_mapping", "alpha_scalar_moments", 1)[:, 0]
-    if not len(basic) or not len(scalars):
-        raise lines.error("the potential has no moments or no scalar functions")
-    if basic[:, 0].max() >= functions:
-        raise lines.error(f"alpha_index_basic uses radial function {basic[:, 0].max()} of {functions}")
-    bad_target = len(products) and (products[:, 3].min() < len(basic) or products[:, 3].max() >= moments)
-    if bad_target or (products[:, :2] >= products[:, 3:]).any() or scalars.max() >= moments:
-        raise lines.error("alpha_index_times or alpha_moment_mapping point outside the moments or backwards")
-    return Basis(basic=basic, products=products, n_moments=moments, scalars=np.ascontiguousarray(scalars))
+    for key, fault in table_faults(basic, products, scalars, moments, functions):
+        lines.get(key)
+        raise lines.error(fault)
+
+    def short(values: Table) -> IntArray:
+        return np.ascontiguousarray(values, dtype=np.int32)
+
+    return Basis(basic=short(basic), products=short(products), n_moments=moments, scalars=short(scalars))
 
 
 def _parse_tag(lines: _Lines, tag: str, n: int) -> tuple[tuple[str, ...], FloatArray, FloatArray]:
@@ -221,14 +240,18 @@ def _parse_tag(lines: _Lines, tag: str, n: int) -> tuple[tuple[str, ...], FloatA
     if not words or words[0] != _TAG:
         return (), pairs[0], pairs[1]
     count = n * (n + 1) // 2
-    values = words[1 + n :]
+    species, values = words[1 : 1 + n], words[1 + n :]
     if len(values) not in (count, 2 * count):
         raise lines.error("potential_tag has the wrong number of entries")
+    if not set(species) <= set(atomic_numbers):
+        raise lines.error(f"potential_tag names {' '.join(species)[:30]!r}, chemical symbols are needed")
     lower = np.tril_indices(n)
     for matrix, start in zip(pairs, range(0, len(values), count), strict=False):
         matrix[lower] = [lines.scalar(word, "potential_tag") for word in values[start : start + count]]
         matrix.T[lower] = matrix[lower]
-    return tuple(words[1 : 1 + n]), pairs[0], pairs[1]
+    if (pairs < 0).any():
+        raise lines.error("potential_tag holds a negative distance")
+    return tuple(species), pairs[0], pairs[1]
 
 
 def _list(values: FloatArray) -> str:
@@ -240,11 +263,11 @@ def _table(rows: np.ndarray[tuple[int, ...], np.dtype[np.int32]]) -> str:
 
 
 def format_potential(content: PotentialText) -> str:
-    """Return the text of a ``.mtp`` file; coefficients survive exactly."""
+    """Return the text of a ``.mtp`` file; all its numbers survive exactly."""
     n, basis = content.n_species, content.basis
     lower = np.tril_indices(n)
     distances = [*content.hard_core[lower], *(content.repulsion[lower] if content.repulsion.any() else ())]
-    tag = " ".join([_TAG, *content.species, *(f"{x:.6f}" for x in distances)])
+    tag = " ".join([_TAG, *content.species, *(repr(float(x)) for x in distances)])
     out = [
         "MTP", "version = 1.1.0", f"potential_name = MTP level {content.level}",
         f"scaling = {content.scaling:.16e}", f"species_count = {n}",

@@ -1,5 +1,6 @@
 """Which candidates to label: those whose rows enlarge the active set."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -46,12 +47,17 @@ def select(
     Raises
     ------
     InputError
-        If ``threshold`` is below 1 or the set belongs to another potential.
+        If ``threshold`` is below 1 or not finite, ``limit`` is negative or the set belongs to another
+        potential.
     """
     if threshold < 1.0:
         raise InputError(
-            f"threshold {threshold} is below 1, where every known structure would be selected again"
+            f"threshold {threshold} is below 1, where every known structure would be selected again; give 1.1"
         )
+    if not math.isfinite(threshold):
+        raise InputError(f"threshold {threshold} is not a finite number; give one from 1 up, usually 1.1")
+    if limit is not None and limit < 0:
+        raise InputError(f"limit {limit} is negative; give at least 0, or leave it out to take all")
     threshold = max(threshold, 1.0 + 1e-6)
     grades = extrapolation_grades(potential, active, candidates)
     fresh = np.flatnonzero(grades > threshold).tolist()

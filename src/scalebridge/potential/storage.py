@@ -1,7 +1,6 @@
 """Writing files whole, and data behind the text of a potential."""
 
 import base64
-import binascii
 from pathlib import Path
 from typing import Final
 
@@ -39,7 +38,7 @@ def read_tail(path: Path) -> bytes:
     letters = "".join(letters.split())
     try:
         data = base64.b64decode(letters + "=" * (-len(letters) % 4), altchars=b"-_", validate=True)
-    except binascii.Error:
+    except ValueError:  # letters that are none of base64's
         data = b""
     if hash_bytes(data) != checksum.strip():
         raise FormatError(f"{path}:{line}: the selection state is damaged; build it anew with ActiveSet")

@@ -132,7 +132,16 @@ def _weight_of(atoms: Atoms, name: str) -> float:
 
 
 def labels_of(frames: Sequence[Atoms], species: Sequence[str]) -> list[Label]:
-    """Read the labels of ``frames``; structures are named by their place in the list."""
+    """Read the labels of ``frames``; structures are named by their place in the list.
+
+    Raises
+    ------
+    InputError
+        Without frames, for an unknown chemical symbol, or where ``label_of`` raises it.
+    """
+    unknown = [symbol for symbol in species if symbol not in atomic_numbers]
+    if unknown:
+        raise InputError(f"species {', '.join(unknown)} are no chemical symbols; give some like Na, Mn, O")
     if not frames:
         raise InputError("no training structures; give at least one labelled structure")
     return [label_of(atoms, species, name=f"structure {n}") for n, atoms in enumerate(frames)]
