@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from ase import Atoms
 
-from scalebridge.foundation import InputError
+from scalebridge.foundation import FormatError, InputError
 from scalebridge.potential._kernel_data import FloatArray
 from scalebridge.potential._maxvol import (
     START,
@@ -231,6 +231,11 @@ class ActiveSet:
             matrices = [arrays[f"matrix{n}"] for n in range(count)]
             origins = [arrays[f"origin{n}"] for n in range(count)]
             scales = tuple(arrays[f"scale{n}"] for n in range(count))
+        size = potential.radial[0].size + 1 + len(potential.xi)
+        if [matrix.shape for matrix in matrices] != [(size, size)] * len(potential.species):
+            raise FormatError(
+                f"{path}: the selection state is not of this potential's form; build it anew with ActiveSet"
+            )
         squares = tuple(
             Square(matrix, np.linalg.inv(matrix), origin)
             for matrix, origin in zip(matrices, origins, strict=True)

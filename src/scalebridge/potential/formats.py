@@ -74,7 +74,7 @@ class _Lines:
         """Return the value of a key; messages are about its line from now on."""
         if key not in self._values and default is None:
             self._shown = self.number
-            raise self.error(f"{key} is missing")
+            raise self.error(f"{_NAMES.get(key, key)} is missing")
         value, self._shown = self._values.get(key, (default or "", self.number))
         return value
 
@@ -133,6 +133,7 @@ _KEYS: Final = {
     "max_dist": "max", "max_val": "max", "max": "max",
     "radial_basis_size": "size", "basis_size": "size", "size": "size",
 }  # fmt: skip
+_NAMES: Final = {"min": "min_dist", "max": "max_dist", "size": "radial_basis_size"}
 
 
 def parse_potential(path: Path) -> PotentialText:
@@ -172,7 +173,7 @@ def _parse_radial(lines: _Lines) -> FloatArray:
     kind = lines.get("radial_basis_type", "RBChebyshev")
     if kind != "RBChebyshev":
         raise lines.error(f"radial_basis_type {kind} is not supported, RBChebyshev is")
-    n, size = (lines.integer(lines.get(key), key) for key in ("species_count", "size"))
+    n, size = (lines.integer(lines.get(key), _NAMES.get(key, key)) for key in ("species_count", "size"))
     if not 0 < n <= 118 or not 0 < size <= MAX_RADIAL_SIZE:
         raise lines.error(
             f"{n} species with {size} radial basis functions; at most 118 and {MAX_RADIAL_SIZE} are possible"
@@ -205,7 +206,7 @@ def _assemble(lines: _Lines, radial: FloatArray) -> PotentialText:
     offsets = lines.numbers(lines.get("species_coeffs"), "species_coeffs", n)
     species, hard_core, repulsion = _parse_tag(lines, lines.get("potential_tag", ""), n)
     scaling = lines.scalar(lines.get("scaling", "1"), "scaling")
-    low, high = (lines.scalar(lines.get(key), f"{key}_dist") for key in ("min", "max"))
+    low, high = (lines.scalar(lines.get(key), _NAMES[key]) for key in ("min", "max"))
     if not 0 <= low < high:
         raise lines.error(f"min_dist {low} and max_dist {high} are not in order")
     return PotentialText(

@@ -1,13 +1,15 @@
 import pickle
+from dataclasses import replace
 from itertools import combinations
 
+import ase.io
 import numpy as np
 import pytest
 from potential_cases import random_crystal, random_potential
 
 from scalebridge.foundation import InputError
 from scalebridge.potential import ActiveSet, Grader, Kernel, extrapolation_grades, select
-from scalebridge.potential._maxvol import START, maximise_volume, regularised_start
+from scalebridge.potential._maxvol import START, first_equal, maximise_volume, regularised_start
 
 SPECIES = ("Na", "O")
 
@@ -115,6 +117,54 @@ def test_copies_in_disguise_are_not_taken_either():
     assert select(potential, later, copies) == []
 
 
+def test_a_turned_copy_is_one_after_a_file_with_eight_decimals(tmp_path):
+    potential = random_potential(10, SPECIES)
+    known = [random_crystal(SPECIES, seed=seed) for seed in range(2)]
+    copies = []
+    for seed in range(50, 58):
+        strange = random_crystal(SPECIES, seed=seed)
+        strange.set_cell((0.85 + 0.01 * (seed - 50)) * strange.cell.array, scale_atoms=True)
+        turned = strange.copy()
+        turned.rotate(37.0, (1.0, 2.0, 3.0), rotate_cell=True)
+        copies += [strange, turned, strange.repeat((1, 2, 1))]
+    ase.io.write(tmp_path / "copies.extxyz", copies)
+    chosen = select(
+        potential, ActiveSet.from_frames(potential, known), ase.io.read(tmp_path / "copies.extxyz", ":")
+    )
+    assert len(chosen) > 4
+    assert all(index % 3 == 0 for index in chosen)
+
+
+def test_equal_rows_are_found_among_many_and_almost_equal_ones_are_not():
+    random = np.random.default_rng(2)
+    once = random.standard_normal((400, 20)) * np.geomspace(1e-6, 1.0, 20)
+    copies = once[:300] * (1.0 + 2e-7 * random.uniform(-1, 1, (300, 20)))
+    other = once[:100].copy()
+    other[:, 7] += 3e-6 * np.abs(once[:, 7]).max()
+    found = first_equal(np.vstack([once, copies, other]))
+    np.testing.assert_array_equal(found, [*range(400), *range(300), *range(700, 800)])
+    np.testing.assert_array_equal(first_equal(np.zeros((3, 2))), [0, 0, 0])
+    assert len(first_equal(np.zeros((0, 4)))) == 0
+
+
+def test_columns_of_rounding_alone_hide_no_copy():
+    rows = np.array([[1.0, 2.0, 1e-17], [1.0, 2.0, -3e-17], [1.0, 2.1, 0.0]])
+    np.testing.assert_array_equal(first_equal(rows), [0, 0, 2])
+
+
+def test_a_limit_keeps_the_largest_grades():
+    potential = random_potential(4, SPECIES)
+    active = ActiveSet.from_frames(potential, [random_crystal(SPECIES, seed=seed) for seed in range(3)])
+    many = [random_crystal(SPECIES, seed=seed) for seed in range(60, 80)]
+    every = select(potential, active, many)
+    grades = extrapolation_grades(potential, active, many)
+    assert len(every) > 3
+    expected = sorted(sorted(every, key=lambda n: -grades[n])[:3])
+    assert select(potential, active, many, limit=3) == expected
+    assert grades[expected].min() > max(grades[n] for n in every if n not in expected)
+    assert select(potential, active, many, limit=0) == []
+
+
 def test_selection_takes_what_is_new_and_nothing_twice():
     potential = random_potential(4, SPECIES)
     known = [random_crystal(SPECIES, seed=seed) for seed in range(3)]
@@ -149,11 +199,27 @@ def test_misuse_is_refused():
     frames = [random_crystal(SPECIES)]
     active = ActiveSet.from_frames(potential, frames)
     other = potential.with_parameters(xi=2.0 * potential.xi)
-    with pytest.raises(InputError, match="belongs to another potential"):
-        active.grade(other, frames[0])
+    basis = potential.basis
+    swapped = replace(basis, scalars=basis.scalars[::-1].copy())
+    others = (
+        other,
+        replace(potential, scaling=2 * potential.scaling),
+        replace(potential, species=("O", "Na")),
+        replace(potential, basis=swapped),
+        replace(potential, basis=replace(basis, products=basis.products * [1, 1, 2, 1])),
+        replace(potential, min_distance=1.1),
+    )
+    for other in others:
+        with pytest.raises(InputError, match="belongs to another potential"):
+            active.grade(other, frames[0])
     with pytest.raises(InputError, match="no structures"):
         ActiveSet.from_frames(potential, [])
     with pytest.raises(InputError, match=r"threshold 0\.5 is below 1"):
         select(potential, active, frames, threshold=0.5)
+    for threshold in (np.nan, np.inf):
+        with pytest.raises(InputError, match=f"threshold {threshold} is not a finite number"):
+            select(potential, active, frames, threshold=threshold)
+    with pytest.raises(InputError, match="limit -1 is negative"):
+        select(potential, active, frames, limit=-1)
     with pytest.raises(InputError, match="kind 'rows' is unknown"):
         ActiveSet.from_frames(potential, frames, kind="rows")
