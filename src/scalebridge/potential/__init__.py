@@ -5,6 +5,12 @@ from scalebridge.potential._kernels import Configuration, Kernel
 from scalebridge.potential.active_set import ActiveSet
 from scalebridge.potential.assessment import ErrorReport, evaluate_errors
 from scalebridge.potential.calculator import MTPCalculator
+from scalebridge.potential.calibration import (
+    FEWEST_HELD_OUT,
+    Calibration,
+    calibrate_committee,
+    require_held_out,
+)
 from scalebridge.potential.cfg import read_cfg, write_cfg
 from scalebridge.potential.committee import fit_committee, fit_member
 from scalebridge.potential.conformance import Check, check_conformance
@@ -12,7 +18,7 @@ from scalebridge.potential.fitting import FitReport, FitSettings, fit, fit_repor
 from scalebridge.potential.grader import Grader
 from scalebridge.potential.local import LocalEnergies
 from scalebridge.potential.model import Evaluation, MomentTensorPotential
-from scalebridge.potential.posterior import FEWEST_HELD_OUT, LinearPosterior, linear_posterior
+from scalebridge.potential.posterior import LinearPosterior, linear_posterior
 from scalebridge.potential.selection import extrapolation_grades, select
 from scalebridge.potential.training import FitWeights, Label, labels_of
 
@@ -20,6 +26,7 @@ __all__ = [
     "FEWEST_HELD_OUT",
     "ActiveSet",
     "Burst",
+    "Calibration",
     "Check",
     "Configuration",
     "ErrorReport",
@@ -34,6 +41,7 @@ __all__ = [
     "LocalEnergies",
     "MTPCalculator",
     "MomentTensorPotential",
+    "calibrate_committee",
     "check_conformance",
     "evaluate_errors",
     "extrapolation_grades",
@@ -44,6 +52,7 @@ __all__ = [
     "labels_of",
     "linear_posterior",
     "read_cfg",
+    "require_held_out",
     "select",
     "write_cfg",
 ]

@@ -8,8 +8,7 @@ Phys. 154, 074102 (2021), section II C, do with committees).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
 
 import numpy as np
 from ase import Atoms
@@ -20,14 +19,10 @@ from scalebridge.foundation import InputError, random_stream
 from scalebridge.potential._kernel_data import FloatArray
 from scalebridge.potential._objective import Objective
 from scalebridge.potential.assessment import evaluate_errors
+from scalebridge.potential.calibration import BAND, calibrate, require_held_out
 from scalebridge.potential.fitting import FitSettings
 from scalebridge.potential.model import MomentTensorPotential
 from scalebridge.potential.training import Label, labels_of
-
-BAND: Final = 0.90
-"""Confidence of the band whose coverage is reported."""
-FEWEST_HELD_OUT: Final = 5
-"""Held-out structures that a calibration needs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +100,7 @@ def linear_posterior(
     potential
         The mean; its own linear coefficients are kept.
     held_out
-        Structures no fit saw, `FEWEST_HELD_OUT` or more: their energies calibrate the width.
+        Structures no fit saw, five or more: their energies calibrate the width.
     settings
         Those of the fit: weights and ridge.
 
@@ -133,16 +128,8 @@ def _row_count(label: Label) -> int:
 
 
 def _calibrated(posterior: LinearPosterior, held_out: Sequence[Atoms]) -> LinearPosterior:
-    if len(held_out) < FEWEST_HELD_OUT:
-        raise InputError(
-            f"{len(held_out)} held-out structures cannot calibrate the posterior; give {FEWEST_HELD_OUT} or "
-            "more"
-        )
+    require_held_out(held_out)
     found = evaluate_errors(posterior.potential, held_out)
-    errors = found.predicted_energies - found.reference_energies
-    ratios = np.square(errors / posterior.energy_deviation(held_out))
-    others = (ratios.sum() - ratios) / (len(ratios) - 1)
-    covered = float(np.mean(ratios <= norm.ppf(0.5 + BAND / 2) ** 2 * others))
-    return LinearPosterior(
-        posterior.potential, posterior.factor, scale=float(np.sqrt(ratios.mean())), coverage=covered
-    )
+    band = norm.ppf(0.5 + BAND / 2) * posterior.energy_deviation(held_out)
+    fit = calibrate(found.predicted_energies - found.reference_energies, band)
+    return replace(posterior, scale=fit.scale, coverage=fit.widened_coverage)

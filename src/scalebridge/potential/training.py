@@ -99,25 +99,38 @@ def label_of(atoms: Atoms, species: Sequence[str], *, name: str = "structure") -
     results = getattr(atoms.calc, "results", None)
     if not results or "energy" not in results or "forces" not in results:
         raise InputError(f"{name} has no stored energy and forces; attach a SinglePointCalculator with both")
-    energy, forces = float(results["energy"]), np.asarray(results["forces"], dtype=np.float64)
+    energy, forces = _label_numbers(results["energy"], name), _label_numbers(results["forces"], name)
     if forces.shape != (len(atoms), 3):
         raise InputError(
             f"{name} has forces of shape {forces.shape}, ({len(atoms)}, 3) is needed; relabel it"
         )
     derivative = None
     if atoms.pbc.all() and results.get("stress") is not None:
-        stress = np.asarray(results["stress"], dtype=np.float64)
+        stress = _label_numbers(results["stress"], name)
         full = voigt_6_to_full_3x3_stress(stress) if stress.shape == (6,) else stress
+        if np.shape(full) != (3, 3):
+            raise InputError(f"{name} has a stress of shape {stress.shape}, (6,) is needed; relabel it")
         derivative = atoms.get_volume() * np.asarray(full)
-    finite = math.isfinite(energy) and np.isfinite(forces).all()
+    if energy.shape:
+        raise InputError(f"{name} has an energy of shape {energy.shape}, one number is needed; relabel it")
+    finite = np.isfinite(energy) and np.isfinite(forces).all()
     if not finite or (derivative is not None and not np.isfinite(derivative).all()):
         raise InputError(f"{name} has an energy, force or stress that is not finite; drop or relabel it")
     types = np.array([index[symbol] for symbol in atoms.get_chemical_symbols()], dtype=np.int32)
     pbc = tuple(bool(periodic) for periodic in atoms.pbc)
     return Label(
-        types, atoms.positions.copy(), atoms.cell.array.copy(), pbc, energy, forces.copy(), derivative,
+        types, atoms.positions.copy(), atoms.cell.array.copy(), pbc, float(energy), forces.copy(), derivative,
         weight=_weight_of(atoms, name),
     )  # fmt: skip
+
+
+def _label_numbers(values: object, name: str) -> FloatArray:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{name} has {str(values)[:30]!r} where numbers of its label should be; drop or relabel it"
+        ) from None
 
 
 def _weight_of(atoms: Atoms, name: str) -> float:

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
-from scipy.stats import t as student_t
 
 from scalebridge.contracts import (
     Dataset,
@@ -28,6 +27,7 @@ from scalebridge.potential import (
     Label,
     LinearPosterior,
     MomentTensorPotential,
+    calibrate_committee,
     evaluate_errors,
     fit_member,
     fit_report,
@@ -37,8 +37,6 @@ from scalebridge.potential import (
 
 PARITY_FORCES = 2000
 """Force components kept for the parity plot."""
-BAND = 0.90
-"""Confidence of the committee's band."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,9 @@ def compute(context: StageContext) -> None:
             learning=history.steps,
             break_grade=history.break_grade,
             converged=history.converged,
-            committee_coverage=committee_coverage(reports) if posterior is None else posterior.coverage,
+            committee_coverage=calibrate_committee(reports).coverage
+            if posterior is None
+            else posterior.coverage,
             parity_reference_energy=reports[0].reference_energies * constants.EV,
             parity_predicted_energy=np.array([report.predicted_energies for report in reports])
             * constants.EV,
@@ -158,14 +158,6 @@ def error_summary(report: ErrorReport) -> ErrorSummary:
         stress_rmse=report.stress_rmse * constants.EV_PER_ANGSTROM3,
         structures=len(report.reference_energies),
     )
-
-
-def committee_coverage(reports: list[ErrorReport]) -> float:
-    """Return the fraction of held-out energies within Student's 90 % band of the committee about member 0."""
-    predicted: NDArray[np.float64] = np.array([report.predicted_energies for report in reports[1:]])
-    width = float(student_t.ppf(0.5 + BAND / 2, len(predicted) - 1)) * predicted.std(axis=0, ddof=1)
-    error = np.abs(reports[0].predicted_energies - reports[0].reference_energies)
-    return float(np.mean(error <= width))
 
 
 def load_members(context: StageContext, card: PotentialCard) -> list[MomentTensorPotential]:
