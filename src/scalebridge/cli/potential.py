@@ -1,12 +1,8 @@
-"""What ``scalebridge potential …`` does."""
+"""What ``scalebridge potential …`` does, the fit aside."""
 
-import json
-import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import typer
 from ase import Atoms
@@ -14,151 +10,28 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress
 from rich.console import Console
 
-from scalebridge.cli.bars import TaskBars
-from scalebridge.cli.failures import INTERRUPTED
-from scalebridge.cli.structure_files import read_frames, write_frames
+from scalebridge.cli.potential_output import check_figure, draw_parity, error_numbers, error_rows, print_json
+from scalebridge.cli.structure_files import (
+    POTENTIAL_SUFFIXES,
+    check_target,
+    load_potential,
+    read_frames,
+    write_frames,
+)
 from scalebridge.cli.tables import Rows, show_table
-from scalebridge.foundation import FormatError, InputError, StoreError, constants
-from scalebridge.oracle import CalculatorSpec, label_differences
+from scalebridge.foundation import FormatError, InputError
+from scalebridge.oracle import CalculatorSpec
 from scalebridge.potential import (
     ActiveSet,
-    ErrorReport,
-    FitReport,
-    FitSettings,
-    LinearPosterior,
     MomentTensorPotential,
     MTPCalculator,
     check_conformance,
     evaluate_errors,
     extrapolation_grades,
-    fit_committee,
-    fit_report,
-    linear_posterior,
     select,
 )
 
-POTENTIAL_SUFFIXES: Final = (".mtp", ".almtp")
-GIGAPASCAL: Final = constants.EV_PER_ANGSTROM3 / 1e9
-"""1 eV/Å³ [GPa]."""
-COMMITTEE_ITERATIONS: Final = 30
-"""Members start from the best estimate, perturbed: they need fewer iterations than it did."""
 Species = Sequence[str] | None
-
-
-def fit_files(
-    training: Path,
-    out: Path,
-    *,
-    level: int,
-    cutoff: float,
-    species: Species,
-    held_out: Path | None,
-    validation: Path | None,
-    baseline: str | None,
-    start: Path | None,
-    members: int,
-    committee: str,
-    settings: FitSettings,
-    seed: int,
-    plot: Path | None,
-    learning_curve: Path | None,
-    as_json: bool,
-) -> None:
-    """Fit a potential, and a committee on request, to labelled structures.
-
-    The best potential so far is kept in ``NAME.part`` beside ``out`` until the fit ends.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be read or a setting breaks a rule.
-    """
-    if out.suffix not in POTENTIAL_SUFFIXES:
-        raise InputError(f"{out}: a potential's file ends in .mtp or .almtp; name it so")
-    frames = read_frames(training, species)
-    others = read_frames(held_out, species) if held_out else None
-    unseen = read_frames(validation, species) if validation else []
-    warm = load_potential(start, species) if start else None
-    part = out.with_stem(f"{out.stem}.part")
-    with TaskBars(Console(stderr=True)) as bars:
-        if baseline is not None:
-            spec = CalculatorSpec(baseline)
-            frames = label_differences(frames, spec, progress=bars)
-            others = label_differences(others, spec, progress=bars) if others is not None else None
-            unseen = label_differences(unseen, spec, progress=bars)
-        with _resumable(part):
-            report = fit_report(
-                frames,
-                level=level,
-                cutoff=cutoff,
-                species=species,
-                start=warm,
-                seed=seed,
-                settings=settings,
-                validation=unseen,
-                save=lambda potential: potential.save(part),
-                progress=bars,
-            )
-        report.potential.save(out)
-        part.unlink(missing_ok=True)
-        posterior: LinearPosterior | None = None
-        drawn: Sequence[MomentTensorPotential] = ()
-        if members and committee == "posterior":
-            posterior = linear_posterior(
-                frames, potential=report.potential, held_out=others or (), settings=settings
-            )
-            drawn = posterior.draw(members, seed=seed)
-        elif members:
-            short = replace(settings, max_iterations=min(COMMITTEE_ITERATIONS, settings.max_iterations))
-            drawn = fit_committee(
-                frames, start=report.potential, members=members, seed=seed, settings=short, progress=bars
-            )
-    files = [out, *_save_members(out, drawn)]
-    errors = {"training": evaluate_errors(report.potential, frames)}
-    if others is not None:
-        errors["held out"] = evaluate_errors(report.potential, others)
-    if plot is not None:
-        draw_parity(errors["training" if others is None else "held out"], plot)
-    if learning_curve is not None:
-        _draw_fit(report, learning_curve)
-    if as_json:
-        numbers = {name: error_numbers(found) for name, found in errors.items()}
-        _print_json(_fit_numbers(report, posterior, files) | {"errors": numbers})
-        return
-    show_table(Console(highlight=False), error_rows(errors))
-    if posterior is not None:
-        typer.echo(_state_width(posterior))
-    typer.echo(f"ended after {len(report.losses)} iterations, {report.seconds:.0f} s: {report.reason}")
-    typer.echo("wrote " + ", ".join(str(path) for path in files))
-
-
-def _fit_numbers(
-    report: FitReport, posterior: LinearPosterior | None, files: Sequence[Path]
-) -> dict[str, object]:
-    """Return a fit's numbers for machines."""
-    width = None
-    if posterior is not None:
-        width = {"scale": posterior.scale, "coverage": _number(posterior.coverage)}
-    return {
-        "files": [str(path) for path in files],
-        "loss": report.loss,
-        "losses": list(report.losses),
-        "validation_losses": list(report.validation_losses),
-        "condition_number": report.condition_number,
-        "posterior": width,
-        "wall_time [s]": report.seconds,
-        "ended": report.reason,
-    }
-
-
-def _state_width(posterior: LinearPosterior) -> str:
-    """Say how far a posterior was widened, or that it was not."""
-    if math.isnan(posterior.coverage):
-        return "posterior not calibrated, as a rule many times too narrow; give --held-out structures"
-    return (
-        f"posterior widened {posterior.scale:.3g} times; {posterior.coverage:.0%} of held-out energies "
-        "inside its 90 % band"
-    )
 
 
 def evaluate_files(
@@ -171,6 +44,9 @@ def evaluate_files(
     InputError
         If a file cannot be read, or there is neither a label to compare with nor a file to write.
     """
+    check_figure("--plot", plot)
+    if out is not None:
+        check_target(out)
     loaded = load_potential(potential, species)
     structures = read_frames(frames, species or loaded.species)
     if out is not None:
@@ -186,7 +62,7 @@ def evaluate_files(
         draw_parity(errors[frames.name], plot)
     if as_json:
         numbers = {name: error_numbers(found) for name, found in errors.items()}
-        _print_json({"structures": len(structures), "labelled": len(labelled), "errors": numbers})
+        print_json({"structures": len(structures), "labelled": len(labelled), "errors": numbers})
         return
     if errors:
         show_table(Console(highlight=False), error_rows(errors))
@@ -203,7 +79,7 @@ def grade_files(
     active = _active_set(potential, loaded, training)
     grades = [float(grade) for grade in extrapolation_grades(loaded, active, structures)]
     if as_json:
-        _print_json({"grades": grades})
+        print_json({"grades": grades})
         return
     for index, grade in enumerate(grades):
         typer.echo(f"{index}\t{grade:.4g}")
@@ -224,10 +100,10 @@ def check_calculator(
     passed = all(check.passed for check in checks)
     if as_json:
         found = [
-            {"rule": c.rule, "deviation": _number(c.deviation), "passed": c.passed, "problem": c.problem}
+            {"rule": c.rule, "deviation": c.deviation, "passed": c.passed, "problem": c.problem}
             for c in checks
         ]
-        _print_json({"tolerance": tolerance, "passed": passed, "checks": found})
+        print_json({"tolerance": tolerance, "passed": passed, "checks": found})
         return passed
     rows = tuple(
         (c.rule, c.problem or f"{c.deviation:.1e}", "obeyed" if c.passed else "NOT OBEYED") for c in checks
@@ -256,6 +132,7 @@ def select_files(
     as_json: bool,
 ) -> None:
     """Write the candidates that are worth a label."""
+    check_target(out)
     loaded = load_potential(potential, species)
     known = species or loaded.species
     structures = read_frames(candidates, known)
@@ -264,7 +141,7 @@ def select_files(
     if chosen:
         write_frames(out, [structures[index] for index in chosen], known)
     if as_json:
-        _print_json({"selected": [int(index) for index in chosen], "candidates": len(structures)})
+        print_json({"selected": [int(index) for index in chosen], "candidates": len(structures)})
         return
     where = f"in {out}" if chosen else "(no file written)"
     typer.echo(f"selected {len(chosen)} of {len(structures)} candidates {where}")
@@ -297,13 +174,7 @@ def convert_file(source: Path, target: Path, *, training: Path | None, species: 
             "become each other; give two files of one kind"
         )
     if kinds[0]:
-        loaded = load_potential(source, species)
-        if training is None:
-            loaded.save(target)
-        else:
-            frames = read_frames(training, loaded.species)
-            ActiveSet.from_frames(loaded, frames, kind="shared").save(target, loaded)
-        typer.echo(f"wrote {target}")
+        typer.echo(f"wrote {target}{_convert_potential(source, target, training, species)}")
         return
     frames = read_frames(source, species)
     known = species or sorted({symbol for atoms in frames for symbol in atoms.symbols})
@@ -312,111 +183,22 @@ def convert_file(source: Path, target: Path, *, training: Path | None, species: 
     typer.echo(f"wrote {len(frames)} structures to {target}{numbers}")
 
 
-def load_potential(path: Path, species: Species) -> MomentTensorPotential:
-    """Read a potential; ``species`` serve files that do not name their elements."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; give a potential (.mtp or .almtp)")
-    return MomentTensorPotential.load(path, species=tuple(species) if species else None)
-
-
-def draw_parity(errors: ErrorReport, path: Path) -> None:
-    """Write a parity plot, see `_write_figure`."""
-    from scalebridge import plotting  # noqa: PLC0415  # brings matplotlib
-
-    _write_figure("--plot", path, lambda: plotting.plot_evaluation(errors))
-
-
-def _draw_fit(report: FitReport, path: Path) -> None:
-    from scalebridge import plotting  # noqa: PLC0415  # brings matplotlib
-
-    _write_figure(
-        "--learning-curve", path, lambda: plotting.plot_fit(report.losses, report.validation_losses)
-    )
-
-
-def _write_figure(option: str, path: Path, draw: Callable[[], Any]) -> None:
-    """Write a figure, SVG or PNG by the file's name.
-
-    Raises
-    ------
-    InputError
-        If the name says neither.
-    StoreError
-        If the file cannot be written.
-    """
-    from scalebridge import plotting  # noqa: PLC0415  # brings matplotlib
-
-    formats = {".svg": plotting.to_svg, ".png": plotting.to_png}
-    if path.suffix not in formats:
-        raise InputError(f"{option} {path}: a figure ends in {' or '.join(formats)}; name it so")
-    try:
-        path.write_bytes(formats[path.suffix](draw()))
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be written ({error.strerror}); choose another file") from None
-
-
-def error_numbers(errors: ErrorReport) -> dict[str, float | None]:
-    """Return the errors under keys with their units; None where there was nothing to compare."""
-    numbers = {
-        "energy_rmse [eV/atom]": errors.energy_rmse,
-        "energy_mae [eV/atom]": errors.energy_mae,
-        "force_rmse [eV/Å]": errors.force_rmse,
-        "force_mae [eV/Å]": errors.force_mae,
-        "stress_rmse [eV/Å³]": errors.stress_rmse,
-    }
-    by_species = {
-        f"force_rmse_{symbol} [eV/Å]": value for symbol, value in errors.force_rmse_by_species.items()
-    }
-    return {key: None if math.isnan(value) else value for key, value in (numbers | by_species).items()}
-
-
-def error_rows(errors: dict[str, ErrorReport]) -> Rows:
-    """Return a table of errors in the units of the field."""
-    header = (
-        "structures", "energy RMSE (meV/atom)", "energy MAE", "force RMSE (eV/Å)", "force MAE",
-        "stress RMSE (GPa)",
-    )  # fmt: skip
-    rows = tuple(
-        (
-            f"{name} ({len(found.reference_energies)})",
-            f"{1e3 * found.energy_rmse:.3g}",
-            f"{1e3 * found.energy_mae:.3g}",
-            f"{found.force_rmse:.3g}",
-            f"{found.force_mae:.3g}",
-            "" if math.isnan(found.stress_rmse) else f"{GIGAPASCAL * found.stress_rmse:.3g}",
-        )
-        for name, found in errors.items()
-    )
-    by_species = list(errors.values())[-1].force_rmse_by_species
-    shares = ", ".join(f"{symbol} {value:.3g}" for symbol, value in by_species.items())
-    last = (
-        f" Force RMSE on {list(errors)[-1]} structures by element: {shares}." if len(by_species) > 1 else ""
-    )
-    return Rows(header, rows, f"Forces per Cartesian component.{last}")
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-@contextmanager
-def _resumable(part: Path) -> Iterator[None]:
-    """Say how a fit that is stopped goes on, where it left something to go on from."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        if not part.is_file():
-            raise
-        typer.secho(f"stopped; go on from the best so far with --start {part}", fg="yellow", err=True)
-        raise typer.Exit(INTERRUPTED) from None
-
-
-def _save_members(out: Path, members: Sequence[MomentTensorPotential]) -> list[Path]:
-    """Save member n beside the best estimate as ``NAME_member_n``."""
-    names = [out.with_stem(f"{out.stem}_member_{n}") for n in range(1, len(members) + 1)]
-    for path, potential in zip(names, members, strict=True):
-        potential.save(path)
-    return names
+def _convert_potential(source: Path, target: Path, training: Path | None, species: Species) -> str:
+    """Convert a potential with its selection state, if any; return what became of that."""
+    loaded = load_potential(source, species)
+    if training is not None:
+        frames = read_frames(training, loaded.species)
+        ActiveSet.from_frames(loaded, frames, kind="shared").save(target, loaded)
+        return " with a selection state for MLIP-3 and LAMMPS"
+    if not ActiveSet.is_in(source):
+        loaded.save(target)
+        return ""
+    if target.suffix != ".almtp":
+        loaded.save(target)
+        return f" without the selection state of {source}, which goes in .almtp only"
+    active, loaded = ActiveSet.load(source, species=loaded.species)
+    active.save(target, loaded)
+    return f" with the selection state of {source} (kind {active.kind})"
 
 
 def _predicted(potential: MomentTensorPotential, frames: list[Atoms]) -> list[Atoms]:
@@ -433,7 +215,3 @@ def _predicted(potential: MomentTensorPotential, frames: list[Atoms]) -> list[At
 def _is_labelled(atoms: Atoms) -> bool:
     results = getattr(atoms.calc, "results", None) or {}
     return {"energy", "forces"} <= set(results)
-
-
-def _print_json(content: Any) -> None:
-    typer.echo(json.dumps(content, indent=1, ensure_ascii=False))

@@ -45,8 +45,12 @@ def fit(
     training: Annotated[Path, typer.Argument(help="Labelled structures.", show_default=False)],
     out: Annotated[Path, typer.Argument(help="The potential to write: .mtp or .almtp.", show_default=False)],
     *,
-    level: Annotated[int, typer.Option(help="Level of the basis, even.")] = 12,
-    cutoff: Annotated[float, typer.Option(help="Range of the neighbourhood [Å].")] = 5.0,
+    level: Annotated[
+        int | None, typer.Option(min=2, help="Level of the basis, even.", show_default="12")
+    ] = None,
+    cutoff: Annotated[
+        float | None, typer.Option(help="Range of the neighbourhood [Å].", show_default="5")
+    ] = None,
     species: Species = None,
     held_out: Annotated[
         Path | None, typer.Option(help="Structures kept out of the fit, to measure errors on.")
@@ -61,17 +65,26 @@ def fit(
             show_default=False,
         ),
     ] = None,
-    start: Annotated[Path | None, typer.Option(help="A potential to start from; it fixes the form.")] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(help="A potential to start from: it fixes level, cutoff and radial functions."),
+    ] = None,
     toward_start: Annotated[
         bool, typer.Option("--toward-start", help="Let --ridge draw the coefficients to those of --start.")
     ] = False,
-    starts: Annotated[int, typer.Option(min=1, help="Random starting points to try; the best goes on.")] = 1,
+    starts: Annotated[
+        int | None,
+        typer.Option(min=1, help="Random starting points to try; the best goes on.", show_default="1"),
+    ] = None,
     members: Annotated[int, typer.Option(min=0, help="Committee members to make beside it.")] = 0,
     committee: Annotated[
         Committee, typer.Option(help="How: refitted to resampled labels, or drawn to fit held-out errors.")
     ] = Committee.bootstrap,
     iterations: Annotated[int, typer.Option(min=0, help="Largest number of iterations.")] = 200,
-    radial_size: Annotated[int, typer.Option(min=2, help="Polynomials per radial function.")] = 8,
+    radial_size: Annotated[
+        int | None,
+        typer.Option(min=2, help="Polynomials per radial function.", show_default="8"),
+    ] = None,
     radial_rank: Annotated[
         int | None,
         typer.Option(min=1, help="Radial shapes that all pairs of species share; default: own functions."),
@@ -102,24 +115,21 @@ def fit(
     A correction of CHGNet towards density-functional labels, for [oracle] correction in a recipe:
     scalebridge potential fit dft.extxyz out.mtp --baseline scalebridge.oracle.chgnet:CHGNet03 --level 8
     """
-    from scalebridge.cli.potential import fit_files  # noqa: PLC0415
+    from scalebridge.cli.potential_fit import FitJob, Form, fit_files  # noqa: PLC0415
     from scalebridge.potential import FitSettings, FitWeights  # noqa: PLC0415
 
     settings = FitSettings(
         max_iterations=iterations,
-        radial_size=radial_size,
         radial_rank=radial_rank,
         repulsion=repulsion,
         ridge=ridge,
         weights=FitWeights(energy_weight, force_weight, stress_weight),
-        starts=starts,
         toward_start=toward_start,
     )
-    fit_files(
-        training,
-        out,
-        level=level,
-        cutoff=cutoff,
+    job = FitJob(
+        training=training,
+        out=out,
+        form=Form(level=level, cutoff=cutoff, starts=starts, radial_size=radial_size),
         species=_symbols(species),
         held_out=held_out,
         validation=validation,
@@ -133,6 +143,7 @@ def fit(
         learning_curve=learning_curve,
         as_json=as_json,
     )
+    fit_files(job)
 
 
 @potential_app.command()

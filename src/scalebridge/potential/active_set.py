@@ -29,7 +29,7 @@ from scalebridge.potential._maxvol import (
 from scalebridge.potential.grader import Grader
 from scalebridge.potential.mlip_selection import MARKER, decode_selection, encode_selection
 from scalebridge.potential.model import MomentTensorPotential
-from scalebridge.potential.storage import append_tail, read_tail, write_atomically
+from scalebridge.potential.storage import append_tail, has_tail, read_tail, write_atomically
 
 Kind = Literal["neighbourhood", "shared", "configuration"]
 EPSILON: Final = 1e-4
@@ -208,6 +208,11 @@ class ActiveSet:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
         write_atomically(Path(path), append_tail(potential.to_text(), buffer.getvalue()).encode())
+
+    @staticmethod
+    def is_in(path: str | Path) -> bool:
+        """Return whether a potential's file goes on with a selection state, whole or damaged."""
+        return MARKER in Path(path).read_bytes() or has_tail(Path(path))
 
     @classmethod
     def load(

@@ -16,6 +16,11 @@ def append_tail(text: str, data: bytes) -> str:
     return f"{text}{_TAIL} {hash_bytes(data)}\n{rows}\n"
 
 
+def has_tail(path: Path) -> bool:
+    """Return whether data of ours follow the text of a potential."""
+    return f"\n{_TAIL}".encode() in path.read_bytes()
+
+
 def read_tail(path: Path) -> bytes:
     """Return the data appended to a potential file.
 

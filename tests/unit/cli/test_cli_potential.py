@@ -132,7 +132,7 @@ def test_a_stopped_fit_leaves_its_best_potential(
         save(MomentTensorPotential.load(files / "pot.mtp"))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("scalebridge.cli.potential.fit_report", stop)
+    monkeypatch.setattr("scalebridge.cli.potential_fit.fit_report", stop)
     result = call("fit", files / "train.extxyz", tmp_path / "new.mtp")
     assert result.exit_code == 130
     assert f"--start {tmp_path / 'new.part.mtp'}" in result.stderr
