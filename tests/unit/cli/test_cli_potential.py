@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 from ase.build import bulk
 from ase.calculators.emt import EMT
+from ase.calculators.singlepoint import SinglePointCalculator
 from typer.testing import CliRunner, Result
 
 from scalebridge.cli import app
-from scalebridge.potential import MomentTensorPotential, read_cfg
+from scalebridge.cli.potential_output import print_json
+from scalebridge.potential import ActiveSet, MomentTensorPotential, read_cfg
+from scalebridge.potential.active_set import Kind
 
 
 def call(*arguments: object) -> Result:
@@ -109,10 +112,40 @@ def test_a_committee_drawn_from_the_posterior_is_calibrated_on_held_out_structur
     assert "2 held-out structures cannot calibrate" in error_of(
         *fit, "--committee", "posterior", "--held-out", few
     )
-    assert out.is_file(), "the fit itself is kept"
+    assert not out.exists(), "said before the fit"
     assert json.loads(done(*fit, "--committee", "posterior", "--json"))["posterior"] == {
         "scale": 1.0, "coverage": None
     }  # fmt: skip
+
+
+def test_a_bootstrap_committee_tells_how_wide_it_is_next_to_held_out_errors(
+    files: Path, tmp_path: Path
+) -> None:
+    """The coverage and the widening are those of the members' files, by the definitions."""
+    fit = ("fit", files / "train.extxyz", tmp_path / "pot.mtp", "--level", 4, "--iterations", 3)
+    options = ("--members", 3, "--held-out", files / "test.extxyz")
+    found = json.loads(done(*fit, *options, "--json"))
+    best, *members = (MomentTensorPotential.load(name) for name in found["files"])
+    errors, spread = [], []
+    for atoms in ase.io.read(files / "test.extxyz", ":"):
+        label = atoms.get_potential_energy()
+        errors.append(abs(best.without_hard_core().compute(atoms).energy - label))
+        energies = [member.without_hard_core().compute(atoms).energy for member in members]
+        spread.append(np.std(energies, ddof=1))
+    ratios = np.array(errors) / np.array(spread) / 2.919986  # Student's t, 95 %, two degrees of freedom
+    assert found["committee"]["coverage"] == np.mean(ratios <= 1)
+    scale = 1.644854 * np.sqrt(np.mean(ratios**2))
+    assert found["committee"]["scale"] == pytest.approx(scale, rel=1e-5)
+    left_out = [np.sqrt(np.mean(np.delete(ratios, n) ** 2)) for n in range(5)]
+    assert found["committee"]["widened_coverage"] == np.mean(ratios <= 1.644854 * np.array(left_out))
+    assert found["posterior"] is None
+    shown = done(*fit, *options)
+    assert (
+        f"{found['committee']['coverage']:.0%} of held-out energies inside the committee's 90 % band" in shown
+    )
+    assert f"widened {found['committee']['scale']:.3g} times it would hold" in shown
+    assert "not compared with errors; give 2 or more --members" in done(*fit, "--members", 2)
+    assert json.loads(done(*fit, "--json"))["committee"] is None
 
 
 def test_check_tells_rule_by_rule_and_by_its_exit_code(files: Path) -> None:
@@ -138,6 +171,57 @@ def test_a_stopped_fit_leaves_its_best_potential(
     assert f"--start {tmp_path / 'new.part.mtp'}" in result.stderr
     assert (tmp_path / "new.part.mtp").is_file()
     assert not (tmp_path / "new.mtp").exists()
+
+
+def test_a_fit_stopped_early_or_late_says_what_is_left(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "new.mtp"
+    (tmp_path / "new.part.mtp").write_text("of an earlier fit")
+    fit = ("fit", files / "train.extxyz", out, "--level", 2, "--iterations", 1, "--members", 2)
+    monkeypatch.setattr("scalebridge.cli.potential_fit.fit_committee", stop)
+    result = call(*fit)
+    assert (result.exit_code, result.stderr) == (
+        130, f"stopped; {out} is written, its committee and errors are not\n"
+    )  # fmt: skip
+    assert out.is_file()
+    monkeypatch.setattr("scalebridge.cli.potential_fit.fit_report", stop)
+    result = call(*fit)
+    assert (result.exit_code, result.stderr) == (130, "stopped before anything was saved; begin again\n")
+
+
+def test_what_would_fail_after_a_fit_is_refused_before_it(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("the fit was begun")
+
+    monkeypatch.setattr("scalebridge.cli.potential_fit.fit_report", never)
+    train, out = files / "train.extxyz", tmp_path / "pot.mtp"
+    for option in ("--plot", "--learning-curve"):
+        assert f"{option} x.doc: a figure ends in .svg or .png" in error_of(
+            "fit", train, out, option, "x.doc"
+        )
+        assert "make it first" in error_of("fit", train, out, option, tmp_path / "no" / "x.svg")
+    assert f"there is no folder {tmp_path / 'no'}; make it first" in error_of(
+        "fit", train, tmp_path / "no" / "pot.mtp"
+    )
+    (tmp_path / "folder.mtp").mkdir()
+    assert "it is a folder" in error_of("fit", train, tmp_path / "folder.mtp")
+    few = tmp_path / "few.extxyz"
+    ase.io.write(few, ase.io.read(files / "test.extxyz", index=":2"))
+    committee = ("--members", 2, "--committee", "posterior", "--held-out", few)
+    assert "2 held-out structures cannot calibrate" in error_of("fit", train, out, *committee)
+    ase.io.write(few, bulk("Ni", cubic=True))
+    for option in ("--held-out", "--validation"):
+        problem = error_of("fit", train, out, option, few)
+        assert f"{few}: structure 0 contains Ni, not among species" in problem
+    for given in (("--level", 12), ("--cutoff", 5), ("--starts", 2), ("--radial-size", 8)):
+        problem = error_of("fit", train, out, "--start", files / "pot.mtp", *given)
+        assert f"{given[0]} have no effect with --start" in problem
 
 
 def test_evaluate_compares_and_predicts(files: Path, tmp_path: Path) -> None:
@@ -189,6 +273,10 @@ def test_select_takes_what_is_new(files: Path, tmp_path: Path) -> None:
 def test_convert_there_and_back(files: Path, tmp_path: Path) -> None:
     shown = done("convert", files / "train.extxyz", tmp_path / "train.cfg")
     assert "elements by number: Au,Cu" in shown
+    cfg = tmp_path / "train.cfg"
+    cfg.write_text(cfg.read_text().replace("END_CFG", " Feature   EFS_by VASP 6\nEND_CFG", 1))
+    done("convert", cfg, tmp_path / "again.cfg", "--species", "Au,Cu")
+    assert " Feature   EFS_by VASP 6\nEND_CFG" in (tmp_path / "again.cfg").read_text()
     done("convert", tmp_path / "train.cfg", tmp_path / "back.extxyz", "--species", "Au,Cu")
     for one, other in zip(
         ase.io.read(files / "train.extxyz", ":"), ase.io.read(tmp_path / "back.extxyz", ":"), strict=True
@@ -214,6 +302,66 @@ def test_an_almtp_knows_its_training_structures(files: Path, tmp_path: Path) -> 
     problem = error_of("grade", files / "pot.mtp", files / "far.extxyz")
     assert "or name the training structures with --training" in problem
     assert "in .almtp only" in error_of("convert", files / "pot.mtp", tmp_path / "x.mtp", *options)
+
+
+@pytest.mark.parametrize("kind", ["neighbourhood", "shared", "configuration"])
+def test_conversions_keep_a_selection_state_or_say_that_it_is_lost(
+    files: Path, tmp_path: Path, kind: Kind
+) -> None:
+    potential = MomentTensorPotential.load(files / "pot.mtp")
+    one, two = tmp_path / "one.almtp", tmp_path / "two.almtp"
+    active = ActiveSet.from_frames(potential, ase.io.read(files / "train.extxyz", ":"), kind=kind)
+    active.save(one, potential)
+    far = ase.io.read(files / "far.extxyz", 0)
+    for source, target in ((one, two), (two, two)):
+        shown = done("convert", source, target)
+        assert f"wrote {target} with the selection state of {source} (kind {kind})" in shown
+        again, loaded = ActiveSet.load(target)
+        np.testing.assert_allclose(again.grades(loaded, far), active.grades(potential, far), rtol=1e-6)
+    shown = done("convert", one, tmp_path / "three.mtp")
+    assert f"without the selection state of {one}, which goes in .almtp only" in shown
+    text = two.read_bytes()
+    two.write_bytes(text[: int(0.9 * len(text))])
+    assert "the selection state" in error_of("convert", two, tmp_path / "four.almtp")
+
+
+def test_json_has_no_infinity_and_no_nan(files: Path, tmp_path: Path) -> None:
+    """Two atoms on top of each other, inside the hard core and without a volume."""
+    close, never = tmp_path / "close.extxyz", {"parse_constant": pytest.fail}
+    atoms = bulk("Cu", cubic=True)
+    atoms.positions[1] = atoms.positions[0] + [0.05, 0, 0]
+    atoms.calc = SinglePointCalculator(atoms, energy=0.0, forces=np.zeros((4, 3)))
+    ase.io.write(close, atoms)
+    found = json.loads(done("evaluate", files / "pot.mtp", close, "--json"), **never)
+    assert found["errors"]["close.extxyz"]["stress_rmse [eV/Å³]"] is None
+    found = json.loads(call("check", files / "pot.mtp", close, "--json").stdout, **never)
+    assert not found["passed"]
+
+
+def test_numbers_that_are_not_finite_become_null(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"a": [np.float64("nan"), (np.inf, 1.5)], "b": -np.inf, "c": "NaN", "d": 3})
+    assert json.loads(capsys.readouterr().out) == {"a": [None, [None, 1.5]], "b": None, "c": "NaN", "d": 3}
+
+
+def test_damaged_structures_and_unknown_elements_are_one_line_with_the_place(
+    files: Path, tmp_path: Path
+) -> None:
+    pot, train, damaged = files / "pot.mtp", files / "train.extxyz", tmp_path / "damaged.extxyz"
+    for species in ("Cu,Foo", "A,B,C"):
+        problem = error_of("fit", train, tmp_path / "x.mtp", "--species", species)
+        assert "are no chemical symbols; give some like Na,Mn,Fe" in problem
+        assert "are no chemical symbols" in error_of("grade", pot, train, "--species", species)
+    assert "write Cu, Au" in error_of("fit", train, tmp_path / "x.mtp", "--species", "cu,AU")
+    lines = train.read_text().splitlines()
+    for row, old, new in ((8, "C", "9"), (8, ".", "x"), (6, "4", "5"), (7, 'Lattice="', 'Lattice="1 ')):
+        assert lines[row].count(old)
+        changed = [*lines[:row], lines[row].replace(old, new, 1), *lines[row + 1 :]]
+        damaged.write_text("\n".join(changed))
+        assert "damaged.extxyz:7: ASE cannot read it" in error_of("evaluate", pot, damaged)
+    damaged.write_text("\n".join([*lines[:7], lines[7].replace("energy=", "energy=x"), *lines[8:]]))
+    assert "structure 1 has 'x" in error_of("evaluate", pot, damaged)
+    damaged.write_bytes("\n".join([*lines[:6], *lines[6:12], "4"]).encode().replace(b"Cu", b"C\xe4", 9))
+    assert "ASE cannot read it" in error_of("evaluate", pot, damaged)
 
 
 def test_mistakes_are_one_line(files: Path, tmp_path: Path) -> None:
