@@ -10,6 +10,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
+from potential_cases import random_crystal, random_potential
 
 from scalebridge.foundation import InputError, hash_file
 from scalebridge.potential import MomentTensorPotential, MTPCalculator, fit
@@ -100,3 +101,16 @@ def test_a_kept_neighbour_list_changes_nothing_whatever_the_atoms_do(
         assert np.array_equal(copied.get_forces(atoms), forces)
     atoms.set_initial_charges(np.ones(len(atoms)))
     assert atoms.calc.check_state(atoms) == []
+
+
+def test_atoms_that_became_others_are_computed_anew() -> None:
+    two = random_potential(6, ("Na", "O")).without_hard_core()
+    atoms = random_crystal(("Na", "O"))
+    atoms.calc = MTPCalculator(two)
+    before = atoms.get_potential_energy()
+    atoms.numbers[:2] = atoms.numbers[1::-1]
+    assert atoms.calc.check_state(atoms) == ["numbers"]
+    assert atoms.get_potential_energy() != before
+    assert np.isclose(atoms.get_potential_energy(), two.compute(atoms.copy()).energy, rtol=1e-12)
+    atoms.symbols[2:4] = "O"
+    assert np.allclose(atoms.get_forces(), two.compute(atoms.copy()).forces, atol=1e-10)

@@ -1,5 +1,7 @@
 """The linear posterior against the laws it must obey; seeds are fixed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase.calculators.singlepoint import SinglePointCalculator
@@ -57,6 +59,17 @@ def test_draws_spread_as_the_posterior_predicts():
     assert np.array_equal(members[0].radial, potential.radial)
 
 
+def test_draws_are_as_wide_as_the_calibration_says():
+    truth = random_potential(6, SPECIES, seed=1)
+    plain = linear_posterior(noisy(truth, range(4), 1e-2), potential=truth, settings=SETTINGS)
+    for one, three in zip(plain.draw(3), replace(plain, scale=3.0).draw(3), strict=True):
+        assert np.abs(one.xi - truth.xi).max() > 0
+        np.testing.assert_allclose(three.xi - truth.xi, 3 * (one.xi - truth.xi), rtol=1e-9, atol=1e-15)
+        np.testing.assert_allclose(
+            three.offsets - truth.offsets, 3 * (one.offsets - truth.offsets), rtol=1e-9, atol=1e-13
+        )
+
+
 def test_calibration_widens_a_posterior_that_does_not_know_its_form_is_too_small():
     """A level-4 fit to level-10 labels: the residual is no noise, yet the calibrated band covers 90 %.
 
@@ -79,6 +92,11 @@ def test_calibration_widens_a_posterior_that_does_not_know_its_form_is_too_small
     smooth = potential.without_hard_core()
     errors = [abs(smooth.compute(a).energy - a.get_potential_energy()) / len(a) for a in unseen]
     assert np.sum(errors <= 1.645 * wide.energy_deviation(unseen)) >= 28
+    errors = [smooth.compute(a).energy - a.get_potential_energy() for a in held_out]
+    ratios = np.square(np.array(errors) / [len(a) for a in held_out] / plain.energy_deviation(held_out))
+    left_out = [np.delete(ratios, n).mean() for n in range(len(ratios))]
+    assert wide.coverage == np.mean(ratios <= 2.705543 * np.array(left_out))
+    assert wide.scale == pytest.approx(np.sqrt(ratios.mean()), rel=1e-9)
     assert 0.7 <= wide.coverage <= 1.0
 
 
