@@ -390,3 +390,25 @@ def test_unusable_labels_are_refused():
         FitSettings(max_iterations=-1)
     with pytest.raises(InputError, match="member 0"):
         fit_member(labels_of([good], SPECIES), truth, 0)
+
+
+def test_species_that_are_no_elements_are_refused():
+    with pytest.raises(InputError, match="species Foo are no chemical symbols; give some like"):
+        fit_report([random_crystal(SPECIES)], species=(*SPECIES, "Foo"))
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        ({"energy": "x-1.0"}, "structure 0 has 'x-1.0' where numbers of its label should be"),
+        ({"forces": "none"}, "structure 0 has 'none' where"),
+        ({"energy": np.zeros(2)}, r"an energy of shape \(2,\)"),
+        ({"stress": np.zeros(5)}, r"a stress of shape \(5,\)"),
+    ],
+)
+def test_labels_that_are_no_numbers_are_refused(label, message):
+    atoms = random_crystal(SPECIES)
+    atoms.calc = SinglePointCalculator(atoms)
+    atoms.calc.results = {"energy": 0.0, "forces": np.zeros((len(atoms), 3))} | label
+    with pytest.raises(InputError, match=message):
+        labels_of([atoms], SPECIES)
