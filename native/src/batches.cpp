@@ -1,7 +1,13 @@
 #include "batches.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <cmath>
 #include <mutex>
+
+#include <unistd.h>
+
+#include "repulsion.hpp"
 
 namespace scalebridge {
 
@@ -20,14 +26,22 @@ SiteTable::SiteTable(const Configuration& c) : empty(static_cast<int>(c.list.own
 namespace {
 
 struct Pool {
+    pid_t owner;
     std::mutex mutex;
     std::vector<std::unique_ptr<Workspace>> free;
 };
 
-// Never destroyed: recordings may outlive every static object.
+// A process has a pool of its own: after a fork the parent's may be locked for ever. Never destroyed: recordings
+// may outlive every static object.
 Pool& pool() {
-    static Pool* instance = new Pool;
-    return *instance;
+    static std::atomic<Pool*> instance{nullptr};
+    Pool* known = instance.load();
+    const pid_t here = getpid();
+    if (known != nullptr && known->owner == here) return *known;
+    Pool* fresh = new Pool{here, {}, {}};
+    if (instance.compare_exchange_strong(known, fresh)) return *fresh;
+    delete fresh;
+    return *instance.load();
 }
 
 }  // namespace
@@ -141,6 +155,24 @@ void Workspace::fill_empty(const int* used, const PotentialData& data, int empty
     }
 }
 
+// Distances as the radial functions are told them, where any pair is close.
+void Workspace::see(const PotentialData& data, int width) {
+    Batch& b = batch;
+    b.close = std::any_of(close, close + width, [](bool lane) { return lane; });
+    if (!b.close) return;
+    const std::size_t lanes = static_cast<std::size_t>(b.slots) * width;
+    b.seen = seen_.reserve(2 * lanes);
+    b.seen_slope = b.seen + lanes;
+    for (std::size_t n = 0; n < lanes; ++n) {
+        const double r = std::sqrt(b.dx[n] * b.dx[n] + b.dy[n] * b.dy[n] + b.dz[n] * b.dz[n]);
+        const int centre = b.centre_type[b.centre[n % width]];
+        const double outer = data.repulsion[static_cast<std::size_t>(centre) * data.species + b.kind[n]];
+        const SeenDistance seen = see_distance(r, outer);
+        b.seen[n] = seen.value;
+        b.seen_slope[n] = seen.slope;
+    }
+}
+
 void Workspace::pack(const Configuration& c, const SiteTable& sites, const PotentialData& data, const Tables& p,
                      int first, int width) {
     Batch& b = batch;
@@ -164,6 +196,7 @@ void Workspace::pack(const Configuration& c, const SiteTable& sites, const Poten
     }
     b.slots = (b.slots + slots_at_once - 1) / slots_at_once * slots_at_once;
     fill_empty(used, data, sites.empty, width);
+    see(data, width);
     borrow(p, width);
 }
 
@@ -194,6 +227,7 @@ void Workspace::pack(const Environment* environments, int count, const Potential
         }
     }
     fill_empty(used, data, 0, width);
+    see(data, width);
     borrow(p, width);
 }
 

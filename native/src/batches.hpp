@@ -71,7 +71,7 @@ public:
     Batch batch{};
     int atom[8] = {};             // central atom of each lane; sites.empty in lanes without
     bool core_touched[8] = {};
-    bool close[8] = {};           // whether a neighbour is within the range of the repulsion
+    bool close[8] = {};           // whether a neighbour of the lane is within the range of the repulsion
     const int* site = nullptr;    // [slot][lane]: the neighbour's site
 
     // Fill the batch with the atoms order[first], order[first + 1], ...
@@ -86,11 +86,12 @@ private:
     int pack_lane(const Configuration& c, const SiteTable& sites, const PotentialData& data, int lane, int width);
     void set_centre(int lane, int type);
     void fill_empty(const int* used, const PotentialData& data, int empty, int width);
+    void see(const PotentialData& data, int width);
     void reserve(const Tables& p, std::size_t slots, int width);
 
     Scratch<int> site_, common_;
     Scratch<long long> kind_;
-    Scratch<double> pairs_, functions_, moments_;
+    Scratch<double> pairs_, functions_, moments_, seen_;
 };
 
 // A workspace from the pool of those not in use, returned to it at the end of its life.

@@ -53,9 +53,10 @@ struct Coefficients {
     }
 };
 
-// f_mu and f_mu' at one slot; alike: it has a common species.
+// f_mu and f_mu' at one slot, where the distance they are told is r with the slope `slope`; alike: the slot has
+// a common species.
 template <bool alike>
-static inline void radial_functions(const Tables& p, Batch& b, int n, vec r) {
+static inline void radial_functions(const Tables& p, Batch& b, int n, vec r, vec slope) {
     Chebyshev t;
     chebyshev(p, r, t);
     const vec gap = p.r_max - r;
@@ -74,7 +75,7 @@ static inline void radial_functions(const Tables& p, Batch& b, int n, vec r) {
         }
         const long o = ((long)n * p.radial_functions + mu) * W;
         store(b.f + o, s * window);
-        store(b.df + o, ds * window + s * dwindow);
+        store(b.df + o, (ds * window + s * dwindow) * slope);
     }
 }
 
@@ -87,10 +88,11 @@ static inline void radial_part(const Tables& p, Batch& b) {
         store(b.uy + o, y * inverse);
         store(b.uz + o, z * inverse);
         store(b.inverse + o, inverse);
+        const vec seen = b.close ? load(b.seen + o) : r, slope = b.close ? load(b.seen_slope + o) : spread(1.0);
         if (b.common[n] >= 0)
-            radial_functions<true>(p, b, n, r);
+            radial_functions<true>(p, b, n, seen, slope);
         else
-            radial_functions<false>(p, b, n, r);
+            radial_functions<false>(p, b, n, seen, slope);
     }
 }
 

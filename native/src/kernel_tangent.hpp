@@ -91,11 +91,12 @@ template <bool slopes>
 static inline void add_coefficients(const Tables& p, Batch& b, int n, vec* x, vec* y) {
     const long size = (long)p.radial_functions * p.radial_size * W, o = (long)n * W;
     const vec dx = load(b.dx + o), dy = load(b.dy + o), dz = load(b.dz + o);
-    const vec r = square_root(dx * dx + dy * dy + dz * dz), gap = p.r_max - r;
+    const vec r = b.close ? load(b.seen + o) : square_root(dx * dx + dy * dy + dz * dz), gap = p.r_max - r;
     const vec window = p.scaling * gap * gap, dwindow = (-2.0 * p.scaling) * gap;
     Chebyshev t;
     chebyshev(p, r, t);
     for (int mu = 0; mu < p.radial_functions; ++mu) {
+        if (slopes && b.close) y[mu] *= load(b.seen_slope + o);
         x[mu] = slopes ? x[mu] * window + y[mu] * dwindow : x[mu] * window;
         if (slopes) y[mu] *= window;
     }

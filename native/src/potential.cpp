@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <stdexcept>
@@ -128,6 +129,9 @@ Configuration Potential::configure(std::vector<int> types, std::vector<double> p
             throw std::invalid_argument("type " + std::to_string(types[i]) + " of atom " + std::to_string(i) +
                                         " is outside 0.." + std::to_string(data_.species - 1) +
                                         "; map the atoms to the potential's species");
+    if (!(skin >= 0.0)) throw std::invalid_argument("skin " + std::to_string(skin) + " is negative; use 0 or more");
+    c.species = data_.species;
+    c.cutoff = data_.r_max;
     c.types = std::move(types);
     c.positions = std::move(positions);
     c.cell = cell;
@@ -135,6 +139,12 @@ Configuration Potential::configure(std::vector<int> types, std::vector<double> p
     c.skin = skin;
     list_neighbours(c);
     return c;
+}
+
+void Potential::check(const Configuration& c) const {
+    if (c.cutoff != data_.r_max || c.species > data_.species)
+        throw std::invalid_argument("the configuration was made by a potential of " + std::to_string(c.species) +
+                                    " species and cutoff " + std::to_string(c.cutoff) + "; configure it with this one");
 }
 
 void Potential::list_neighbours(Configuration& c) const {
@@ -161,6 +171,7 @@ int Potential::parts_for(int batches) const { return std::max(1, std::min(thread
 // Calls visit(tables, workspace, part) for `width` atoms at a time.
 template <class Visit>
 void Potential::for_batches(const Configuration& c, Visit visit) const {
+    check(c);
     const Tables p = tables_.whole();
     const SiteTable sites(c);
     const int width = kernel_->width, batches = (c.atoms + width - 1) / width, parts = parts_for(batches);
@@ -235,8 +246,11 @@ void Potential::grade_batch(const Tables& p, Workspace& w, const GradeMatrices& 
         double largest[8];
         kernel_->largest_product(rows.data(), matrices.of(b.centre_type[centre]), matrices.size(), matrices.panels(),
                                  largest);
-        for (int a = 0; a < b.count; ++a)
-            if (b.centre[a] == centre) grades[w.atom[a]] = largest[a];
+        for (int a = 0; a < b.count; ++a) {
+            const bool known = std::isfinite(b.energy[a]) && !w.core_touched[a];
+            if (b.centre[a] == centre)
+                grades[w.atom[a]] = known ? largest[a] : std::numeric_limits<double>::infinity();
+        }
     }
 }
 
@@ -260,6 +274,7 @@ void Potential::grades(const Configuration& c, const GradeMatrices& matrices, do
 }
 
 Recording Potential::record(const Configuration& c, double* energies, double* forces, double* virial) const {
+    check(c);
     const Tables p = tables_.whole();
     const int width = kernel_->width, batches = (c.atoms + width - 1) / width, parts = parts_for(batches);
     PartialSums sums(c, parts);

@@ -31,7 +31,17 @@ Pair repulsion(double charge_i, double charge_j, double r, double outer) {
     return {energy * gate, force * gate + energy * gate_slope};
 }
 
+constexpr double held_share = 0.9;  // of the range, from which on downwards the polynomial stands still
+
 }  // namespace
+
+SeenDistance see_distance(double r, double outer) {
+    if (!(r < outer)) return {r, 1.0};
+    const double band = (1.0 - held_share) * outer, t = std::fmax(0.0, (r - held_share * outer) / band);
+    const double slope = t * t * t * (10.0 - 15.0 * t + 6.0 * t * t);
+    const double below = t * t * t * t * (2.5 - 3.0 * t + t * t);  // integral of the slope from 0 to t
+    return {outer - band * (0.5 - below), slope};
+}
 
 void add_repulsion(Workspace& w, const PotentialData& data, int width, bool gradients) {
     Batch& b = w.batch;

@@ -37,6 +37,8 @@ struct Job {
 
 class Pool {
 public:
+    const pid_t owner = getpid();
+
     void run(int parts, const std::function<void(int)>& work) {
         Job job{&work, 0, parts, {parts}, nullptr};
         std::unique_lock<std::mutex> lock(mutex_);
@@ -100,18 +102,16 @@ private:
     int workers_ = 0;
 };
 
-// The workers of a parent process do not exist in its children, so each process has a pool of its own. Pools
-// are never destroyed: their workers may still wait when the process ends.
+// The workers of a parent process do not exist in its children, and its mutex may be locked for ever there, so
+// each process has a pool of its own. Pools are never destroyed: their workers may still wait when the process ends.
 Pool& pool() {
-    static std::mutex mutex;
-    static Pool* instance = nullptr;
-    static pid_t owner = 0;
-    const std::lock_guard<std::mutex> lock(mutex);
-    if (owner != getpid()) {
-        instance = new Pool;
-        owner = getpid();
-    }
-    return *instance;
+    static std::atomic<Pool*> instance{nullptr};
+    Pool* known = instance.load();
+    if (known != nullptr && known->owner == getpid()) return *known;
+    Pool* fresh = new Pool;
+    if (instance.compare_exchange_strong(known, fresh)) return *fresh;
+    delete fresh;
+    return *instance.load();
 }
 
 }  // namespace

@@ -55,7 +55,9 @@ struct Batch {
     double *dx, *dy, *dz;     // r_ij = r_j - r_i; empty places hold (r_max, 0, 0), where f and f' vanish
     double *ux, *uy, *uz;     // r_ij / |r_ij|
     double* inverse;          // 1 / |r_ij|
-    double *f, *df;           // f_mu(r), f_mu'(r): [slot][mu][lane]
+    bool close;               // whether a neighbour is within the range of the repulsion; only then:
+    double *seen, *seen_slope; // the distance that f_mu is told, and its derivative by |r_ij|
+    double *f, *df;           // f_mu, f_mu' by |r_ij|: [slot][mu][lane]
     double* by_f;             // out: dV_i/df_mu: [slot][mu][lane]
     double *gx, *gy, *gz;     // out: dV_i/dr_ij
     double *vx, *vy, *vz;     // in: tangent of r_ij

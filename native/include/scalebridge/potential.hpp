@@ -14,6 +14,8 @@ namespace scalebridge {
 // Atoms with a neighbour list.
 struct Configuration {
     int atoms = 0;
+    int species = 0;                     // of the potential that configured it, and its cutoff
+    double cutoff = 0.0;
     std::vector<int> types;
     std::vector<double> positions;
     std::vector<double> listed;          // positions when the list was made
@@ -81,6 +83,7 @@ private:
     class PartialSums;
 
     void list_neighbours(Configuration& c) const;
+    void check(const Configuration& c) const;
     int parts_for(int batches) const;
     template <class Visit>
     void for_batches(const Configuration& c, Visit visit) const;

@@ -5,7 +5,7 @@ use in each process. No ASE objects; types are indices into the potential's spec
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,14 @@ def _doubles(values: npt.ArrayLike) -> FloatArray:
 
 def _types(values: npt.ArrayLike) -> IntArray:
     return np.ascontiguousarray(values, dtype=np.int32)
+
+
+def refusing(call: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what a function of the core does with ``arguments``; what it refuses is an ``InputError``."""
+    try:
+        return call(*arguments)
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 def _threads_of_environment() -> int:
@@ -156,12 +164,10 @@ class Kernel:
             asks for an absurd number of images.
         """
         kinds = _types(types)
-        try:
-            compiled = self.compiled.configure(
-                kinds, _doubles(positions), _doubles(cell), [bool(periodic) for periodic in pbc], skin
-            )
-        except ValueError as error:
-            raise InputError(str(error)) from error
+        directions = [bool(periodic) for periodic in pbc]
+        compiled = refusing(
+            self.compiled.configure, kinds, _doubles(positions), _doubles(cell), directions, skin
+        )
         return Configuration(compiled, kinds)
 
     def move(self, configuration: Configuration, positions: npt.ArrayLike) -> None:
@@ -170,10 +176,7 @@ class Kernel:
         The neighbour list is made anew only when an atom has moved by more than half the skin since it was
         made.
         """
-        try:
-            self.compiled.move(configuration._compiled, _doubles(positions))
-        except ValueError as error:
-            raise InputError(str(error)) from error
+        refusing(self.compiled.move, configuration._compiled, _doubles(positions))
 
     def energy(
         self, types: npt.ArrayLike, positions: npt.ArrayLike, cell: npt.ArrayLike, pbc: Periodicity
@@ -192,28 +195,34 @@ class Kernel:
         return self.evaluate(self.configure(types, positions, cell, pbc))
 
     def evaluate(self, configuration: Configuration) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return energies, forces and virial as ``energy_forces_virial`` does."""
-        energies, forces, virial = self.compiled.forces(configuration._compiled)
+        """Return energies, forces and virial as ``energy_forces_virial`` does.
+
+        Raises
+        ------
+        InputError
+            Here and in all that follows, if a potential of another cutoff or more species configured it.
+        """
+        energies, forces, virial = refusing(self.compiled.forces, configuration._compiled)
         return energies, forces, virial
 
     def atom_energies(self, configuration: Configuration) -> FloatArray:
         """Return the energies (N,) [eV] without the cost of forces."""
-        out: FloatArray = self.compiled.energies(configuration._compiled)
+        out: FloatArray = refusing(self.compiled.energies, configuration._compiled)
         return out
 
     def scalar_functions(self, configuration: Configuration) -> tuple[FloatArray, FloatArray]:
         """Return B_alpha (N, A) and the rows dE_i/dc_{z_i, z_j, mu, k} (N, S, M, K) of each neighbourhood."""
-        values, radial = self.compiled.rows(configuration._compiled)
+        values, radial = refusing(self.compiled.rows, configuration._compiled)
         return values, radial
 
     def design(self, configuration: Configuration) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return what is linear in xi: sums of B (A,), gradients dB/dr (N, 3, A), virials (3, 3, A)."""
-        values, gradients, virials = self.compiled.design(configuration._compiled)
+        values, gradients, virials = refusing(self.compiled.design, configuration._compiled)
         return values, gradients, virials
 
     def record(self, configuration: Configuration) -> "Recording":
         """Return energies, forces and virial as ``evaluate`` does, ready for ``Recording.loss_gradient``."""
-        compiled, energies, forces, virial = self.compiled.record(configuration._compiled)
+        compiled, energies, forces, virial = refusing(self.compiled.record, configuration._compiled)
         return Recording(energies, forces, virial, self, compiled)
 
     def velocity_verlet(  # noqa: PLR0917 - the arrays of a walker, in the order every caller has them
@@ -242,19 +251,17 @@ class Kernel:
         steps
             Number of steps; 0 evaluates the forces only.
         """
-        try:
-            x, v, energies, forces, virial, done = self.compiled.velocity_verlet(
-                _types(types),
-                _doubles(positions),
-                _doubles(velocities),
-                _doubles(masses),
-                _doubles(cell),
-                [bool(periodic) for periodic in pbc],
-                timestep_fs * constants.FEMTOSECOND,
-                steps,
-            )
-        except ValueError as error:
-            raise InputError(str(error)) from error
+        x, v, energies, forces, virial, done = refusing(
+            self.compiled.velocity_verlet,
+            _types(types),
+            _doubles(positions),
+            _doubles(velocities),
+            _doubles(masses),
+            _doubles(cell),
+            [bool(periodic) for periodic in pbc],
+            timestep_fs * constants.FEMTOSECOND,
+            steps,
+        )
         return Burst(x, v, float(energies.sum()), forces, virial, int(done))
 
 

@@ -37,20 +37,34 @@ def radial_basis(potential: MomentTensorPotential, lengths: FloatArray) -> tuple
     return values, slopes
 
 
+def seen_lengths(lengths: FloatArray, ranges: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the distances that the radial functions are told, and their derivatives, (n,) each.
+
+    Below the range of the repulsion they stop falling: to 0.95 of it in the outermost tenth.
+    """
+    band = 0.1 * np.where(ranges > 0.0, ranges, 1.0)
+    t = np.clip(1.0 - (ranges - lengths) / band, 0.0, 1.0)
+    slope = np.polyval([6.0, -15.0, 10.0, 0.0, 0.0, 0.0], t)
+    integral = np.polyval([1.0, -3.0, 2.5, 0.0, 0.0, 0.0, 0.0], t)
+    near = lengths < ranges
+    return np.where(near, ranges - band * (0.5 - integral), lengths), np.where(near, slope, 1.0)
+
+
 def atomic_energy(
     potential: MomentTensorPotential,
     kind: int,
     kinds: np.ndarray[tuple[int], np.dtype[np.int32]],
     vectors: FloatArray,
 ) -> tuple[float, FloatArray]:
-    """Return V(n_i) and dV/dr_ij (n, 3) for neighbours of species ``kinds`` at ``vectors``."""
+    """Return V(n_i) and dV/dr_ij (n, 3) for neighbours of species ``kinds``, repulsion apart."""
     basis, n = potential.basis, len(kinds)
     lengths = np.linalg.norm(vectors, axis=1)
     units = vectors / lengths[:, None]
-    values, slopes = radial_basis(potential, lengths)
+    seen, by_length = seen_lengths(lengths, potential.repulsion[kind, kinds])
+    values, slopes = radial_basis(potential, seen)
     coefficients = potential.radial[kind, kinds]  # (n, M, K)
     f = np.einsum("nmk,kn->mn", coefficients, values)
-    df = np.einsum("nmk,kn->mn", coefficients, slopes)
+    df = np.einsum("nmk,kn->mn", coefficients, slopes * by_length)
     moments = np.zeros(basis.n_moments)
     gradients = np.zeros((basis.n_moments, n, 3))
     tangent = (np.eye(3) - units[:, :, None] * units[:, None, :]) / lengths[
@@ -77,7 +91,7 @@ def atomic_energy(
 
 
 def compute_reference(potential: MomentTensorPotential, atoms: Atoms) -> Evaluation:
-    """Return what ``MomentTensorPotential.compute`` does, slowly; hard cores are left out."""
+    """Return what ``MomentTensorPotential.compute`` does, slowly, without hard cores and repulsion."""
     types = potential.types(atoms)
     centres, neighbours, vectors = neighbor_list("ijD", atoms, potential.cutoff)
     energies, forces, strain = np.zeros(len(atoms)), np.zeros((len(atoms), 3)), np.zeros((3, 3))

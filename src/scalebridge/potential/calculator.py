@@ -38,17 +38,18 @@ class MTPCalculator(Calculator):  # type: ignore[misc]
             potential = MomentTensorPotential.load(potential)
         self.potential = potential
         self._configuration: Configuration | None = None
-        self._listed: tuple[bytes, ...] = ()
+        self._listed: tuple[int | bytes, ...] = ()
         self._skin = 0.0
         self._last: Atoms | None = None  # ASE's own `atoms` is gone when `calculate` is called
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the neighbour list behind: copies and other processes make their own."""
-        return {**self.__dict__, "_configuration": None, "_listed": (), "_last": None}
+        own = None if self.atoms is None else self.atoms.copy()
+        return {**self.__dict__, "atoms": own, "_configuration": None, "_listed": (), "_last": None}
 
     def _configure(self, atoms: Atoms) -> Configuration:
         """Return the configuration of atoms that may only have moved since the last call."""
-        same = (atoms.numbers.tobytes(), atoms.cell.array.tobytes(), atoms.pbc.tobytes())
+        same = (id(self.potential), atoms.numbers.tobytes(), atoms.cell.array.tobytes(), atoms.pbc.tobytes())
         known = self._configuration if same == self._listed else None
         if known is not None and self._skin:
             self.potential.move(known, atoms)

@@ -23,7 +23,14 @@ from scalebridge.potential._kernels import REPULSION_WHOLE_SHARE
 from scalebridge.potential._objective import Objective, Point, ValidationLoss
 from scalebridge.potential.assessment import evaluate_errors
 from scalebridge.potential.model import MomentTensorPotential
-from scalebridge.potential.training import Distances, FitWeights, Label, labels_of, measure_distances
+from scalebridge.potential.training import (
+    OBSERVED_FRACTION,
+    Distances,
+    FitWeights,
+    Label,
+    labels_of,
+    measure_distances,
+)
 
 RIDGE: Final = 1e-10
 """Tikhonov parameter relative to the squared column norms."""
@@ -74,11 +81,12 @@ class FitSettings:
     toward_start: bool = False
 
     def __post_init__(self) -> None:
-        if self.max_iterations < 0 or self.radial_size < 2 or self.ridge <= 0 or self.starts < 1:
+        sound = math.isfinite(self.ridge) and self.ridge > 0
+        if self.max_iterations < 0 or self.radial_size < 2 or not sound or self.starts < 1:
             raise InputError(
                 f"max_iterations {self.max_iterations}, radial_size {self.radial_size}, ridge {self.ridge}, "
-                f"starts {self.starts} must be at least 0, at least 2, positive and at least 1; the defaults "
-                "are sensible"
+                f"starts {self.starts} must be at least 0, at least 2, positive and finite, and at least 1; "
+                "the defaults are sensible"
             )
         if self.radial_rank is not None and self.radial_rank < 1:
             raise InputError(
@@ -144,6 +152,22 @@ def short_range(distances: Distances, cutoff: float, *, repel: bool) -> tuple[Fl
         return core, np.zeros_like(core)
     outer = np.minimum(distances.repulsion(), 0.95 * cutoff)
     return np.minimum(core, REPULSION_WHOLE_SHARE * outer), outer
+
+
+def _with_short_range(
+    start: MomentTensorPotential, distances: Distances, *, repel: bool
+) -> MomentTensorPotential:
+    """Return ``start`` with the hard cores and ranges of new labels and of those it was itself fitted to.
+
+    A start with a hard core but no range has no labels closer than core / 0.9 (`Distances.hard_core`).
+    """
+    core, outer = short_range(distances, start.cutoff, repel=repel or bool(start.repulsion.any()))
+    known = np.where(start.repulsion > 0.0, start.repulsion, start.hard_core / OBSERVED_FRACTION)
+    outer = np.where(known > 0.0, np.minimum(outer, known), outer)
+    core = np.where(start.hard_core > 0.0, np.minimum(core, start.hard_core), core)
+    if outer.any():
+        core = np.minimum(core, REPULSION_WHOLE_SHARE * outer)
+    return replace(start, hard_core=core, repulsion=outer)
 
 
 def _first_radial(shape: tuple[int, ...], seed: int, number: int) -> FloatArray:
@@ -256,11 +280,10 @@ def fit_report(
     labels = labels_of(train_frames, tuple(species))
     distances = measure_distances(labels, tuple(species), start.cutoff if start else cutoff)
     others: list[FloatArray] = []
-    core, repulsion = short_range(distances, start.cutoff if start else cutoff, repel=settings.repulsion)
     if start is None:
         start = initial_potential(distances, level, cutoff, radial_size=settings.radial_size, seed=seed)
         others = [_first_radial(start.radial.shape, seed, number) for number in range(1, settings.starts)]
-    start = replace(start, hard_core=core, repulsion=repulsion)
+    start = _with_short_range(start, distances, repel=settings.repulsion)
     loss = None
     if validation:
         unseen = labels_of(validation, start.species)
@@ -268,7 +291,7 @@ def fit_report(
 
     def keep(potential: MomentTensorPotential) -> None:
         if save is not None:
-            save(replace(potential, hard_core=core, repulsion=repulsion))
+            save(replace(potential, hard_core=start.hard_core, repulsion=start.repulsion))
 
     return fit_labels(
         labels, start, settings, multiplicities=np.ones(len(labels)), others=others,

@@ -5,16 +5,17 @@ from typing import Any
 
 import numpy.typing as npt
 
-from scalebridge.foundation import InputError
 from scalebridge.potential._kernel_data import FloatArray
-from scalebridge.potential._kernels import Configuration, Kernel, Periodicity
+from scalebridge.potential._kernels import Configuration, Kernel, Periodicity, refusing
 
 
 class Grader:
     """Grades of plain arrays, for walkers in other processes; picklable, immutable.
 
     The product of rows and inverses is done in single precision: grades are right to about 1e-4, which
-    thresholds of 2 and 10 do not notice. Selection itself (``ActiveSet``) is done in double precision.
+    thresholds of 2 and 10 do not notice. Selection itself (``ActiveSet``) is done in double precision. Atoms
+    whose energy is not finite, as in a hard core, have an infinite grade; pairs below the range of a
+    repulsion are graded as the polynomial is told of them, at 0.95 of it and more.
 
     Parameters
     ----------
@@ -36,10 +37,7 @@ class Grader:
 
     @cached_property
     def _matrices(self) -> Any:
-        try:
-            return self.kernel.compiled.grade_matrices(list(self.inverses))
-        except ValueError as error:
-            raise InputError(str(error)) from error
+        return refusing(self.kernel.compiled.grade_matrices, list(self.inverses))
 
     def grades(
         self, types: npt.ArrayLike, positions: npt.ArrayLike, cell: npt.ArrayLike, pbc: Periodicity
@@ -55,12 +53,12 @@ class Grader:
 
     def grades_of(self, configuration: Configuration) -> FloatArray:
         """Return the grade of every atom (N,) of a configuration of the kernel."""
-        out: FloatArray = self.kernel.compiled.grades(configuration._compiled, self._matrices)
+        out: FloatArray = refusing(self.kernel.compiled.grades, configuration._compiled, self._matrices)
         return out
 
     def evaluate(self, configuration: Configuration) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Return energies, forces and virial as ``Kernel.evaluate`` does, and the grades (N,)."""
-        energies, forces, virial, grades = self.kernel.compiled.graded_forces(
-            configuration._compiled, self._matrices
+        energies, forces, virial, grades = refusing(
+            self.kernel.compiled.graded_forces, configuration._compiled, self._matrices
         )
         return energies, forces, virial, grades

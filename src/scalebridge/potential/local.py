@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scalebridge.foundation import InputError
-from scalebridge.potential._kernels import Kernel, Periodicity
+from scalebridge.potential._kernels import Kernel, Periodicity, refusing
 
 
 class LocalEnergies:
@@ -60,16 +59,14 @@ class LocalEnergies:
         InputError
             If there is no such atom or type, or the position is not finite.
         """
-        try:
-            if self._compiled is None:
-                configuration = self._kernel.configure(*self._arrays)
-                self._compiled = self._kernel.compiled.local_energies(configuration._compiled)
-            return float(
-                self._compiled.after(
-                    -1 if removed is None else removed,
-                    -1 if added is None else added,
-                    np.asarray(position, dtype=np.float64).tolist(),
-                )
+        if self._compiled is None:
+            configuration = self._kernel.configure(*self._arrays)
+            self._compiled = refusing(self._kernel.compiled.local_energies, configuration._compiled)
+        return float(
+            refusing(
+                self._compiled.after,
+                -1 if removed is None else removed,
+                -1 if added is None else added,
+                np.asarray(position, dtype=np.float64).tolist(),
             )
-        except ValueError as error:
-            raise InputError(str(error)) from error
+        )

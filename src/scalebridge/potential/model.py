@@ -100,6 +100,13 @@ class MomentTensorPotential:
                 raise InputError(
                     f"{name} has shape {found}, the basis and species need {wanted}; pass that shape"
                 )
+        for name, distances in (("hard_core", self.hard_core), ("repulsion", self.repulsion)):
+            inside = (distances >= 0.0) & (distances < self.cutoff)  # NaN is not
+            if not (inside.all() and np.allclose(distances, distances.T, rtol=1e-9)):
+                raise InputError(
+                    f"{name} {distances.tolist()} Å must be a symmetric table of distances from 0 to below "
+                    f"the cutoff {self.cutoff} Å; correct it"
+                )
         if not 0 <= self.min_distance < self.cutoff:
             raise InputError(
                 f"min_distance {self.min_distance} Å must lie between 0 and the cutoff {self.cutoff} Å; "

@@ -25,6 +25,7 @@ from scalebridge.sampling.macrostates import MacrostateDistribution, TransitionS
 from scalebridge.sampling.moves import Ensemble
 
 FloatArray = NDArray[np.float64]
+CITATIONS: Final = ("errington2003",)
 SUMS: Final = tuple(field.name for field in fields(TransitionSums))
 CHECKPOINT_SECONDS: Final = 60.0
 """Between two checkpoints, at least."""

@@ -1,7 +1,7 @@
 """The potential behind ASE's interface, as a correction of another calculator."""
 
 import pickle
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,8 +97,23 @@ def test_a_kept_neighbour_list_changes_nothing_whatever_the_atoms_do(
         atoms.get_forces()
     assert built == [0.0, SKIN]
     forces = atoms.get_forces()
+    shallow = copy(atoms.calc)
+    elsewhere = atoms.copy()
+    elsewhere.positions[0] += 0.05
+    shallow.get_forces(elsewhere)
+    atoms.positions[0] += 0.05
+    atoms.get_forces()
+    atoms.positions[0] -= 0.05
+    assert np.allclose(shallow.get_forces(elsewhere), smooth.compute(elsewhere).forces, atol=1e-10)
+    assert np.allclose(atoms.get_forces(), forces, atol=1e-10)
+    atoms.calc.potential = smooth.with_parameters(xi=2 * smooth.xi)
+    atoms.calc.reset()
+    assert np.allclose(atoms.get_forces(), 2 * forces, atol=1e-10)
+    atoms.calc.potential = smooth
+    atoms.calc.reset()
+    atoms.get_forces()
     for copied in (deepcopy(atoms.calc), pickle.loads(pickle.dumps(atoms.calc))):
-        assert np.array_equal(copied.get_forces(atoms), forces)
+        assert np.allclose(copied.get_forces(atoms), forces, atol=1e-12)
     atoms.set_initial_charges(np.ones(len(atoms)))
     assert atoms.calc.check_state(atoms) == []
 

@@ -238,3 +238,26 @@ def test_cell_list_agrees_with_images_in_large_cells():
     large = bulk("Si", cubic=True) * (4, 3, 5)
     energy = potential.compute_energy(primitive) / len(primitive)
     assert potential.compute_energy(large) / len(large) == pytest.approx(energy, rel=1e-12)
+
+
+def test_a_configuration_of_another_potential_is_refused():
+    two, three = (random_potential(4, species) for species in (("Na", "O"), ("Na", "Mn", "O")))
+    atoms = random_crystal(("Na", "Mn", "O"))
+    kernel, configuration = two.kernel(), three.configure(atoms)
+    message = r"made by a potential of 3 species and cutoff 5\.0+; configure it with this one"
+    for ask in (kernel.evaluate, kernel.atom_energies, kernel.scalar_functions, kernel.design, kernel.record):
+        with pytest.raises(InputError, match=message):
+            ask(configuration)
+    wider = random_potential(4, ("Na", "Mn", "O"), cutoff=6.0)
+    with pytest.raises(InputError, match=message):
+        wider.compute(atoms, configuration=configuration)
+    with pytest.raises(InputError, match=r"skin -0\.1"):
+        three.configure(atoms, skin=-0.1)
+    rows = np.zeros((2, 2))
+    for name, bad in (("hard_core", -0.1), ("repulsion", np.nan), ("repulsion", 5.5)):
+        table = rows.copy()
+        table[0, 0] = bad
+        with pytest.raises(InputError, match=f"{name} .* must be a symmetric table of distances"):
+            replace(two, **{name: table})
+    with pytest.raises(InputError, match="must be a symmetric table"):
+        replace(two, repulsion=np.array([[0.0, 2.0], [0.0, 0.0]]))

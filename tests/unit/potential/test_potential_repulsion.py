@@ -17,6 +17,7 @@ from scalebridge.potential import (
     evaluate_errors,
     fit_report,
 )
+from scalebridge.potential._reference import compute_reference, seen_lengths
 
 SPECIES = ("Na", "O")
 OUTER = np.array([[3.0, 2.0], [2.0, 2.5]])
@@ -34,8 +35,9 @@ def universal(first, second, r):
 
 
 def extra(potential, symbols, r):
+    """Energy of a pair beyond that of the polynomial at the distance that it is told."""
     pair = Atoms(symbols, positions=[[0, 0, 0], [r, 0, 0]])
-    return potential.compute(pair).energy - potential.polynomial().compute(pair).energy
+    return potential.compute(pair).energy - compute_reference(potential, pair).energy
 
 
 @pytest.mark.parametrize(
@@ -47,17 +49,54 @@ def test_close_pairs_have_the_universal_energy_and_none_beyond_their_range(symbo
         assert extra(potential, symbols, r) == pytest.approx(universal(*charges, r), rel=1e-9)
     assert 0.05 * extra(potential, symbols, 0.05) == pytest.approx(0.05 * universal(*charges, 0.05))
     assert extra(potential, symbols, 0.8 * outer) == pytest.approx(0.5 * universal(*charges, 0.8 * outer))
-    assert extra(potential, symbols, outer) == 0.0
+    assert extra(potential, symbols, outer) == pytest.approx(0.0, abs=1e-12)
     # Third order to zero at the end: ten times closer, a thousand times smaller.
     near, nearer = (extra(potential, symbols, outer - d) for d in (1e-2, 1e-3))
     assert near / nearer == pytest.approx(1e3, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("share", "seen", "slope"), [(0.3, 0.95, 0.0), (0.9, 0.95, 0.0), (0.95, 0.9578125, 0.5)]
+)
+def test_the_polynomial_stands_still_below_the_range(share, seen, slope):
+    """The distance it is told falls to 0.95 of the range in the outermost tenth."""
+    found = seen_lengths(np.array([share * 2.5, 2.5, 3.0]), np.array([2.5, 2.5, 2.5]))
+    np.testing.assert_allclose(found, [[seen * 2.5, 2.5, 3.0], [slope, 1.0, 1.0]], rtol=1e-12)
+    potential = repelling(8)
+    for r in (0.5, share * 2.5, 2.4):
+        atoms = Atoms("O2Na", positions=[[0, 0, 0], [r, 0, 0], [0.9, 2.9, 0.3]])
+        expected = compute_reference(potential, atoms).energy + universal(8, 8, r) * gate(r / 2.5)
+        assert potential.compute(atoms).energy == pytest.approx(expected, rel=1e-9)
+
+
+def gate(share):
+    t = min(1.0, max(0.0, (share - 0.6) / 0.4))
+    return 1 - t**3 * (10 - 15 * t + 6 * t**2)
+
+
+def test_nothing_falls_into_a_hole_of_the_polynomial():
+    """A random polynomial dives to either side; with the repulsion a pair's energy rises to the nuclei."""
+    symbols = "O2"
+    for seed in range(6):
+        potential = random_potential(10, SPECIES, seed=seed)
+        potential = replace(potential, xi=20 * potential.xi, hard_core=np.zeros((2, 2)), repulsion=OUTER)
+        distances = np.linspace(0.1, 2.5, 60)
+        pairs = [Atoms(symbols, positions=[[0, 0, 0], [r, 0, 0]]) for r in distances]
+        guarded = np.array([potential.compute(pair).energy for pair in pairs])
+        bare = np.array([potential.polynomial().compute(pair).energy for pair in pairs])
+        held = guarded[distances <= 0.9 * 2.5]
+        assert (np.diff(held) < 0).all()
+        if bare.min() < bare[-1] - 5.0:
+            break
+    else:
+        pytest.fail("no polynomial had a hole")
 
 
 def test_energies_forces_and_stress_belong_together():
     atoms = random_crystal(SPECIES, seed=3)
     assert np.any(atoms.get_all_distances(mic=True)[np.triu_indices(len(atoms), 1)] < 2.5)
     potential = repelling(8)
-    assert potential.compute(atoms).energy > potential.polynomial().compute(atoms).energy + 0.1
+    assert potential.compute(atoms).energy > compute_reference(potential, atoms).energy + 0.1
     checks = check_conformance(lambda: MTPCalculator(potential), atoms, tolerance=1e-8)
     assert [check.rule for check in checks if not check.passed] == []
     assert potential.compute_energy(atoms) == pytest.approx(potential.compute(atoms).energy, rel=1e-12)
@@ -109,3 +148,27 @@ def test_a_fit_with_repulsion_leaves_its_labels_alone_and_guards_what_lies_below
     assert np.all(guarded.hard_core <= 0.6 * guarded.repulsion)
     closest = float(guarded.repulsion[0, 1])
     assert extra(guarded, "NaO", 0.7 * closest) > 1.0
+
+
+def test_a_fine_tuned_potential_keeps_the_ranges_of_its_start():
+    """The labels of the start count although only new ones are at hand: none comes to lie inside a range."""
+    frames = []
+    for seed, scale in ((0, 0.9), (1, 1.1)):
+        atoms = random_crystal(SPECIES, seed=seed)
+        atoms.set_cell(scale * atoms.cell.array, scale_atoms=True)
+        out = random_potential(8, SPECIES, seed=1).polynomial().compute(atoms)
+        atoms.calc = SinglePointCalculator(atoms, energy=out.energy, forces=out.forces)
+        frames.append(atoms)
+    quick = FitSettings(max_iterations=1, repulsion=True)
+    plain = FitSettings(max_iterations=1)
+    dense = fit_report(frames[:1], level=4, settings=quick).potential
+    sparse = fit_report(frames[1:], level=4, settings=quick).potential
+    assert (dense.repulsion <= sparse.repulsion).all() and (dense.repulsion < sparse.repulsion).any()
+    for settings in (quick, plain):
+        tuned = fit_report(frames[1:], start=dense, settings=settings).potential
+        np.testing.assert_array_equal(tuned.repulsion, dense.repulsion)
+        np.testing.assert_array_equal(tuned.hard_core, dense.hard_core)
+    bare = fit_report(frames[:1], level=4, settings=plain).potential
+    tuned = fit_report(frames[1:], start=bare, settings=quick).potential
+    assert (tuned.repulsion <= dense.repulsion + 1e-12).all() and (tuned.repulsion > 0).all()
+    assert not fit_report(frames[1:], start=bare, settings=plain).potential.repulsion.any()

@@ -223,3 +223,14 @@ def test_misuse_is_refused():
         select(potential, active, frames, limit=-1)
     with pytest.raises(InputError, match="kind 'rows' is unknown"):
         ActiveSet.from_frames(potential, frames, kind="rows")
+
+
+def test_atoms_without_an_energy_are_beyond_all_grades():
+    potential = replace(random_potential(6, SPECIES), hard_core=np.full((2, 2), 0.8))
+    active = ActiveSet.from_frames(potential, [random_crystal(SPECIES, seed=seed) for seed in range(3)])
+    atoms = random_crystal(SPECIES, seed=9)
+    atoms.positions[1] = atoms.positions[0] + [0.5, 0.0, 0.0]
+    grades = active.grader(potential).grades(
+        potential.types(atoms), atoms.positions, atoms.cell.array, atoms.pbc
+    )
+    assert np.isinf(grades[:2]).all() and np.isfinite(grades[2:]).all()
