@@ -112,6 +112,12 @@ class MomentTensorPotential:
                 f"min_distance {self.min_distance} Å must lie between 0 and the cutoff {self.cutoff} Å; "
                 "change one of them"
             )
+        strange = [symbol for symbol in self.species if symbol not in atomic_numbers]
+        if strange:
+            raise InputError(
+                f"{', '.join(strange)} {'is' if len(strange) == 1 else 'are'} no chemical symbol; give those of "
+                "the potential's types, for example ('Na', 'Mn')"
+            )
         if len(set(self.species)) != n:
             raise InputError(f"species {self.species} repeat a symbol; list each element once")
 
