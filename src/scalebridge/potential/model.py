@@ -115,8 +115,8 @@ class MomentTensorPotential:
         strange = [symbol for symbol in self.species if symbol not in atomic_numbers]
         if strange:
             raise InputError(
-                f"{', '.join(strange)} {'is' if len(strange) == 1 else 'are'} no chemical symbol; give those of "
-                "the potential's types, for example ('Na', 'Mn')"
+                f"species {', '.join(strange)} are no chemical symbols; give those of the potential's types, "
+                "for example ('Na', 'Mn')"
             )
         if len(set(self.species)) != n:
             raise InputError(f"species {self.species} repeat a symbol; list each element once")
