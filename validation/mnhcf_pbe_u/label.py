@@ -1,0 +1,180 @@
+"""PBE+U labels of a queue of structures, through the oracle; stop it and start it again whenever you like.
+
+python label.py QUEUE LABELS [--levels levels.toml] [--hours 100]
+
+QUEUE is an extxyz file. Each frame names itself (name) and its level of theory (level); frames are taken in
+order, and the file is read again when it changes. A frame with relax = N is relaxed, cell too, in N steps at
+most, each of them a label NAME_rSTEP. Labels are appended to LABELS, failures with their reason to the file
+beside it that ends in .failed.extxyz; what is in either of them is not computed again.
+"""
+
+import argparse
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import ase.io
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.filters import FrechetCellFilter
+from ase.optimize import BFGS
+from ase.units import GPa
+
+from scalebridge.oracle import CalculatorSpec, LabelLimits
+
+TARGET = "scalebridge.oracle.gpaw:GPAWPlusU"
+RELAXED = 0.03
+"""Largest force, and stress times volume per atom's share, of a relaxed structure [eV/Å]."""
+LIMITS = LabelLimits()
+
+
+class FailedError(Exception):
+    """A label that could not be had; it is on file."""
+
+
+class Campaign:
+    """Calculators by level, and the files of labels and failures."""
+
+    def __init__(self, labels: Path, levels: Path) -> None:
+        self.labels = labels
+        self.failures = labels.with_suffix(".failed.extxyz")
+        tables = tomllib.loads(levels.read_text())
+        self.specs = {level: CalculatorSpec(TARGET, arguments) for level, arguments in tables.items()}
+        self.calculators: dict[str, Any] = {}
+        self.frames: dict[tuple[str, str], Atoms] = {}
+        self.failed: set[tuple[str, str]] = set()
+        for frame in self._read(self.labels):
+            self.frames[frame.info["name"], frame.info["level"]] = frame
+        for frame in self._read(self.failures):
+            self.failed.add((frame.info["name"], frame.info["level"]))
+
+    @staticmethod
+    def _read(path: Path) -> list[Atoms]:
+        return list(ase.io.read(path, index=":")) if path.exists() else []
+
+    def label(self, atoms: Atoms, level: str) -> Atoms:
+        """Return a label: from the file, or computed and appended to it."""
+        key = (atoms.info["name"], level)
+        if key in self.frames:
+            return self.frames[key]
+        if key in self.failed:
+            raise FailedError
+        began = time.monotonic()
+        if level not in self.calculators:
+            self.calculators[level] = self.specs[level].build()
+        trial = atoms.copy()
+        trial.calc = self.calculators[level]
+        try:
+            trial.get_potential_energy()
+            results = dict(trial.calc.results)
+            largest = np.linalg.norm(results["forces"], axis=1).max()
+            if not largest <= LIMITS.max_force:
+                raise ValueError(f"force of {largest:.1f} eV/Å exceeds {LIMITS.max_force:g} eV/Å")
+        except Exception as error:  # whatever GPAW raises is a failed label, never the end of the queue
+            self._fail(atoms, level, error, time.monotonic() - began)
+            raise FailedError from None
+        frame = self._frame(atoms, level, time.monotonic() - began)
+        frame.calc = SinglePointCalculator(frame, **results)
+        self.frames[key] = frame
+        ase.io.write(self.labels, frame, append=True)
+        moments = [round(float(m), 2) for m in results["magmoms"] if abs(m) > 0.1]
+        pressure = -results["stress"][:3].mean() / GPa
+        print(
+            f"{time.strftime('%H:%M:%S')} {key[0]} {level}: {results['energy']:.4f} eV, "
+            f"V {frame.get_volume():.1f} Å³, F {largest:.2f} eV/Å, P {pressure:.1f} GPa, "
+            f"{moments} μB, {frame.info['seconds']:.0f} s",
+            flush=True,
+        )
+        return frame
+
+    def relax(self, atoms: Atoms, level: str, steps: int) -> None:
+        """Relax positions and cell; steps on file are replayed: a stopped relaxation goes on where it was."""
+        name = atoms.info["name"]
+        moving = atoms.copy()
+        moving.calc = _Steps(self, name, level)
+        optimizer = BFGS(FrechetCellFilter(moving), logfile=None, maxstep=0.12)
+        optimizer.run(fmax=RELAXED, steps=steps)
+
+    def _frame(self, atoms: Atoms, level: str, seconds: float) -> Atoms:
+        frame = atoms.copy()
+        frame.info = {key: value for key, value in atoms.info.items() if key not in ("relax", "level")}
+        frame.info |= {
+            "level": level,
+            "settings": self.specs[level].content_hash[:12],
+            "gpaw": self.calculators[level].version,
+            "seconds": round(seconds, 1),
+        }
+        return frame
+
+    def _fail(self, atoms: Atoms, level: str, error: Exception, seconds: float) -> None:
+        frame = self._frame(atoms, level, seconds)
+        frame.info["reason"] = " ".join(f"{type(error).__name__.lstrip('_')}: {error}".split()).replace(
+            '"', "'"
+        )
+        ase.io.write(self.failures, frame, append=True)
+        self.failed.add((frame.info["name"], level))
+        print(
+            f"{time.strftime('%H:%M:%S')} {frame.info['name']} {level} FAILED: {frame.info['reason']}",
+            flush=True,
+        )
+
+
+class _Steps(Calculator):
+    """Every call is the next step of a relaxation, and a label."""
+
+    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012  # as ASE has it
+
+    def __init__(self, campaign: Campaign, name: str, level: str) -> None:
+        super().__init__()
+        self.campaign, self.name, self.level = campaign, name, level
+        self.step = 0
+
+    def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = None) -> None:
+        """Label the structure under the step's number."""
+        super().calculate(atoms, properties, system_changes)
+        trial = self.atoms.copy()
+        trial.info = {**atoms.info, "name": f"{self.name}_r{self.step}"}
+        self.step += 1
+        found = self.campaign.label(trial, self.level)
+        self.results = dict(found.calc.results) | {"free_energy": found.calc.results["energy"]}
+
+
+def work(campaign: Campaign, queue: Path, until: float) -> None:
+    """Take the queue's frames in order; begin again from its head when the file has changed."""
+    while True:
+        stamp = queue.stat().st_mtime
+        for frame in ase.io.read(queue, index=":"):
+            level, steps = frame.info["level"], int(frame.info.get("relax", 0))
+            try:
+                if steps:
+                    campaign.relax(frame, level, steps)
+                else:
+                    campaign.label(frame, level)
+            except FailedError:
+                continue
+            if time.monotonic() > until:
+                return
+            if queue.stat().st_mtime != stamp:
+                break
+        else:
+            return
+
+
+def main() -> None:
+    """Label what is asked for and not there yet."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("queue", type=Path)
+    parser.add_argument("labels", type=Path)
+    parser.add_argument("--levels", type=Path, default=Path(__file__).with_name("levels.toml"))
+    parser.add_argument("--hours", type=float, default=100.0, help="no new structure is begun after so long")
+    asked = parser.parse_args()
+    work(Campaign(asked.labels, asked.levels), asked.queue, time.monotonic() + 3600 * asked.hours)
+
+
+if __name__ == "__main__":
+    main()
