@@ -2,10 +2,11 @@
 
 python label.py QUEUE LABELS [--levels levels.toml] [--hours 100]
 
-QUEUE is an extxyz file. Each frame names itself (name) and its level of theory (level); frames are taken in
-order, and the file is read again when it changes. A frame with relax = N is relaxed, cell too, in N steps at
-most, each of them a label NAME_rSTEP. Labels are appended to LABELS, failures with their reason to the file
-beside it that ends in .failed.extxyz; what is in either of them is not computed again.
+QUEUE is an extxyz file. Each frame names itself (name) and its level of theory (level). Frames are taken in
+order, and the file is read again when it changes. A frame with relax = N is relaxed in at most N steps, each a
+label NAME_rSTEP, with its cell or, where it says hydrostatic, the volume. Labels are appended to LABELS, and
+failures with their reason to the file beside it that ends in .failed.extxyz. What is in either is not computed
+again.
 """
 
 import argparse
@@ -29,6 +30,7 @@ TARGET = "scalebridge.oracle.gpaw:GPAWPlusU"
 RELAXED = 0.03
 """Largest force, and stress times volume per atom's share, of a relaxed structure [eV/Å]."""
 LIMITS = LabelLimits()
+QUEUE_KEYS = ("relax", "hydrostatic", "level")
 
 
 class FailedError(Exception):
@@ -90,17 +92,17 @@ class Campaign:
         )
         return frame
 
-    def relax(self, atoms: Atoms, level: str, steps: int) -> None:
-        """Relax positions and cell; steps on file are replayed: a stopped relaxation goes on where it was."""
+    def relax(self, atoms: Atoms, level: str, steps: int, *, even: bool) -> None:
+        """Relax positions and cell (evenly: its volume); steps on file are replayed, so that it can go on."""
         name = atoms.info["name"]
         moving = atoms.copy()
         moving.calc = _Steps(self, name, level)
-        optimizer = BFGS(FrechetCellFilter(moving), logfile=None, maxstep=0.12)
+        optimizer = BFGS(FrechetCellFilter(moving, hydrostatic_strain=even), logfile=None, maxstep=0.12)
         optimizer.run(fmax=RELAXED, steps=steps)
 
     def _frame(self, atoms: Atoms, level: str, seconds: float) -> Atoms:
         frame = atoms.copy()
-        frame.info = {key: value for key, value in atoms.info.items() if key not in ("relax", "level")}
+        frame.info = {key: value for key, value in atoms.info.items() if key not in QUEUE_KEYS}
         frame.info |= {
             "level": level,
             "settings": self.specs[level].content_hash[:12],
@@ -150,7 +152,7 @@ def work(campaign: Campaign, queue: Path, until: float) -> None:
             level, steps = frame.info["level"], int(frame.info.get("relax", 0))
             try:
                 if steps:
-                    campaign.relax(frame, level, steps)
+                    campaign.relax(frame, level, steps, even=bool(frame.info.get("hydrostatic", False)))
                 else:
                     campaign.label(frame, level)
             except FailedError:
