@@ -74,16 +74,13 @@ def deformed(atoms: Atoms, strain: NDArray[np.float64]) -> Atoms:
 def doubled(atoms: Atoms, kind: str, *, without: tuple[int, ...] = ()) -> Atoms:
     """Return two primitive cells, without some of the ions (by their number among the ions)."""
     matrix = DOUBLED[kind]
-    cell = matrix @ atoms.cell.array
-    copies = []
-    for shift in np.ndindex(3, 3, 3):
-        moved = atoms.copy()
-        moved.positions += (np.array(shift) - 1) @ atoms.cell.array
-        copies.append(moved)
-    found = Atoms(cell=cell, pbc=True)
-    for moved in copies:
-        centre = moved.positions[0] @ np.linalg.inv(cell)
-        if np.all(centre > -1e-6) and np.all(centre < 1 - 1e-6):
+    found = Atoms(cell=matrix @ atoms.cell.array, pbc=True)
+    for index in np.ndindex(5, 5, 5):
+        shift = np.array(index) - 2
+        inside = shift @ np.linalg.inv(matrix)
+        if np.all(inside > -1e-6) and np.all(inside < 1 - 1e-6):
+            moved = atoms.copy()
+            moved.positions += shift @ atoms.cell.array
             found += moved
     order = np.argsort([ORDER[symbol] for symbol in found.symbols], kind="stable")
     found = found[order]

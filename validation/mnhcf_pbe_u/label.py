@@ -3,10 +3,9 @@
 python label.py QUEUE LABELS [--levels levels.toml] [--hours 100]
 
 QUEUE is an extxyz file. Each frame names itself (name) and its level of theory (level). Frames are taken in
-order, and the file is read again when it changes. A frame with relax = N is relaxed in at most N steps, each a
-label NAME_rSTEP, with its cell or, where it says hydrostatic, the volume. Labels are appended to LABELS, and
-failures with their reason to the file beside it that ends in .failed.extxyz. What is in either is not computed
-again.
+order; the file is read again when it changes. A frame with relax = N is relaxed in N steps at most, each of
+them a label NAME_rSTEP, with its cell or (hydrostatic) its volume. Labels are appended to LABELS, failures
+with their reason to the file beside it that ends in .failed.extxyz; what is in either is not computed again.
 """
 
 import argparse
@@ -44,7 +43,10 @@ class Campaign:
         self.labels = labels
         self.failures = labels.with_suffix(".failed.extxyz")
         tables = tomllib.loads(levels.read_text())
-        self.specs = {level: CalculatorSpec(TARGET, arguments) for level, arguments in tables.items()}
+        self.specs = {
+            level: CalculatorSpec(TARGET, arguments, {"txt": f"{labels.with_suffix('')}.{level}.txt"})
+            for level, arguments in tables.items()
+        }
         self.calculators: dict[str, Any] = {}
         self.frames: dict[tuple[str, str], Atoms] = {}
         self.failed: set[tuple[str, str]] = set()
@@ -131,14 +133,14 @@ class _Steps(Calculator):
 
     def __init__(self, campaign: Campaign, name: str, level: str) -> None:
         super().__init__()
-        self.campaign, self.name, self.level = campaign, name, level
+        self.campaign, self.base, self.level = campaign, name, level
         self.step = 0
 
     def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = None) -> None:
         """Label the structure under the step's number."""
         super().calculate(atoms, properties, system_changes)
         trial = self.atoms.copy()
-        trial.info = {**atoms.info, "name": f"{self.name}_r{self.step}"}
+        trial.info = {**atoms.info, "name": f"{self.base}_r{self.step}"}
         self.step += 1
         found = self.campaign.label(trial, self.level)
         self.results = dict(found.calc.results) | {"free_energy": found.calc.results["energy"]}

@@ -108,7 +108,9 @@ def displacements(
     BFGS(moving, logfile=None).run(fmax=0.03, steps=150)
     minimum = moving.positions.copy()
     MaxwellBoltzmannDistribution(moving, temperature_K=2 * temperature, rng=rng)
-    dynamics = Langevin(moving, 2 * units.fs, temperature_K=temperature, friction=0.02 / units.fs, rng=rng)
+    dynamics = Langevin(
+        moving, 2 * units.fs, temperature_K=temperature, friction=0.02 / units.fs, rng=rng, fixcm=False
+    )
     found = []
     for _ in range(count):
         dynamics.run(SPACING)

@@ -18,7 +18,7 @@ LADDER: Final[tuple[Mapping[str, Any], ...]] = (
     {"mixer": (0.05, 5, 50.0), "maxiter": 200},
 )
 """Of each attempt: density mixing (fraction, steps kept, weight of long waves), iterations."""
-CONVERGENCE: Final[Mapping[str, float]] = {"energy": 4e-5, "density": 2.5e-4, "eigenstates": 6e-5}
+CONVERGENCE: Final[Mapping[str, float]] = {"energy": 4e-5, "density": 2.5e-4, "eigenstates": 2e-4}
 """GPAW's thresholds: eV, electrons and eV², each per valence electron."""
 MAX_STRAIN: Final = 0.03
 """Between two cells: up to this component of the strain the second starts from the first's density."""
@@ -82,7 +82,7 @@ class GPAWPlusU(Calculator):  # type: ignore[misc]  # ASE ships no types
         If a setting is out of its range.
     """
 
-    citations: Final = ("mortensen2024", "dudarev1998", "francis1990")
+    citations: Final = ("mortensen2024", "perdew1996", "dudarev1998", "francis1990")
     implemented_properties: Final = ["energy", "free_energy", "forces", "stress", "magmoms"]
 
     def __init__(
