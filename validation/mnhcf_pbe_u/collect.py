@@ -80,9 +80,9 @@ def main() -> None:
     ase.io.write(asked.out, kept)
     print(table(kept, list(settings)))
     seconds = [frame.info["seconds"] for frame in kept]
-    both = Counter(frame.info["name"] for frame in kept)
+    twice = sum(count > 1 for count in Counter(frame.info["name"] for frame in kept).values())
     print(
-        f"\n{len(kept)} of {len(frames)} labels, {sum(count > 1 for count in both.values())} structures at both "
+        f"\n{len(kept)} of {len(frames)} labels, {twice} structures at both "
         f"levels, {sum(seconds) / 3600:.1f} hours of one core, {asked.out.stat().st_size / 1e6:.2f} MB"
     )
 

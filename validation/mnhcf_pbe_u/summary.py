@@ -2,7 +2,7 @@
 
 python summary.py LABELS
 
-Relaxed structures are the lowest of each relaxation; sodium is the lowest of a parabola through its volume scan.
+Relaxed structures are the lowest of each relaxation, sodium that of a parabola through its volume scan.
 """
 
 import argparse
@@ -55,9 +55,9 @@ def row(name: str, frame: Atoms) -> str:
         for element in ("Fe", "Mn")
     )
     force = np.linalg.norm(frame.get_forces(), axis=1).max()
-    units = frame.symbols.count("Mn")
+    units, volume = frame.symbols.count("Mn"), frame.get_volume()
     return (
-        f"| {name} | {frame.info['x']} | {frame.info['phase']} | {frame.get_volume() / units:.1f} | {group} | "
+        f"| {name} | {frame.info['x']} | {frame.info['phase']} | {volume / units:.1f} | {group} | "
         f"{' '.join(manganeses)} | {' '.join(irons)} | {bonds(frame)} | {force:.2f} | "
         f"{frame.get_potential_energy() / units:.3f} |"
     )

@@ -82,7 +82,7 @@ class GPAWPlusU(Calculator):  # type: ignore[misc]  # ASE ships no types
         If a setting is out of its range.
     """
 
-    citations: Final = ("mortensen2024", "perdew1996", "dudarev1998", "francis1990")
+    citations: Final = ("mortensen2024", "perdew1996", "dudarev1998", "francis1990", "baldereschi1973")
     implemented_properties: Final = ["energy", "free_energy", "forces", "stress", "magmoms"]
 
     def __init__(
