@@ -1,6 +1,6 @@
 """PBE+U labels of a queue of structures, through the oracle; stop it and start it again whenever you like.
 
-python label.py QUEUE LABELS [--levels levels.toml] [--hours 100]
+python label.py QUEUE LABELS [--surrogate scalebridge.oracle.chgnet:CHGNet03]
 
 QUEUE is an extxyz file. Each frame names itself (name) and its level of theory (level). Frames are taken in
 order; the file is read again when it changes. A frame with relax = N is relaxed in N steps at most, each of
@@ -22,6 +22,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
 from ase.units import GPa
+from numpy.typing import NDArray
 
 from scalebridge.oracle import CalculatorSpec, LabelLimits
 
@@ -29,6 +30,10 @@ TARGET = "scalebridge.oracle.gpaw:GPAWPlusU"
 RELAXED = 0.03
 """Largest force, and stress times volume per atom's share, of a relaxed structure [eV/Å]."""
 LIMITS = LabelLimits()
+PROBE = 0.01
+"""Displacement for second derivatives [Å]."""
+SOFTEST = 2.0
+"""Smallest curvature that a relaxation starts with [eV/Å²]."""
 QUEUE_KEYS = ("relax", "hydrostatic", "level")
 
 
@@ -39,8 +44,8 @@ class FailedError(Exception):
 class Campaign:
     """Calculators by level, and the files of labels and failures."""
 
-    def __init__(self, labels: Path, levels: Path) -> None:
-        self.labels = labels
+    def __init__(self, labels: Path, levels: Path, surrogate: CalculatorSpec | None = None) -> None:
+        self.labels, self.surrogate = labels, surrogate
         self.failures = labels.with_suffix(".failed.extxyz")
         tables = tomllib.loads(levels.read_text())
         self.specs = {
@@ -95,12 +100,21 @@ class Campaign:
         return frame
 
     def relax(self, atoms: Atoms, level: str, steps: int, *, even: bool) -> None:
-        """Relax positions and cell (evenly: its volume); steps on file are replayed, so that it can go on."""
+        """Relax positions and cell (evenly: its volume), from the last step that is on file."""
         name = atoms.info["name"]
+        done = -1
+        while (f"{name}_r{done + 1}", level) in self.frames:
+            done += 1
         moving = atoms.copy()
-        moving.calc = _Steps(self, name, level)
+        if done >= 0:
+            last = self.frames[f"{name}_r{done}", level]
+            moving.set_cell(last.cell)
+            moving.positions = last.positions
+        moving.calc = _Steps(self, name, level, max(done, 0))
         optimizer = BFGS(FrechetCellFilter(moving, hydrostatic_strain=even), logfile=None, maxstep=0.12)
-        optimizer.run(fmax=RELAXED, steps=steps)
+        if self.surrogate:
+            optimizer.H0 = hessian(moving, self.surrogate.build(), even=even)
+        optimizer.run(fmax=RELAXED, steps=steps - max(done, 0))
 
     def _frame(self, atoms: Atoms, level: str, seconds: float) -> Atoms:
         frame = atoms.copy()
@@ -131,10 +145,10 @@ class _Steps(Calculator):
 
     implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012  # as ASE has it
 
-    def __init__(self, campaign: Campaign, name: str, level: str) -> None:
+    def __init__(self, campaign: Campaign, name: str, level: str, step: int) -> None:
         super().__init__()
         self.campaign, self.base, self.level = campaign, name, level
-        self.step = 0
+        self.step = step
 
     def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = None) -> None:
         """Label the structure under the step's number."""
@@ -144,6 +158,28 @@ class _Steps(Calculator):
         self.step += 1
         found = self.campaign.label(trial, self.level)
         self.results = dict(found.calc.results) | {"free_energy": found.calc.results["energy"]}
+
+
+def hessian(atoms: Atoms, calculator: Calculator, *, even: bool) -> NDArray[np.float64]:
+    """Return second derivatives in positions and cell by a fast calculator, (3N + 9, 3N + 9) [eV/Å²].
+
+    A relaxation that starts with it takes a third of the steps. Its eigenvalues are at least ``SOFTEST``.
+    """
+    moving = atoms.copy()
+    moving.calc = calculator
+    target = FrechetCellFilter(moving, hydrostatic_strain=even)
+    start = target.get_positions()
+    columns = []
+    for index in np.ndindex(start.shape):
+        forces = []
+        for step in (PROBE, -PROBE):
+            shifted = start.copy()
+            shifted[index] += step
+            target.set_positions(shifted)
+            forces.append(target.get_forces().ravel())
+        columns.append((forces[1] - forces[0]) / (2 * PROBE))
+    values, vectors = np.linalg.eigh((np.array(columns) + np.array(columns).T) / 2)
+    return np.asarray(vectors * np.clip(np.abs(values), SOFTEST, None) @ vectors.T)
 
 
 def work(campaign: Campaign, queue: Path, until: float) -> None:
@@ -176,8 +212,12 @@ def main() -> None:
     parser.add_argument("labels", type=Path)
     parser.add_argument("--levels", type=Path, default=Path(__file__).with_name("levels.toml"))
     parser.add_argument("--hours", type=float, default=100.0, help="no new structure is begun after so long")
+    parser.add_argument(
+        "--surrogate", help="module:Class of a calculator for the first Hessian of relaxations"
+    )
     asked = parser.parse_args()
-    work(Campaign(asked.labels, asked.levels), asked.queue, time.monotonic() + 3600 * asked.hours)
+    surrogate = CalculatorSpec(asked.surrogate) if asked.surrogate else None
+    work(Campaign(asked.labels, asked.levels, surrogate), asked.queue, time.monotonic() + 3600 * asked.hours)
 
 
 if __name__ == "__main__":
