@@ -23,7 +23,7 @@ OUT = Path(__file__).parents[2] / "src" / "scalebridge" / "materials" / "mnhcf" 
 KEPT = ("name", "x", "phase", "origin", "level", "settings", "gpaw", "seconds")
 STEEP = 6.0
 """Relaxation steps with a larger force [eV/Å] are left out."""
-DIGITS = {"forces": 5, "stress": 7, "magmoms": 3}
+DIGITS = {"forces": 5, "stress": 7, "magmom": 3, "magmoms": 3}
 
 
 def shipped(frame: Atoms) -> Atoms:
@@ -31,8 +31,9 @@ def shipped(frame: Atoms) -> Atoms:
     results = frame.calc.results
     content = {key: np.round(results[key], digits) for key, digits in DIGITS.items() if key in results}
     content["energy"] = round(float(results["energy"]), 5)
+    content.setdefault("magmom", 0.0)
     if not np.any(content["magmoms"]):
-        del content["magmoms"]
+        del content["magmoms"], content["magmom"]
     copy = Atoms(frame.symbols, positions=frame.positions.round(6), cell=frame.cell, pbc=True)
     copy.info = {key: frame.info[key] for key in KEPT}
     copy.calc = SinglePointCalculator(copy, **content)

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scalebridge.oracle import CalculatorSpec, LabelLimits
 
 TARGET = "scalebridge.oracle.gpaw:GPAWPlusU"
-RELAXED = 0.03
+RELAXED = 0.1
 """Largest force, and stress times volume per atom's share, of a relaxed structure [eV/Å]."""
 LIMITS = LabelLimits()
 PROBE = 0.01

@@ -54,7 +54,7 @@ def first(level: str) -> list[Atoms]:
         start = atoms.copy()
         start.rattle(BREAK, seed=x)
         frames.append(
-            named(start, f"x{x}_{phase[0]}", x=x, phase=phase, origin="relaxation", level=level, relax=30)
+            named(start, f"x{x}_{phase[0]}", x=x, phase=phase, origin="relaxation", level=level, relax=18)
         )
         if phase == "cubic":
             frames[-1].info["hydrostatic"] = True

@@ -83,7 +83,7 @@ class GPAWPlusU(Calculator):  # type: ignore[misc]  # ASE ships no types
     """
 
     citations: Final = ("mortensen2024", "perdew1996", "dudarev1998", "francis1990", "baldereschi1973")
-    implemented_properties: Final = ["energy", "free_energy", "forces", "stress", "magmoms"]
+    implemented_properties: Final = ["energy", "free_energy", "forces", "stress", "magmom", "magmoms"]
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class GPAWPlusU(Calculator):  # type: ignore[misc]  # ASE ships no types
         properties: Any = None,
         system_changes: Any = tuple(all_changes),
     ) -> None:
-        """Compute energy [eV], forces (N, 3) [eV/Å], stress (6,) [eV/Å³, Voigt] and moments (N,) [μB].
+        """Compute energy [eV], forces [eV/Å], stress (6,) [eV/Å³, Voigt], moments of atoms and cell [μB].
 
         Raises
         ------
@@ -203,6 +203,7 @@ class GPAWPlusU(Calculator):  # type: ignore[misc]  # ASE ships no types
             "energy": energy,
             "free_energy": float(inner.get_potential_energy(structure, force_consistent=True)),
             "forces": np.array(inner.get_forces(structure), dtype=np.float64),
+            "magmom": float(inner.get_magnetic_moment(structure)) if self._is_host(structure) else 0.0,
             "magmoms": moments,
         }
         if structure.pbc.all():

@@ -47,6 +47,9 @@ class StandIn:
     def get_magnetic_moments(self, atoms):
         return self.start if self.moment is None else np.full(len(atoms), self.moment)
 
+    def get_magnetic_moment(self, atoms):
+        return float(self.start.sum())
+
     def get_forces(self, atoms):
         return np.zeros((len(atoms), 3))
 
@@ -86,6 +89,7 @@ def test_settings_reach_gpaw(stand_in):
     assert len(made["kpts"]) == 4**3
     assert made["txt"] is None
     assert atoms.calc.results["magmoms"].tolist() == [5.0, 0.0, 0.0]
+    assert atoms.calc.results["magmom"] == 5.0
     assert atoms.calc.results["free_energy"] == -3.01
 
 
