@@ -1,8 +1,9 @@
 """The queue's structures.
 
-python structures.py first OUT --level LEVEL                     starts of relaxations, and sodium metal
-python structures.py around LABELS OUT --level LEVEL --seed 1    strained, thermal and ion-displaced ones
-python structures.py doubled LABELS OUT --level LEVEL --seed 1   two formula units, x = 1/2, 1, 3/2
+python structures.py first OUT                      starts of relaxations
+python structures.py metal OUT                      strained and displaced sodium
+python structures.py around LABELS OUT --seed 1     strained, thermal and ion-displaced ones (--only x1_r)
+python structures.py doubled LABELS OUT --seed 1    two formula units, x = 1/2, 1, 3/2
 
 LABELS holds the relaxations; displacements are those of molecular dynamics with CHGNet at the relaxed cell,
 from CHGNet's own minimum there. Every frame carries name, level, x, phase and origin.
@@ -48,7 +49,7 @@ def named(
 
 
 def first(level: str) -> list[Atoms]:
-    """Return starts of relaxations, the tetragonal and rhombohedral ones first, and strained sodium."""
+    """Return starts of relaxations."""
     frames = []
     for (x, phase), atoms in STARTS.items():
         start = atoms.copy()
@@ -58,10 +59,20 @@ def first(level: str) -> list[Atoms]:
         )
         if phase == "cubic":
             frames[-1].info["hydrostatic"] = True
-    for edge in (3.9, 4.05, 4.15, 4.2, 4.29, 4.4, 4.6):
-        frames.append(
-            named(metal(edge), f"na_{edge:g}", x="metal", phase="bcc", origin="volume scan", level=level)
-        )
+    return frames
+
+
+def sodium(seed: int) -> list[Atoms]:
+    """Return the metal: a scan of its volume, and displaced cells of eight atoms."""
+    rng, phase = np.random.default_rng(seed), {"x": "metal", "phase": "bcc", "level": "metal"}
+    frames = [
+        named(metal(edge), f"na_{edge:g}", origin="volume scan", **phase)
+        for edge in (4.2, 4.1, 4.3, 4.0, 4.4, 3.9, 4.15, 4.25, 4.6, 3.8)
+    ]
+    for number in range(16):
+        cell = deformed(metal(rng.uniform(4.05, 4.4)).repeat(2), rng.normal(0.0, 0.015, (3, 3)))
+        cell.rattle(rng.uniform(0.05, 0.3), rng=rng)
+        frames.append(named(cell, f"na8_{seed}_{number}", origin="random displacements", **phase))
     return frames
 
 
@@ -149,11 +160,13 @@ def relaxed(labels: Path) -> dict[str, Atoms]:
     return last
 
 
-def around(labels: Path, level: str, seed: int, count: int) -> list[Atoms]:
+def around(labels: Path, level: str, seed: int, count: int, only: list[str]) -> list[Atoms]:
     """Return structures around every relaxed one, taken in turn so that any stop leaves an even set."""
     rng, calculator = np.random.default_rng(seed), CHGNet03()
     groups = []
     for base, atoms in relaxed(labels).items():
+        if only and base not in only:
+            continue
         tag = f"{base}_{seed}"
         group = thermal(atoms, calculator, rng, level, tag, count=count)
         group += strained(atoms, rng, level, tag) + ions_moved(atoms, rng, level, tag)
@@ -208,17 +221,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["first", "around", "doubled"])
+    parser.add_argument("what", choices=["first", "metal", "around", "doubled"])
     parser.add_argument("files", type=Path, nargs="+", help="[LABELS] OUT")
     parser.add_argument("--level", default="cheap")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=6, help="snapshots per temperature")
+    parser.add_argument("--only", nargs="+", default=[], help="names of relaxations")
     asked = parser.parse_args()
     if asked.what == "first":
         frames = first(asked.level)
+    elif asked.what == "metal":
+        frames = sodium(asked.seed)
+    elif asked.what == "around":
+        frames = around(asked.files[0], asked.level, asked.seed, asked.count, asked.only)
     else:
-        make = around if asked.what == "around" else two_units
-        frames = make(asked.files[0], asked.level, asked.seed, asked.count)
+        frames = two_units(asked.files[0], asked.level, asked.seed, asked.count)
     ase.io.write(asked.files[-1], frames)
     print(len(frames), "structures")
 

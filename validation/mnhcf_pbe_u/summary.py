@@ -30,12 +30,12 @@ def relaxations(frames: list[Atoms], level: str) -> dict[str, Atoms]:
     return lowest
 
 
-def sodium(frames: list[Atoms], level: str) -> tuple[float, float] | None:
+def sodium(frames: list[Atoms]) -> tuple[float, float] | None:
     """Return energy [eV] and volume [Å³] of an atom of the metal: the lowest three volumes' parabola."""
     scan = [
         (frame.get_volume(), frame.get_potential_energy())
         for frame in frames
-        if frame.info["level"] == level and frame.info["origin"] == "volume scan"
+        if frame.info["level"] == "metal" and frame.info["origin"] == "volume scan"
     ]
     if len(scan) < 3:
         return None
@@ -80,7 +80,7 @@ def main() -> None:
     )
     parser.add_argument("labels", type=Path)
     frames = list(ase.io.read(parser.parse_args().labels, index=":"))
-    for level in sorted({frame.info["level"] for frame in frames}):
+    for level in sorted({frame.info["level"] for frame in frames} - {"metal"}):
         found = relaxations(frames, level)
         print(
             f"\n## {level}\n\n| structure | x | phase | Å³ | group | μ(Mn) | μ(Fe) | Mn–N, Å | force | eV |"
@@ -88,7 +88,7 @@ def main() -> None:
         print("|---" * 10 + "|")
         for name, frame in sorted(found.items()):
             print(row(name, frame))
-        metal = sodium(frames, level)
+        metal = sodium(frames)
         if metal is None:
             continue
         print(f"\nSodium: {metal[0]:.4f} eV, {metal[1]:.2f} Å³, a = {(2 * metal[1]) ** (1 / 3):.3f} Å.")
