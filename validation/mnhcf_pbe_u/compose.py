@@ -2,8 +2,8 @@
 
 python compose.py OUT --first FILE ... --then FILE ... [--every 3] [--converged t]
 
-Files of --then are taken in turn, so that a stop anywhere leaves an even set. Structures whose name matches the
-regular expression --converged are labelled at that level only: their one k-point at the cheap level is another.
+Files of --then are taken in turn, so that a stop anywhere leaves an even set. Structures whose name matches
+the regular expression --converged are labelled at that level only: their one cheap k-point would be another.
 """
 
 import argparse
