@@ -3,10 +3,12 @@
 python collect.py LABELS [--out ../../src/scalebridge/materials/mnhcf/labels.extxyz]
 
 Labels of other settings than those of levels.toml are left out, with a word. So are the early steps of
-relaxations that are far above their end: structures nobody will meet.
+relaxations that are far above their end: structures nobody will meet. Failures and the queue are copied beside
+this script, so that run.sh can go on from a checkout.
 """
 
 import argparse
+import shutil
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -79,6 +81,10 @@ def main() -> None:
     frames = list(ase.io.read(asked.labels, index=":"))
     kept = [shipped(frame) for frame in frames if usable(frame, settings)]
     ase.io.write(asked.out, kept)
+    for source, target in ((".failed.extxyz", "failed.extxyz"), ("queue.extxyz", "queue.extxyz")):
+        path = asked.labels.with_suffix(source) if source[0] == "." else asked.labels.with_name(source)
+        if path.exists():
+            shutil.copyfile(path, Path(__file__).with_name(target))
     print(table(kept, list(settings)))
     seconds = [frame.info["seconds"] for frame in kept]
     twice = sum(count > 1 for count in Counter(frame.info["name"] for frame in kept).values())

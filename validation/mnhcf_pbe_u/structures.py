@@ -177,7 +177,8 @@ def around(labels: Path, level: str, seed: int, count: int, only: list[str]) -> 
 def two_units(labels: Path, level: str, seed: int, count: int) -> list[Atoms]:
     """Return cells of two formula units with odd numbers of ions, or their ions on other sites."""
     rng, calculator = np.random.default_rng(seed), CHGNet03()
-    last, groups = relaxed(labels), []
+    starts = {frame.info["name"]: frame for frame in first(level)}
+    last, groups = starts | relaxed(labels), []
     plans = {
         0.5: [("x1_c", (1,)), ("x0_t", None)],
         1: [("x2_c", (0, 1)), ("x2_r", (0, 1)), ("x2_r", (0, 3))],
@@ -187,7 +188,7 @@ def two_units(labels: Path, level: str, seed: int, count: int) -> list[Atoms]:
         for number, (base, without) in enumerate(ways):
             for kind in "at":
                 start = _double(last[base], kind, without)
-                start.info = {**last[base].info, "x": x}
+                start.info = {"phase": last[base].info["phase"], "x": x}
                 tag = f"x{x:g}_{base[-1]}{kind}{number}_{seed}".replace(".", "")
                 group = thermal(start, calculator, rng, level, tag, count=count)
                 groups.append([group[index] for index in rng.permutation(len(group))])
