@@ -3,8 +3,8 @@
 python collect.py LABELS [--out ../../src/scalebridge/materials/mnhcf/labels.extxyz]
 
 Labels of other settings than those of levels.toml are left out, with a word. So are the early steps of
-relaxations that are far above their end: structures nobody will meet. Failures and the queue are copied beside
-this script, so that run.sh can go on from a checkout.
+relaxations that are far above their end: structures nobody will meet. Failures and the queue are copied to
+this folder, so that run.sh can go on from a checkout.
 """
 
 import argparse

@@ -50,9 +50,9 @@ PLAN: Mapping[str, tuple[str, ...]] = {
     "tight": ("x0_T", "x1_C", "x2_R"),
     "U = 3 eV": THREE,
     "U = 5 eV": THREE,
-    "0.02 eV smearing": ("x0_T", "x1_C"),
+    "0.02 eV smearing": ("x0_T",),
+    "500 eV, 2×2×2 with Γ": ("x0_T", "x2_R"),
     "0.1 eV smearing": ("x0_T", "x1_C"),
-    "500 eV, 2×2×2 with Γ": THREE,
     "600 eV, 2×2×2": THREE,
     "500 eV, 3×3×3": THREE,
 }

@@ -35,7 +35,7 @@ STARTS = {
 BREAK = 0.015
 """Displacement that breaks the symmetry of a start [Å]."""
 TEMPERATURES = (300.0, 600.0)
-SPACING = 80
+SPACING = 40
 """Steps of 2 fs between two snapshots."""
 
 
@@ -116,7 +116,7 @@ def displacements(
     """Return displacements from the calculator's own minimum at a fixed cell, (N, 3) each [Å]."""
     moving = atoms.copy()
     moving.calc = calculator
-    BFGS(moving, logfile=None).run(fmax=0.03, steps=150)
+    BFGS(moving, logfile=None).run(fmax=0.05, steps=60)
     minimum = moving.positions.copy()
     MaxwellBoltzmannDistribution(moving, temperature_K=2 * temperature, rng=rng)
     dynamics = Langevin(

@@ -13,9 +13,9 @@ from scalebridge.oracle.kpoints import k_points
 from scalebridge.oracle.spin_states import RedoxCentre, initial_moments, spin_faults
 
 LADDER: Final[tuple[Mapping[str, Any], ...]] = (
-    {"mixer": (0.25, 8, 1.0), "maxiter": 70},
-    {"mixer": (0.1, 8, 1.0), "maxiter": 120},
-    {"mixer": (0.05, 5, 50.0), "maxiter": 200},
+    {"mixer": (0.25, 8, 1.0), "maxiter": 60},
+    {"mixer": (0.1, 8, 1.0), "maxiter": 80},
+    {"mixer": (0.05, 5, 50.0), "maxiter": 100},
 )
 """Of each attempt: density mixing (fraction, steps kept, weight of long waves), iterations."""
 CONVERGENCE: Final[Mapping[str, float]] = {"energy": 4e-5, "density": 2.5e-4, "eigenstates": 2e-4}
