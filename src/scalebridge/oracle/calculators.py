@@ -12,6 +12,7 @@ from scalebridge.foundation import InputError, MissingDependencyError, hash_json
 PACKAGES: Final[Mapping[str, str]] = {
     "chgnet": "scalebridge[chgnet]",
     "torch": "scalebridge[chgnet]",
+    "gpaw": "scalebridge[gpaw]",
     "mace": "mace-torch",
     "psycopg2": "psycopg2-binary",
 }
