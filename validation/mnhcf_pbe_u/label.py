@@ -111,7 +111,10 @@ class Campaign:
             moving.set_cell(last.cell)
             moving.positions = last.positions
         moving.calc = _Steps(self, name, level, max(done, 0))
-        optimizer = BFGS(FrechetCellFilter(moving, hydrostatic_strain=even), logfile=None, maxstep=0.12)
+        target = FrechetCellFilter(moving, hydrostatic_strain=even)
+        if done >= steps or np.linalg.norm(target.get_forces(), axis=1).max() < RELAXED:
+            return
+        optimizer = BFGS(target, logfile=None, maxstep=0.12)
         if self.surrogate:
             optimizer.H0 = hessian(moving, self.surrogate.build(), even=even)
         optimizer.run(fmax=RELAXED, steps=steps - max(done, 0))
