@@ -16,7 +16,7 @@ from ase import Atoms
 
 
 def levels(frames: list[Atoms], every: int, converged: str) -> list[Atoms]:
-    """Return the frames with their levels, some of them twice; names decide, so that order changes nothing."""
+    """Return the frames with their levels, some of them twice: names decide, and order changes nothing."""
     found = []
     for frame in frames:
         if frame.info["level"] == "metal":

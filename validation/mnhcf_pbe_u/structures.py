@@ -151,13 +151,14 @@ def ions_moved(atoms: Atoms, rng: np.random.Generator, level: str, tag: str) -> 
 
 
 def relaxed(labels: Path) -> dict[str, Atoms]:
-    """Return the last step of every relaxation, of the best level first."""
-    last: dict[str, Atoms] = {}
+    """Return the lowest step of every relaxation."""
+    lowest: dict[str, Atoms] = {}
     for frame in ase.io.read(labels, index=":"):
         base, _, step = frame.info["name"].rpartition("_r")
         if base and step.isdecimal() and frame.info["origin"] == "relaxation":
-            last[base] = frame
-    return last
+            if base not in lowest or frame.get_potential_energy() < lowest[base].get_potential_energy():
+                lowest[base] = frame
+    return lowest
 
 
 def around(labels: Path, level: str, seed: int, count: int, only: list[str]) -> list[Atoms]:
