@@ -155,9 +155,10 @@ def relaxed(labels: Path) -> dict[str, Atoms]:
     lowest: dict[str, Atoms] = {}
     for frame in ase.io.read(labels, index=":"):
         base, _, step = frame.info["name"].rpartition("_r")
-        if base and step.isdecimal() and frame.info["origin"] == "relaxation":
-            if base not in lowest or frame.get_potential_energy() < lowest[base].get_potential_energy():
-                lowest[base] = frame
+        if not (base and step.isdecimal() and frame.info["origin"] == "relaxation"):
+            continue
+        if base not in lowest or frame.get_potential_energy() < lowest[base].get_potential_energy():
+            lowest[base] = frame
     return lowest
 
 
