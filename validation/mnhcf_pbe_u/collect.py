@@ -43,8 +43,10 @@ def shipped(frame: Atoms) -> Atoms:
 
 
 def usable(frame: Atoms, settings: dict[str, str]) -> bool:
-    """Whether a label has the settings of its level, and is no steep step of a relaxation."""
+    """Whether a label has its level's settings, is no steep step of a relaxation and no metal at a host's."""
     if settings.get(frame.info["level"]) != frame.info["settings"]:
+        return False
+    if (frame.info["x"] == "metal") != (frame.info["level"] == "metal"):
         return False
     largest = np.linalg.norm(frame.calc.results["forces"], axis=1).max()
     return bool(frame.info["origin"] != "relaxation" or largest <= STEEP)

@@ -32,7 +32,7 @@ RELAXED = 0.1
 LIMITS = LabelLimits()
 PROBE = 0.01
 """Displacement for second derivatives [Å]."""
-SOFTEST = 2.0
+SOFTEST = 6.0
 """Smallest curvature that a relaxation starts with [eV/Å²]."""
 QUEUE_KEYS = ("relax", "hydrostatic", "level")
 

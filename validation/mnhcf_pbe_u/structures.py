@@ -163,10 +163,11 @@ def relaxed(labels: Path) -> dict[str, Atoms]:
 
 
 def around(labels: Path, level: str, seed: int, count: int, only: list[str]) -> list[Atoms]:
-    """Return structures around every relaxed one, taken in turn so that any stop leaves an even set."""
+    """Return structures around relaxed ones or their starts, in turn: any stop leaves an even set."""
     rng, calculator = np.random.default_rng(seed), CHGNet03()
     groups = []
-    for base, atoms in relaxed(labels).items():
+    starts = {frame.info["name"]: frame for frame in first(level)}
+    for base, atoms in (starts | relaxed(labels)).items():
         if only and base not in only:
             continue
         tag = f"{base}_{seed}"
