@@ -33,9 +33,8 @@ def shipped(frame: Atoms) -> Atoms:
     results = frame.calc.results
     content = {key: np.round(results[key], digits) for key, digits in DIGITS.items() if key in results}
     content["energy"] = round(float(results["energy"]), 5)
-    content.setdefault("magmom", 0.0)
     if not np.any(content["magmoms"]):
-        del content["magmoms"], content["magmom"]
+        content = {key: value for key, value in content.items() if not key.startswith("magmom")}
     copy = Atoms(frame.symbols, positions=frame.positions.round(6), cell=frame.cell, pbc=True)
     copy.info = {key: frame.info[key] for key in KEPT}
     copy.calc = SinglePointCalculator(copy, **content)
