@@ -33,9 +33,8 @@ def shipped(frame: Atoms) -> Atoms:
     results = frame.calc.results
     content = {key: np.round(results[key], digits) for key, digits in DIGITS.items() if key in results}
     content["energy"] = round(float(results["energy"]), 5)
-    content.setdefault("magmom", 0.0)
     if not np.any(content["magmoms"]):
-        del content["magmoms"], content["magmom"]
+        content = {key: value for key, value in content.items() if not key.startswith("magmom")}
     copy = Atoms(frame.symbols, positions=frame.positions.round(6), cell=frame.cell, pbc=True)
     copy.info = {key: frame.info[key] for key in KEPT}
     copy.calc = SinglePointCalculator(copy, **content)
@@ -43,8 +42,10 @@ def shipped(frame: Atoms) -> Atoms:
 
 
 def usable(frame: Atoms, settings: dict[str, str]) -> bool:
-    """Whether a label has the settings of its level, and is no steep step of a relaxation."""
+    """Whether a label has its level's settings, is no steep step of a relaxation and no metal at a host's."""
     if settings.get(frame.info["level"]) != frame.info["settings"]:
+        return False
+    if (frame.info["x"] == "metal") != (frame.info["level"] == "metal"):
         return False
     largest = np.linalg.norm(frame.calc.results["forces"], axis=1).max()
     return bool(frame.info["origin"] != "relaxation" or largest <= STEEP)

@@ -7,6 +7,7 @@ the regular expression --converged are labelled at that level only: their one ch
 """
 
 import argparse
+import hashlib
 import re
 from pathlib import Path
 
@@ -15,11 +16,15 @@ from ase import Atoms
 
 
 def levels(frames: list[Atoms], every: int, converged: str) -> list[Atoms]:
-    """Return the frames with their levels, some of them twice."""
+    """Return the frames with their levels, some of them twice: names decide, and order changes nothing."""
     found = []
-    for number, frame in enumerate(frames):
+    for frame in frames:
+        if frame.info["level"] == "metal":
+            found.append(frame)
+            continue
+        chance = hashlib.sha256(frame.info["name"].encode()).digest()[0]
         only = bool(converged and re.search(converged, frame.info["name"]))
-        for level, wanted in (("cheap", not only), ("converged", only or number % every == 0)):
+        for level, wanted in (("cheap", not only), ("converged", only or chance % every == 0)):
             if wanted:
                 copy = frame.copy()
                 copy.info["level"] = level

@@ -32,7 +32,7 @@ RELAXED = 0.1
 LIMITS = LabelLimits()
 PROBE = 0.01
 """Displacement for second derivatives [Å]."""
-SOFTEST = 2.0
+SOFTEST = 6.0
 """Smallest curvature that a relaxation starts with [eV/Å²]."""
 QUEUE_KEYS = ("relax", "hydrostatic", "level")
 
@@ -111,7 +111,10 @@ class Campaign:
             moving.set_cell(last.cell)
             moving.positions = last.positions
         moving.calc = _Steps(self, name, level, max(done, 0))
-        optimizer = BFGS(FrechetCellFilter(moving, hydrostatic_strain=even), logfile=None, maxstep=0.12)
+        target = FrechetCellFilter(moving, hydrostatic_strain=even)
+        if done >= steps or np.linalg.norm(target.get_forces(), axis=1).max() < RELAXED:
+            return
+        optimizer = BFGS(target, logfile=None, maxstep=0.12)
         if self.surrogate:
             optimizer.H0 = hessian(moving, self.surrogate.build(), even=even)
         optimizer.run(fmax=RELAXED, steps=steps - max(done, 0))

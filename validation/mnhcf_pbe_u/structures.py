@@ -151,20 +151,23 @@ def ions_moved(atoms: Atoms, rng: np.random.Generator, level: str, tag: str) -> 
 
 
 def relaxed(labels: Path) -> dict[str, Atoms]:
-    """Return the last step of every relaxation, of the best level first."""
-    last: dict[str, Atoms] = {}
+    """Return the lowest step of every relaxation."""
+    lowest: dict[str, Atoms] = {}
     for frame in ase.io.read(labels, index=":"):
         base, _, step = frame.info["name"].rpartition("_r")
-        if base and step.isdecimal() and frame.info["origin"] == "relaxation":
-            last[base] = frame
-    return last
+        if not (base and step.isdecimal() and frame.info["origin"] == "relaxation"):
+            continue
+        if base not in lowest or frame.get_potential_energy() < lowest[base].get_potential_energy():
+            lowest[base] = frame
+    return lowest
 
 
 def around(labels: Path, level: str, seed: int, count: int, only: list[str]) -> list[Atoms]:
-    """Return structures around every relaxed one, taken in turn so that any stop leaves an even set."""
+    """Return structures around relaxed ones or their starts, in turn: any stop leaves an even set."""
     rng, calculator = np.random.default_rng(seed), CHGNet03()
     groups = []
-    for base, atoms in relaxed(labels).items():
+    starts = {frame.info["name"]: frame for frame in first(level)}
+    for base, atoms in (starts | relaxed(labels)).items():
         if only and base not in only:
             continue
         tag = f"{base}_{seed}"

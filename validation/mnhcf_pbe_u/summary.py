@@ -14,7 +14,7 @@ import numpy as np
 import spglib
 from ase import Atoms
 
-TOLERANCE = 0.1
+TOLERANCE = 0.2
 """Of the symmetry search [Å]: starts were displaced, and relaxations stop at a finite force."""
 
 
