@@ -99,9 +99,7 @@ def run(
         str, typer.Argument(help="A recipe file, a run folder, or a bundled recipe: mnhcf, lfp.")
     ],
     *,
-    out: Annotated[
-        Path | None, typer.Option(help="Run folder. [default: runs/HOST-PROFILE]", show_default=False)
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/HOST-PROFILE")] = None,
     until: Annotated[str | None, typer.Option(metavar="STAGE", help="Last stage to compute.")] = None,
     executor: Executor = "processes",
     profile: Annotated[str | None, typer.Option(help="A profile of the recipe: quick, standard.")] = None,
@@ -154,7 +152,9 @@ def electrode(
     rates: Annotated[str, typer.Option(help="C-rates, comma between.")] = "0.1,1,5",
     shells: Annotated[
         int | None,
-        typer.Option(min=5, help="Finite volumes along a particle. [default: from the interface's width]"),
+        typer.Option(
+            min=5, help="Finite volumes along a particle.", show_default="from the interface's width"
+        ),
     ] = None,
     executor: Executor = "processes",
     as_json: Json = False,
