@@ -147,19 +147,31 @@ struct Bins {
     std::vector<double> x, y, z;           // of the sorted sites
 };
 
+// Fractional coordinates between which the bins lie along direction d; sites outside go to the first or last bin.
+// A few sites far from all others would make the bins as wide as the rest: then without one site in 50 at each end.
+std::array<double, 2> bin_range(const Sites& s, int d, double most_extent) {
+    std::vector<double> f(s.fraction.size());
+    for (std::size_t k = 0; k < f.size(); ++k) f[k] = s.fraction[k][d];
+    const auto ends = std::minmax_element(f.begin(), f.end());
+    const std::array<double, 2> all = {*ends.first, *ends.second};
+    if (all[1] - all[0] <= most_extent) return all;
+    const std::size_t few = f.size() / 50;
+    std::nth_element(f.begin(), f.begin() + few, f.end());
+    const double low = f[few];
+    std::nth_element(f.begin(), f.end() - 1 - few, f.end());
+    return {low, f[f.size() - 1 - few]};
+}
+
 Bins sort_sites(const Sites& s, double cutoff) {
     Bins out;
     const std::size_t count = s.position.size();
     double low[3], width[3];
     const double most = std::max(1.0, std::cbrt(8.0 * static_cast<double>(count)));
     for (int d = 0; d < 3; ++d) {
-        low[d] = HUGE_VAL;
-        double high = -HUGE_VAL;
-        for (const Vector& f : s.fraction) {
-            low[d] = std::min(low[d], f[d]);
-            high = std::max(high, f[d]);
-        }
-        const double per_cutoff = s.margin[d], extent = std::max(high - low[d], 1e-9 * per_cutoff);
+        const double per_cutoff = s.margin[d];
+        const std::array<double, 2> range = bin_range(s, d, 0.5 * most * per_cutoff);
+        low[d] = range[0];
+        const double extent = std::max(range[1] - range[0], 1e-9 * per_cutoff);
         out.bins[d] = static_cast<int>(std::max(1.0, std::min(std::floor(2.0 * extent / per_cutoff), most)));
         width[d] = extent / out.bins[d];
         out.reach[d] = static_cast<int>(std::min(std::ceil(per_cutoff / width[d]), 1.0 * out.bins[d]));
@@ -169,7 +181,8 @@ Bins sort_sites(const Sites& s, double cutoff) {
     out.start.assign(static_cast<std::size_t>(out.bins[0]) * out.bins[1] * out.bins[2] + 1, 0);
     for (std::size_t k = 0; k < count; ++k) {
         for (int d = 0; d < 3; ++d)
-            out.bin[k][d] = std::min(static_cast<int>((s.fraction[k][d] - low[d]) / width[d]), out.bins[d] - 1);
+            out.bin[k][d] = static_cast<int>(
+                std::min(std::max((s.fraction[k][d] - low[d]) / width[d], 0.0), out.bins[d] - 1.0));
         flat[k] = (out.bin[k][0] * out.bins[1] + out.bin[k][1]) * out.bins[2] + out.bin[k][2];
         ++out.start[flat[k] + 1];
     }

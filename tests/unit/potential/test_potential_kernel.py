@@ -261,3 +261,18 @@ def test_a_configuration_of_another_potential_is_refused():
             replace(two, **{name: table})
     with pytest.raises(InputError, match="must be a symmetric table"):
         replace(two, repulsion=np.array([[0.0, 2.0], [0.0, 0.0]]))
+
+
+@pytest.mark.parametrize("pbc", [False, (True, False, False)])
+def test_atoms_far_from_all_others_change_no_neighbours(pbc):
+    """A cluster beside a few atoms at up to 1e5 Å: bins along the whole extent would hold all at once."""
+    potential = random_potential(6, ("Na", "O"))
+    cluster = random_crystal(("Na", "O"), seed=1, repeat=(3, 3, 3))
+    cluster.pbc = pbc
+    near = cluster.copy()
+    far = cluster + Atoms("Na3", positions=[[0, 1e5, 3e4], [0, -7e4, 20], [0, 30, 5e4]])
+    far.pbc = pbc
+    one, two = potential.compute(near), potential.compute(far)
+    np.testing.assert_allclose(two.energies[: len(near)], one.energies, rtol=1e-12)
+    np.testing.assert_allclose(two.forces[: len(near)], one.forces, atol=1e-11)
+    assert potential.configure(far).n_pairs == potential.configure(near).n_pairs
