@@ -66,15 +66,7 @@ def compute(context: StageContext) -> None:
             progress=context.progress,
         ),
     )
-    if section.committee == "posterior":
-        posterior = linear_posterior(
-            training, potential=best.potential, held_out=held_out, settings=fit_settings(section, 0)
-        )
-        members = [best.potential, *posterior.draw(section.members, seed=context.seed)]
-    else:
-        posterior = None
-        members = [best.potential, *_bootstrap(context, best.potential, training)]
-
+    members, posterior = _committee(context, best.potential, training, held_out)
     files = [_save(context.folder / f"member_{number}.mtp", member) for number, member in enumerate(members)]
     active = ActiveSet.from_frames(best.potential, training)
     active.save(context.folder / "selection.almtp", best.potential)
@@ -116,6 +108,19 @@ def compute(context: StageContext) -> None:
 
 
 _FORCE = constants.EV / constants.ANGSTROM
+
+
+def _committee(
+    context: StageContext, best: MomentTensorPotential, training: list[Atoms], held_out: list[Atoms]
+) -> tuple[list[MomentTensorPotential], LinearPosterior | None]:
+    """Return the members, the best estimate first, and the posterior where they are drawn from one."""
+    section = context.recipe.potential
+    if section.committee == "bootstrap":
+        return [best, *_bootstrap(context, best, training)], None
+    posterior = linear_posterior(
+        training, potential=best, held_out=held_out, settings=fit_settings(section, 0)
+    )
+    return [best, *posterior.draw(section.members, seed=context.seed)], posterior
 
 
 def _bootstrap(
