@@ -6,11 +6,16 @@ QUEUE is an extxyz file. Each frame names itself (name) and its level of theory 
 order; the file is read again when it changes. A frame with relax = N is relaxed in N steps at most, each of
 them a label NAME_rSTEP, with its cell or (hydrostatic) its volume. Labels are appended to LABELS, failures
 with their reason to the file beside it that ends in .failed.extxyz; what is in either is not computed again.
+Several processes may work one queue off: a frame that another one has in hand is passed over.
 """
 
 import argparse
+import fcntl
+import os
 import time
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +46,14 @@ class FailedError(Exception):
     """A label that could not be had; it is on file."""
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """One process at a time reads or appends to a file."""
+    with path.with_suffix(".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 class Campaign:
     """Calculators by level, and the files of labels and failures."""
 
@@ -49,20 +62,50 @@ class Campaign:
         self.failures = labels.with_suffix(".failed.extxyz")
         tables = tomllib.loads(levels.read_text())
         self.specs = {
-            level: CalculatorSpec(TARGET, arguments, {"txt": f"{labels.with_suffix('')}.{level}.txt"})
+            level: CalculatorSpec(
+                TARGET, arguments, {"txt": f"{labels.with_suffix('')}.{level}.{os.getpid()}.txt"}
+            )
             for level, arguments in tables.items()
         }
         self.calculators: dict[str, Any] = {}
         self.frames: dict[tuple[str, str], Atoms] = {}
         self.failed: set[tuple[str, str]] = set()
-        for frame in self._read(self.labels):
+        self.sizes: dict[Path, int] = {}
+        self.read()
+
+    def read(self) -> None:
+        """Take in what is on file, from other processes as well."""
+        for frame in self._grown(self.labels):
             self.frames[frame.info["name"], frame.info["level"]] = frame
-        for frame in self._read(self.failures):
+        for frame in self._grown(self.failures):
             self.failed.add((frame.info["name"], frame.info["level"]))
 
+    def _grown(self, path: Path) -> list[Atoms]:
+        with locked(path):
+            size = path.stat().st_size if path.exists() else 0
+            if size == self.sizes.get(path, 0):
+                return []
+            self.sizes[path] = size
+            return list(ase.io.read(path, index=":"))
+
     @staticmethod
-    def _read(path: Path) -> list[Atoms]:
-        return list(ase.io.read(path, index=":")) if path.exists() else []
+    def _append(path: Path, frame: Atoms) -> None:
+        with locked(path):
+            ase.io.write(path, frame, append=True)
+
+    @contextmanager
+    def in_hand(self, atoms: Atoms, level: str) -> Iterator[bool]:
+        """Keep other processes off a frame of the queue; false where one of them has it."""
+        folder = self.labels.with_suffix(".in_hand")
+        folder.mkdir(exist_ok=True)
+        with (folder / f"{atoms.info['name']}.{level}").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however it ends
+            except BlockingIOError:
+                yield False
+                return
+            self.read()
+            yield True
 
     def label(self, atoms: Atoms, level: str) -> Atoms:
         """Return a label: from the file, or computed and appended to it."""
@@ -88,7 +131,7 @@ class Campaign:
         frame = self._frame(atoms, level, time.monotonic() - began)
         frame.calc = SinglePointCalculator(frame, **results)
         self.frames[key] = frame
-        ase.io.write(self.labels, frame, append=True)
+        self._append(self.labels, frame)
         moments = [round(float(m), 2) for m in results["magmoms"] if abs(m) > 0.1]
         pressure = -results["stress"][:3].mean() / GPa
         print(
@@ -135,7 +178,7 @@ class Campaign:
         frame.info["reason"] = " ".join(f"{type(error).__name__.lstrip('_')}: {error}".split()).replace(
             '"', "'"
         )
-        ase.io.write(self.failures, frame, append=True)
+        self._append(self.failures, frame)
         self.failed.add((frame.info["name"], level))
         print(
             f"{time.strftime('%H:%M:%S')} {frame.info['name']} {level} FAILED: {frame.info['reason']}",
@@ -185,19 +228,26 @@ def hessian(atoms: Atoms, calculator: Calculator, *, even: bool) -> NDArray[np.f
     return np.asarray(vectors * np.clip(np.abs(values), SOFTEST, None) @ vectors.T)
 
 
+def one(campaign: Campaign, frame: Atoms) -> None:
+    """Label or relax one frame of the queue; a failure is on file."""
+    level, steps = frame.info["level"], int(frame.info.get("relax", 0))
+    try:
+        if steps:
+            campaign.relax(frame, level, steps, even=bool(frame.info.get("hydrostatic", False)))
+        else:
+            campaign.label(frame, level)
+    except FailedError:
+        return
+
+
 def work(campaign: Campaign, queue: Path, until: float) -> None:
     """Take the queue's frames in order; begin again from its head when the file has changed."""
     while True:
         stamp = queue.stat().st_mtime
         for frame in ase.io.read(queue, index=":"):
-            level, steps = frame.info["level"], int(frame.info.get("relax", 0))
-            try:
-                if steps:
-                    campaign.relax(frame, level, steps, even=bool(frame.info.get("hydrostatic", False)))
-                else:
-                    campaign.label(frame, level)
-            except FailedError:
-                continue
+            with campaign.in_hand(frame, frame.info["level"]) as ours:
+                if ours:
+                    one(campaign, frame)
             if time.monotonic() > until:
                 return
             if queue.stat().st_mtime != stamp:
