@@ -38,7 +38,7 @@ def straight(
 
 def rhombohedral(ions: int, volume: float) -> Atoms:
     """Return a primitive cell of the bundled rhombohedral phase at a volume [Å³]."""
-    framework = ase.io.read(HOST / "rhombohedral.xyz")
+    framework = ase.io.read(HOST / "rhombohedral-chgnet.xyz")
     framework.info, edges = {}, framework.cell.array
     for site in (0.22854, 0.77146)[:ions]:
         framework += Atoms("Na", positions=[site * edges.sum(axis=0)])

@@ -8,6 +8,7 @@ this folder, so that run.sh can go on from a checkout.
 """
 
 import argparse
+import re
 import shutil
 import tomllib
 from collections import Counter
@@ -37,6 +38,9 @@ def shipped(frame: Atoms) -> Atoms:
         content = {key: value for key, value in content.items() if not key.startswith("magmom")}
     copy = Atoms(frame.symbols, positions=frame.positions.round(6), cell=frame.cell, pbc=True)
     copy.info = {key: frame.info[key] for key in KEPT}
+    copy.info["group"] = re.sub(
+        r"_r\d+$", "", frame.info["name"]
+    )  # a relaxation's steps are held out together
     copy.calc = SinglePointCalculator(copy, **content)
     return copy
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from scalebridge.foundation import InputError, StoreError
-from scalebridge.pipeline import bundled_hosts, host_folder
+from scalebridge.pipeline import bundled_recipes
 from scalebridge.pipeline.locations import DESIGN_FILE, RECIPE_FILE
 
 
@@ -19,13 +19,14 @@ def write_study(folder: Path, host: str) -> None:
     StoreError
         If the folder cannot be written.
     """
-    if host not in bundled_hosts():
-        raise InputError(f"--host {host}: not bundled; choose one of {', '.join(bundled_hosts())}")
-    source = host_folder(host)
+    bundled = bundled_recipes()
+    if host not in bundled:
+        raise InputError(f"--host {host}: not bundled; choose one of {', '.join(bundled)}")
+    source = bundled[host].parent
     for name in (RECIPE_FILE, DESIGN_FILE):
         if (folder / name).exists():
             raise InputError(f"{folder / name} is already there; choose another folder or remove the file")
-    recipe = (source / RECIPE_FILE).read_text(encoding="utf-8")
+    recipe = bundled[host].read_text(encoding="utf-8")
     recipe = recipe.replace('design = "bundled" ', f'design = "{DESIGN_FILE}"')
     try:
         folder.mkdir(parents=True, exist_ok=True)

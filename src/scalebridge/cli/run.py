@@ -61,13 +61,15 @@ def run_recipe(
 def _check(recipe: Recipe) -> None:
     unmade = Provenance(code_version="", recipe_hash="")
     design = design_path(recipe.electrode.design, recipe.host.name)
-    check_recipe(recipe, load_host(recipe.host.name, unmade), load_design(design, unmade))
+    host = load_host(recipe.host.name, unmade, structures=recipe.host.structures)
+    check_recipe(recipe, host, load_design(design, unmade))
 
 
 def _default_folder(path: Path, recipe: Recipe) -> Path:
     if RunFolder(path.parent).lock_file.exists():  # a run folder's own recipe: go on there
         return path.parent
-    return Path("runs") / f"{Path(recipe.host.name).name}-{recipe.profile}"
+    variant = path.stem.removeprefix("recipe") if path.stem.startswith("recipe-") else ""
+    return Path("runs") / f"{Path(recipe.host.name).name}{variant}-{recipe.profile}"
 
 
 def _conclude(console: Console, result: RunResult, *, complete: bool) -> int:

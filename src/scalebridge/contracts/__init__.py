@@ -18,6 +18,7 @@ from scalebridge.contracts.potential import (
     LearningHistory,
     LearningStep,
     PotentialCard,
+    WantedState,
 )
 from scalebridge.contracts.rate_law import RateLaw
 from scalebridge.contracts.results import FINAL_FILLING, SOLVER_FAILURE, Field, RateCapability, Solution
@@ -77,5 +78,6 @@ __all__ = [
     "StructureTable",
     "TracerDiffusivity",
     "Validity",
+    "WantedState",
     "first_problem",
 ]

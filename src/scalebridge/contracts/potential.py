@@ -27,8 +27,13 @@ class Dataset(Contract):
     level_of_theory: str
     """The calculator as named in the recipe, with its arguments."""
     calculator_hash: str
+    """Of the calculator, or of the file of given labels."""
     failed: int
     """Structures set aside because their calculation failed twice."""
+    target: str | None = None
+    """Level of theory (``level`` in the files) that is aimed at; None where all labels are of one."""
+    metal: FileReference | None = None
+    """Labelled structures of the ion's metal, where no calculator is there for them."""
 
 
 class ErrorSummary(Record):
@@ -58,6 +63,17 @@ class LearningStep(Record):
     """On the held-out structures."""
 
 
+class WantedState(Record):
+    """A sampled state that an oracle should label, where there was none to do so."""
+
+    x: Annotated[float, Unit("1")]
+    volume: Annotated[float, Unit("m3")]
+    """Per formula unit."""
+    atoms: int
+    grade: Annotated[float, Unit("1")]
+    """Extrapolation grade."""
+
+
 class LearningHistory(Contract):
     """What active learning did, and the potential it ended with."""
 
@@ -70,6 +86,10 @@ class LearningHistory(Contract):
     """Why it ended, in plain words."""
     potential: FileReference
     """The last potential, the start of the final fits."""
+    wanted: FileReference | None = None
+    """Structures (extxyz) that active learning chose for a label, where the recipe has no oracle."""
+    wanted_states: tuple[WantedState, ...] = ()
+    """What they are, in the file's order."""
 
 
 class PotentialCard(Contract):
@@ -86,6 +106,10 @@ class PotentialCard(Contract):
     """Of the regularised linear problem of member 0."""
     selection: FileReference
     """Labelled structures the extrapolation grade refers to (the active set)."""
+    metal: FileReference | None = None
+    """A potential of the ion's metal, fitted to given labels of it; None where a calculator was there."""
+    metal_errors: ErrorSummary | None = None
+    """Its errors on the labels it was fitted to, each left out in turn in one of five parts."""
     errors: tuple[ErrorSummary, ...]
     """One per member."""
     learning: tuple[LearningStep, ...]

@@ -47,6 +47,7 @@ class _PhaseEntry(Record):
     composition: float
     sites: Sites
     source: str
+    structures: str = ""
 
 
 class _HostFile(Record):
@@ -68,7 +69,7 @@ def host_names() -> tuple[str, ...]:
     return tuple(sorted(folder.name for folder in folders if folder.joinpath(HOST_FILE).is_file()))
 
 
-def load_host(folder: str | Path, provenance: Provenance) -> Host:
+def load_host(folder: str | Path, provenance: Provenance, *, structures: str = "") -> Host:
     """Read a host.
 
     Parameters
@@ -77,18 +78,26 @@ def load_host(folder: str | Path, provenance: Provenance) -> Host:
         Name of a bundled host, or path of a folder with ``host.toml`` and the structure files it names.
     provenance
         What the contract shall say it was made by.
+    structures
+        Which set of phases (their key ``structures``): hosts bring several where calculators differ much.
 
     Raises
     ------
     InputError
-        If there is no such host, ``host.toml`` breaks its rules, or a framework is not made of the formula.
+        If there is no such host or set, ``host.toml`` breaks its rules, or a framework is not made of the
+        formula.
     FormatError
         If a file is damaged.
     """
     path = _host_folder(folder)
     source = path / HOST_FILE
     entry = _parse(_HostFile, json.dumps(_read_toml(source)), source)
-    phases = tuple(_phase(phase, entry, path) for phase in entry.phases)
+    phases = tuple(_phase(phase, entry, path) for phase in entry.phases if phase.structures == structures)
+    if structures and not phases:
+        known = ", ".join(sorted({phase.structures for phase in entry.phases} - {""})) or "none"
+        raise InputError(
+            f"{source}: no phase of the structures '{structures}'; known are {known}, or leave the key out"
+        )
     metal = _read_structure(path / entry.metal.structure)
     try:
         return Host(

@@ -4,7 +4,13 @@ from scalebridge.pipeline.content import content_key
 from scalebridge.pipeline.estimate import StageTime, remaining_seconds
 from scalebridge.pipeline.executors import Executor, ProcessExecutor, SerialExecutor, parse_executor
 from scalebridge.pipeline.ladder import LADDER
-from scalebridge.pipeline.locations import bundled_hosts, design_path, host_folder, recipe_path
+from scalebridge.pipeline.locations import (
+    bundled_hosts,
+    bundled_recipes,
+    design_path,
+    host_folder,
+    recipe_path,
+)
 from scalebridge.pipeline.manifest import Manifest, code_version
 from scalebridge.pipeline.recipe import Recipe, load_recipe
 from scalebridge.pipeline.recipe_checks import check_compositions, check_cutoff, check_recipe
@@ -30,6 +36,7 @@ __all__ = [
     "StageState",
     "StageTime",
     "bundled_hosts",
+    "bundled_recipes",
     "check_compositions",
     "check_cutoff",
     "check_recipe",

@@ -1,5 +1,6 @@
 """Where a host folder, a recipe and a design file lie: bundled by name, or by path."""
 
+from fnmatch import fnmatch
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -9,12 +10,23 @@ from scalebridge.materials import host_names
 
 RECIPE_FILE: Final = "recipe.toml"
 DESIGN_FILE: Final = "design.toml"
-_NOT_HOST_DATA: Final = (RECIPE_FILE, DESIGN_FILE)
+LABELS_FILE: Final = "labels.extxyz"
+_NOT_HOST_DATA: Final = ("recipe*.toml", DESIGN_FILE, LABELS_FILE)
+"""Files that hosts bring along for others: a recipe names them, and its hash takes them in."""
 
 
 def bundled_hosts() -> tuple[str, ...]:
     """Return the names of the hosts that come with scalebridge, with a recipe each."""
     return tuple(name for name in host_names() if (_bundled(name) / RECIPE_FILE).is_file())
+
+
+def bundled_recipes() -> dict[str, Path]:
+    """Return the bundled recipes: ``HOST`` is its recipe.toml, ``HOST-VARIANT`` its recipe-VARIANT.toml."""
+    return {
+        path.stem.replace("recipe", name, 1): path
+        for name in bundled_hosts()
+        for path in sorted(_bundled(name).glob("recipe*.toml"), key=lambda path: path.stem)
+    }
 
 
 def _bundled(name: str) -> Path:
@@ -41,7 +53,7 @@ def host_folder(name: str) -> Path:
 
 
 def recipe_path(recipe: str) -> Path:
-    """Return the file of a recipe given by path, by its folder, or by the name of a bundled host.
+    """Return the file of a recipe given by path, by its folder, or by the name of a bundled one.
 
     Raises
     ------
@@ -53,10 +65,11 @@ def recipe_path(recipe: str) -> Path:
         return path
     if (path / RECIPE_FILE).is_file():
         return path / RECIPE_FILE
-    if recipe in bundled_hosts():
-        return _bundled(recipe) / RECIPE_FILE
+    bundled = bundled_recipes()
+    if recipe in bundled:
+        return bundled[recipe]
     raise InputError(
-        f"recipe '{recipe}': no such file and no bundled recipe ({', '.join(bundled_hosts())}); "
+        f"recipe '{recipe}': no such file and no bundled recipe ({', '.join(bundled)}); "
         "'scalebridge init DIR --host mnhcf' writes one to start from"
     )
 
@@ -86,18 +99,40 @@ def correction_path(correction: str, host: str) -> Path:
     InputError
         If there is no such file.
     """
-    candidates = (host_folder(host) / correction, Path(correction).expanduser())
-    for path in candidates:
-        if path.is_file():
-            return path
-    raise InputError(
-        f"correction '{correction}': neither a file in the host's folder nor {candidates[1]}; give a "
-        "potential (.mtp) fitted with 'scalebridge potential fit --baseline', or leave the key out"
+    return _host_file(
+        f"correction '{correction}'",
+        correction,
+        host,
+        "give a potential (.mtp) fitted with 'scalebridge potential fit --baseline', or leave the key out",
     )
 
 
+def labels_path(given: str, host: str) -> Path:
+    """Return the file of given labels: of that name in the host's folder, else the given path.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    """
+    return _host_file(
+        f"labels.given '{given}'",
+        given,
+        host,
+        "give labelled structures as extended XYZ, or leave the key out",
+    )
+
+
+def _host_file(what: str, name: str, host: str, way_out: str) -> Path:
+    candidates = (host_folder(host) / name, Path(name).expanduser())
+    for path in candidates:
+        if path.is_file():
+            return path
+    raise InputError(f"{what}: neither a file in the host's folder nor {candidates[1]}; {way_out}")
+
+
 def folder_hash(folder: Path) -> str:
-    """Return a hash of a host folder's data (its recipe and design, hidden files and code left out)."""
+    """Return a hash of a host folder's data, without recipe, design, labels, hidden files and code."""
     files = {
         str(path.relative_to(folder)): hash_file(path)
         for path in sorted(folder.rglob("*"))
@@ -108,4 +143,5 @@ def folder_hash(folder: Path) -> str:
 
 def _is_data(path: Path) -> bool:
     hidden = any(part.startswith((".", "__")) for part in path.parts)
-    return not hidden and path.name not in _NOT_HOST_DATA and path.suffix != ".py"
+    kept = not any(fnmatch(path.name, pattern) for pattern in _NOT_HOST_DATA)
+    return not hidden and kept and path.suffix != ".py"

@@ -17,6 +17,7 @@ from scalebridge.pipeline.locations import (
     design_path,
     folder_hash,
     host_folder,
+    labels_path,
 )
 from scalebridge.pipeline.recipe_errors import describe_problem
 from scalebridge.pipeline.sections import (
@@ -42,7 +43,8 @@ class Recipe(Section):
     """A resolved recipe: one profile merged in, paths absolute."""
 
     host: HostSection
-    oracle: OracleSection
+    oracle: OracleSection | None = None
+    """The reference calculator; left out where ``labels.given`` holds all there is."""
     labels: LabelsSection
     learning: LearningSection
     potential: PotentialSection
@@ -173,7 +175,8 @@ def _tuples(value: Any) -> Any:
 
 def _locate(recipe: Recipe, path: Path) -> Recipe:
     """Make paths absolute (relative ones start at the recipe's folder) and check that they exist."""
-    host, design, correction = recipe.host.name, recipe.electrode.design, recipe.oracle.correction
+    host, design, given = recipe.host.name, recipe.electrode.design, recipe.labels.given
+    correction = None if recipe.oracle is None else recipe.oracle.correction
     if host not in bundled_hosts():
         host = str((path.parent / Path(host).expanduser()).resolve())
     if design != "bundled":
@@ -184,12 +187,16 @@ def _locate(recipe: Recipe, path: Path) -> Recipe:
         if correction is not None and not (host_folder(host) / correction).is_file():
             correction = str((path.parent / Path(correction).expanduser()).resolve())
             correction_path(correction, host)
+        if given is not None and not (host_folder(host) / given).is_file():
+            given = str((path.parent / Path(given).expanduser()).resolve())
+            labels_path(given, host)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return recipe.model_copy(
         update={
             "host": recipe.host.model_copy(update={"name": host}),
-            "oracle": recipe.oracle.model_copy(update={"correction": correction}),
+            "oracle": recipe.oracle and recipe.oracle.model_copy(update={"correction": correction}),
+            "labels": recipe.labels.model_copy(update={"given": given}),
             "electrode": recipe.electrode.model_copy(update={"design": design}),
         }
     )
@@ -216,4 +223,5 @@ _LOCATED: Final[Mapping[str, Callable[[str, str], str]]] = {
     "host": lambda value, _: folder_hash(host_folder(value)),
     "design": lambda value, host: hash_file(design_path(value, host)),
     "correction": lambda value, host: hash_file(correction_path(value, host)),
+    "labels": lambda value, host: hash_file(labels_path(value, host)),
 }

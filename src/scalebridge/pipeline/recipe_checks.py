@@ -3,12 +3,14 @@
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from scalebridge.contracts import ElectrodeDesign, Host, HostPhase, Structure
-from scalebridge.foundation import InputError, constants
+from scalebridge.contracts import ElectrodeDesign, Host
+from scalebridge.foundation import InputError
 from scalebridge.pipeline.recipe import Recipe
 from scalebridge.pipeline.sections import LabelsSection, Repeat, TransportSection
 from scalebridge.potential import FEWEST_HELD_OUT
+from scalebridge.sampling import HostCell
 
 IMAGE_LIMIT: Final = 2
 """The cutoff may reach this many half cells: one whole cell, its nearest images and no others."""
@@ -30,7 +32,28 @@ def check_recipe(recipe: Recipe, host: Host, design: ElectrodeDesign) -> None:
             f"thermodynamics.temperatures {', '.join(f'{value:g}' for value in sampled)} K do not reach the "
             f"electrode's temperature of {temperature:g} K; add it, or change the design's temperature"
         )
+    if recipe.labels.given is None:
+        _check_random_labels(recipe)
+    check_compositions(host, labels=recipe.labels, transport=recipe.transport)
+    for x in recipe.transport.compositions:
+        mobile_ions(host, recipe.transport.repeat, x)
+    cutoff, primitive = recipe.potential.cutoff, recipe.learning.cell == "primitive"
+    for repeat in recipe.learning.repeats:
+        check_cutoff(host, cutoff, primitive=primitive, learning=repeat)
+    check_cutoff(host, cutoff, thermodynamics=recipe.thermodynamics.repeat, transport=recipe.transport.repeat)
+
+
+def _check_random_labels(recipe: Recipe) -> None:
     labels = recipe.labels
+    if recipe.oracle is None:
+        raise InputError(
+            "the recipe has neither an [oracle] nor labels.given, and so nothing to learn from; name a "
+            "calculator, or a file of labelled structures"
+        )
+    if labels.compositions is None:
+        raise InputError(
+            "labels.compositions: this key is required without labels.given; x of the structures"
+        )
     count = len(labels.compositions) * labels.structures_per_composition
     held_out = round(labels.held_out_fraction * count)
     if recipe.potential.committee == "posterior" and held_out < FEWEST_HELD_OUT:
@@ -39,16 +62,6 @@ def check_recipe(recipe: Recipe, host: Host, design: ElectrodeDesign) -> None:
             f"potential.committee 'posterior' needs {FEWEST_HELD_OUT} to calibrate; label more, or choose "
             "'bootstrap'"
         )
-    check_compositions(host, labels=labels, transport=recipe.transport)
-    for x in recipe.transport.compositions:
-        mobile_ions(host, recipe.transport.repeat, x)
-    check_cutoff(
-        host,
-        recipe.potential.cutoff,
-        learning=recipe.learning.repeat,
-        thermodynamics=recipe.thermodynamics.repeat,
-        transport=recipe.transport.repeat,
-    )
 
 
 def check_compositions(host: Host, **sections: LabelsSection | TransportSection) -> None:
@@ -60,7 +73,7 @@ def check_compositions(host: Host, **sections: LabelsSection | TransportSection)
         If one does not.
     """
     for name, section in sections.items():
-        for x in section.compositions:
+        for x in section.compositions or ():
             if not 0 <= x <= host.sites_per_formula_unit:
                 raise InputError(
                     f"{name}.compositions: x = {x:g} is outside 0 … {host.sites_per_formula_unit}, the sites "
@@ -86,8 +99,10 @@ def mobile_ions(host: Host, repeat: Repeat, x: float) -> int:
     return round(ions)
 
 
-def check_cutoff(host: Host, cutoff: float, **repeats: Repeat) -> None:
+def check_cutoff(host: Host, cutoff: float, *, primitive: bool = False, **repeats: Repeat) -> None:
     """Check the potential's range [Å] against the cells of the named sections, for every phase.
+
+    The cell repeated is the host's, or each phase's primitive one.
 
     Raises
     ------
@@ -96,23 +111,24 @@ def check_cutoff(host: Host, cutoff: float, **repeats: Repeat) -> None:
     """
     for name, repeat in repeats.items():
         for phase in host.phases:
-            heights = cell_heights(phase.framework) * np.array(repeat)
-            if cutoff > IMAGE_LIMIT * heights.min() / 2:
-                raise InputError(_cutoff_message(name, phase, repeat, cutoff))
+            cell = HostCell.from_phase(phase, host.ion)
+            heights = cell_heights(cell.primitive() if primitive else cell)
+            if cutoff > IMAGE_LIMIT * (heights * np.array(repeat)).min() / 2:
+                raise InputError(_cutoff_message(name, phase.name, heights, repeat, cutoff))
 
 
-def cell_heights(structure: Structure) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def cell_heights(cell: HostCell) -> NDArray[np.float64]:
     """Return the distances between opposite faces of the cell [Å], shape (3,)."""
-    cell = structure.cell / constants.ANGSTROM
-    return np.asarray(1 / np.linalg.norm(np.linalg.inv(cell), axis=0))
+    return np.asarray(1 / np.linalg.norm(np.linalg.inv(cell.framework.cell.array), axis=0))
 
 
-def _cutoff_message(name: str, phase: HostPhase, repeat: Repeat, cutoff: float) -> str:
-    heights = cell_heights(phase.framework)
+def _cutoff_message(
+    name: str, phase: str, heights: NDArray[np.float64], repeat: Repeat, cutoff: float
+) -> str:
     half = (heights * np.array(repeat)).min() / 2
     enough = "×".join(str(int(np.ceil(2 * cutoff / IMAGE_LIMIT / height))) for height in heights)
     return (
         f"potential.cutoff {cutoff:.1f} Å exceeds half the shortest cell height {half:.1f} Å of phase "
-        f"'{phase.name}' in {name}.repeat times the image limit {IMAGE_LIMIT}; use {name}.repeat of at least "
+        f"'{phase}' in {name}.repeat times the image limit {IMAGE_LIMIT}; use {name}.repeat of at least "
         f"{enough} or a cutoff below {half * IMAGE_LIMIT:.1f} Å"
     )

@@ -15,7 +15,7 @@ class Located:
     """Marks a text that is a bundled name or a path; the recipe's hash takes the content found there."""
 
     kind: str
-    """``host`` (a folder), ``design`` or ``correction`` (files)."""
+    """``host`` (a folder), ``design``, ``correction`` or ``labels`` (files)."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class WithoutEffect:
 Repeat = tuple[
     Annotated[int, Field(ge=1, le=20)], Annotated[int, Field(ge=1, le=20)], Annotated[int, Field(ge=1, le=20)]
 ]
+Repeats = Repeat | Annotated[tuple[Repeat, ...], Field(min_length=1)]
 Temperature = Annotated[float, Field(gt=0, le=5000)]
 Temperatures = Annotated[tuple[Temperature, ...], Field(min_length=1)]
 Composition = Annotated[float, Field(ge=0)]
@@ -55,6 +56,8 @@ class HostSection(Section):
 
     name: Annotated[str, Located("host")]
     """A bundled host (mnhcf, lfp) or the path of a host folder."""
+    structures: str = ""
+    """Which of the host's sets of phases, where it brings several (their key ``structures`` in host.toml)."""
 
 
 class OracleSection(Section):
@@ -76,13 +79,15 @@ class OracleSection(Section):
     """The labels stage fails when more than this fraction of calculations failed twice."""
     workers: Annotated[Count, WithoutEffect()] = 1
     """Calculations at a time."""
+    level: str | None = None
+    """Level of theory its labels belong to, where ``labels.given`` tells several apart."""
 
 
 class LabelsSection(Section):
     """The first training set: what the potential sees before it explores on its own."""
 
-    compositions: Compositions
-    """x of the structures."""
+    compositions: Annotated[tuple[Composition, ...], Field(min_length=1)] | None = None
+    """x of random structures to label."""
     structures_per_composition: Count = 8
     """Random arrangements of the ions at each composition."""
     repeat: Repeat = (1, 1, 1)
@@ -95,6 +100,16 @@ class LabelsSection(Section):
     """Standard deviation of the random strain components."""
     relaxation_steps: Count = 60
     """Steps of the relaxation of each phase at its own composition, at most; a part of them is kept."""
+    given: Annotated[str | None, Located("labels")] = None
+    """Labelled structures to start from (extended XYZ): a file in the host's folder, or a path. Nothing is
+    computed then; structures of the ion alone are its metal. The keys of random structures have no effect."""
+    level_of_theory: str = ""
+    """Of the given labels, in plain words."""
+    target: str | None = None
+    """Level (``level`` in the file) that the given labels aim at: the potential is corrected to it and judged
+    by it, the others help on the way. Left out: all labels are of one level."""
+    remarks: tuple[str, ...] = ()
+    """What is known to be wrong with the given labels, in plain words, as ``oracle.remarks``."""
     held_out_fraction: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
     """Fraction of structures that no fit sees."""
 
@@ -104,8 +119,10 @@ class LearningSection(Section):
 
     temperatures: Temperatures
     """Temperatures of the walkers [K]; each runs through all x from both ends, in every phase."""
-    repeat: Repeat = (1, 1, 1)
-    """Repeats of the host's cell that walkers move in; what they find is labelled at this size."""
+    repeat: Repeats = (1, 1, 1)
+    """Repeats of the cell that walkers move in, or several of them; what they find is labelled so."""
+    cell: Literal["host", "primitive"] = "host"
+    """Cell that is repeated: the host's, or the smallest one of each phase, for costly calculators."""
     strains: tuple[float, ...] = (0.0,)
     """Linear strains of the walkers' first cells; all are combined with all temperatures."""
     save_grade: Annotated[float, Field(alias="save", gt=1)] = 2.1
@@ -124,6 +141,12 @@ class LearningSection(Section):
     """Labels bought in all rounds, at most."""
     site_width: Positive = 0.35
     """Standard deviation of trial ions about their site, per coordinate [Å]."""
+
+    @property
+    def repeats(self) -> tuple[tuple[int, int, int], ...]:
+        """All repeats that walkers move in."""
+        first = self.repeat[0]
+        return self.repeat if isinstance(first, tuple) else (self.repeat,)  # type: ignore[return-value]
 
 
 class PotentialSection(Section):
@@ -144,6 +167,8 @@ class PotentialSection(Section):
     """Weight of forces in the loss."""
     stress_weight: Annotated[float, Field(ge=0)] = 0.001
     """Weight of stresses in the loss."""
+    correction_ridge: Positive = 1e-2
+    """How firmly the fit to labels of all levels is held when it is drawn to those of ``labels.target``."""
     repulsion: bool = False
     """Whether pairs closer than any label repel as screened nuclei: no ion falls into the framework."""
     iterations: Count = 60

@@ -3,7 +3,7 @@
 from scalebridge.potential._kernel_data import Burst
 from scalebridge.potential._kernels import Configuration, Kernel
 from scalebridge.potential.active_set import ActiveSet
-from scalebridge.potential.assessment import ErrorReport, evaluate_errors
+from scalebridge.potential.assessment import ErrorReport, evaluate_errors, merge_reports
 from scalebridge.potential.calculator import MTPCalculator
 from scalebridge.potential.calibration import (
     FEWEST_HELD_OUT,
@@ -51,6 +51,7 @@ __all__ = [
     "fit_report",
     "labels_of",
     "linear_posterior",
+    "merge_reports",
     "read_cfg",
     "require_held_out",
     "select",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -80,20 +81,43 @@ def evaluate_errors(potential: MomentTensorPotential, frames: Sequence[Atoms]) -
             stresses.append((label.strain_derivative / volume, -0.5 * (virial + virial.T) / volume))
     e, p = np.array(energies).T
     reference_forces, predicted_forces = (np.vstack(part) for part in zip(*forces, strict=True))
-    reference_stresses = np.array([pair[0] for pair in stresses]).reshape(-1, 3, 3)
-    predicted_stresses = np.array([pair[1] for pair in stresses]).reshape(-1, 3, 3)
-    force_difference = predicted_forces - reference_forces
-    return ErrorReport(
-        energy_rmse=_rmse(p - e),
-        energy_mae=float(np.mean(np.abs(p - e))),
-        force_rmse=_rmse(force_difference),
-        force_mae=float(np.mean(np.abs(force_difference))),
-        stress_rmse=_rmse(predicted_stresses - reference_stresses),
+    return _report(
         reference_energies=e,
         predicted_energies=p,
         reference_forces=reference_forces,
         predicted_forces=predicted_forces,
-        reference_stresses=reference_stresses,
-        predicted_stresses=predicted_stresses,
+        reference_stresses=np.array([pair[0] for pair in stresses]).reshape(-1, 3, 3),
+        predicted_stresses=np.array([pair[1] for pair in stresses]).reshape(-1, 3, 3),
         symbols=np.array(potential.species)[np.concatenate([label.types for label in labels])],
+    )
+
+
+def merge_reports(reports: Sequence[ErrorReport]) -> ErrorReport:
+    """Return the errors of several reports, such as the parts of a cross-validation, as one."""
+    return _report(
+        **{name: np.concatenate([getattr(report, name) for report in reports]) for name in _ARRAYS}
+    )
+
+
+_ARRAYS = (
+    "reference_energies",
+    "predicted_energies",
+    "reference_forces",
+    "predicted_forces",
+    "reference_stresses",
+    "predicted_stresses",
+    "symbols",
+)
+
+
+def _report(**arrays: Any) -> ErrorReport:
+    energy = arrays["predicted_energies"] - arrays["reference_energies"]
+    force = arrays["predicted_forces"] - arrays["reference_forces"]
+    return ErrorReport(
+        energy_rmse=_rmse(energy),
+        energy_mae=float(np.mean(np.abs(energy))),
+        force_rmse=_rmse(force),
+        force_mae=float(np.mean(np.abs(force))),
+        stress_rmse=_rmse(arrays["predicted_stresses"] - arrays["reference_stresses"]),
+        **arrays,
     )

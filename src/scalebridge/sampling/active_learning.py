@@ -110,6 +110,8 @@ class LearningState:
     potential: MomentTensorPotential
     training: tuple[Atoms, ...]
     history: tuple[LearningRound, ...] = ()
+    wanted: tuple[Atoms, ...] = ()
+    """Selected structures with nothing there to label them; ``info["grade"]`` is their grade."""
     converged: bool = False
     """True once in a full round all walkers came through and no grade lay above ``stop``."""
     reason: str = ""
@@ -139,7 +141,7 @@ def learn(
     state: LearningState,
     plans: Sequence[WalkerPlan],
     *,
-    label: Label,
+    label: Label | None,
     refit: Refit,
     held_out: Sequence[Atoms] = (),
     settings: LearningSettings | None = None,
@@ -158,7 +160,8 @@ def learn(
     plans
         Walkers of every round (``walker_plans``).
     label, refit
-        See ``Label``, ``Refit``.
+        See ``Label``, ``Refit``. Without ``label`` nothing can be learnt: the loop ends after a round, with
+        the structures that should be labelled in ``wanted``.
     held_out
         Labelled structures that no fit sees.
     settings
@@ -237,7 +240,7 @@ def learn_round(
     state: LearningState,
     plans: Sequence[WalkerPlan],
     *,
-    label: Label,
+    label: Label | None,
     refit: Refit,
     held_out: Sequence[Atoms],
     settings: LearningSettings,
@@ -267,7 +270,8 @@ def learn_round(
     if queue and not converged:
         limit = min(settings.labels_per_round, settings.labels - state.labels)
         chosen = tools.select(potential, active, queue, limit=limit)
-    new = list(label([queue[index] for index in chosen])) if chosen else []
+    asked = [queue[index] for index in chosen]
+    new = list(label(asked)) if asked and label else []
     training = (*state.training, *new)
     entry = LearningRound(
         round=number,
@@ -278,17 +282,22 @@ def learn_round(
         stuck_at=tuple(walk.contents[-1] for walk in walks if walk.end == "stuck"),
         queued=len(queue),
         labelled=len(new),
-        failed=len(chosen) - len(new),
+        failed=len(chosen) - len(new) if label else 0,
         errors=tools.evaluate(potential, held_out) if held_out else None,
         seconds=0.0,
     )
     reason = ""
     if converged:
         reason = "all walkers came through and met no grade above that at which they stop, in a full round"
+    elif label is None:
+        reason = (
+            f"there is nothing to label with; {_met(entry)}, and {len(asked)} structures should be labelled"
+        )
     elif new:
         potential = refit(training, potential)
     elif not known:
         reason = f"no new structure could be labelled; {_met(entry)}"
     # Where walkers were only stuck, with nothing to learn, the next round's random numbers may find a way.
     entry = replace(entry, seconds=time.monotonic() - began)
-    return LearningState(potential, training, (*state.history, entry), converged, reason)
+    wanted = () if label else tuple(asked)
+    return LearningState(potential, training, (*state.history, entry), wanted, converged, reason)

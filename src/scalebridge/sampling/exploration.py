@@ -263,8 +263,9 @@ class _Walk:
     def result(self, end: End) -> Exploration:
         """Collect what was met."""
         entries = [entry for ions in sorted(self._queue) for entry in self._queue[ions]]
-        for _, atoms in entries:
+        for grade, atoms in entries:
             atoms.wrap()
+            atoms.info["grade"] = grade
         return Exploration(
             queue=tuple(atoms for _, atoms in entries),
             grades=tuple(grade for grade, _ in entries),

@@ -1,4 +1,5 @@
 import shutil
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -44,19 +45,28 @@ def test_every_bundled_host_and_design_loads_with_sources(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "phase", "empty", "filled"),
+    ("name", "structures", "phase", "group"),
     [
-        ("mnhcf", "cubic", "Fm-3m (225)", "Fm-3m (225)"),
-        ("mnhcf", "rhombohedral", "R-3 (148)", "R-3 (148)"),
-        ("lfp", "heterosite", "Pnma (62)", "Pnma (62)"),
-        ("lfp", "triphylite", "Pnma (62)", "Pnma (62)"),
+        ("mnhcf", "", "tetragonal", "I4/mmm (139)"),
+        ("mnhcf", "", "cubic", "Fm-3m (225)"),
+        ("mnhcf", "", "rhombohedral", "R-3 (148)"),
+        ("mnhcf", "chgnet", "cubic", "Fm-3m (225)"),
+        ("mnhcf", "chgnet", "rhombohedral", "R-3 (148)"),
+        ("lfp", "", "heterosite", "Pnma (62)"),
+        ("lfp", "", "triphylite", "Pnma (62)"),
     ],
 )
-def test_space_groups(name, phase, empty, filled):
-    host = load_host(name, PROVENANCE)
+def test_space_groups(name, structures, phase, group):
+    """With ions on all sites as without."""
+    host = load_host(name, PROVENANCE, structures=structures)
     (found,) = (entry for entry in host.phases if entry.name == phase)
-    assert space_group(found.framework.to_atoms()) == empty
-    assert space_group(full(found, host.ion)) == filled
+    assert space_group(found.framework.to_atoms()) == group
+    assert space_group(full(found, host.ion)) == group
+
+
+def test_an_unknown_set_of_structures_is_refused():
+    with pytest.raises(InputError, match="no phase of the structures 'mace'; known are chgnet"):
+        load_host("mnhcf", PROVENANCE, structures="mace")
 
 
 @pytest.mark.parametrize("name", host_names())
@@ -69,18 +79,19 @@ def test_no_atoms_collide_and_metals_are_bcc(name):
 
 @pytest.mark.parametrize("name", host_names())
 def test_phases_correspond_atom_by_atom_and_site_by_site(name):
-    first, second = load_host(name, PROVENANCE).phases
-    assert first.framework.symbols == second.framework.symbols
-    for one, other in (
-        (first.framework.scaled_positions, second.framework.scaled_positions),
-        (first.sites, second.sites),
-    ):
-        shift = (one - other + 0.5) % 1 - 0.5
-        assert np.abs(shift).max() < 0.12  # of a cell edge: each atom keeps its place
+    for first, second in pairwise(load_host(name, PROVENANCE).phases):
+        assert first.framework.symbols == second.framework.symbols
+        for one, other in (
+            (first.framework.scaled_positions, second.framework.scaled_positions),
+            (first.sites, second.sites),
+        ):
+            shift = (one - other + 0.5) % 1 - 0.5
+            assert np.abs(shift).max() < 0.12  # of a cell edge: each atom keeps its place
 
 
 def test_carbon_binds_to_iron_and_nitrogen_to_manganese():
-    for phase in load_host("mnhcf", PROVENANCE).phases:
+    phases = (load_host("mnhcf", PROVENANCE, structures=name).phases for name in ("", "chgnet"))
+    for phase in chain(*phases):
         atoms = phase.framework.to_atoms()
         for metal, ligand, reach in (("Fe", "C", 2.0), ("Mn", "N", 2.3)):
             pairs = neighbor_list("i", atoms, {(metal, ligand): reach})

@@ -18,6 +18,7 @@ from scalebridge.pipeline import (
 )
 from scalebridge.pipeline.recipe_checks import cell_heights
 from scalebridge.pipeline.sections import LabelsSection
+from scalebridge.sampling import HostCell
 
 ANGSTROM = 1e-10
 
@@ -56,7 +57,7 @@ def test_compositions_outside_the_sites_are_refused() -> None:
 
 
 def test_heights_of_an_oblique_cell() -> None:
-    cell = host().phases[0].framework
+    cell = HostCell.from_phase(host().phases[0], "Li")
     assert cell_heights(cell) == pytest.approx([4 * 3 / np.hypot(2, 3), 3.0, 6.0])
 
 

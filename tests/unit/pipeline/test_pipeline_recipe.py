@@ -1,12 +1,15 @@
 """The recipe: merging, hashing, resolving, and what it says about mistakes."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from pipeline_toys import RECIPE, toy_recipe, write_recipe
 
+from scalebridge.contracts import Provenance
 from scalebridge.foundation import InputError
-from scalebridge.pipeline import bundled_hosts, load_recipe, recipe_path
+from scalebridge.materials import load_design, load_host
+from scalebridge.pipeline import bundled_recipes, check_recipe, host_folder, load_recipe, recipe_path
 
 
 def message(path: Path, text: str, **options: str) -> str:
@@ -132,8 +135,8 @@ def test_unknown_profile_and_missing_file(tmp_path: Path) -> None:
 
 
 def test_bundled_recipes_load_in_both_profiles() -> None:
-    assert {"lfp", "mnhcf"} <= set(bundled_hosts())
-    for name in bundled_hosts():
+    assert {"lfp", "mnhcf", "mnhcf-chgnet"} <= set(bundled_recipes())
+    for name in bundled_recipes():
         quick = load_recipe(recipe_path(name))
         standard = load_recipe(recipe_path(name), profile="standard")
         assert quick.potential.members >= 4
@@ -141,7 +144,37 @@ def test_bundled_recipes_load_in_both_profiles() -> None:
         assert standard.hash != quick.hash
 
 
-def test_the_recipe_of_mnhcf_says_what_its_calculator_gets_wrong() -> None:
-    remarks = " ".join(load_recipe(recipe_path("mnhcf")).oracle.remarks)
-    assert "1.1 V low" in remarks
-    assert "Jahn–Teller" in remarks
+def test_the_recipes_of_mnhcf_say_what_their_labels_get_wrong() -> None:
+    chgnet = " ".join(load_recipe(recipe_path("mnhcf-chgnet")).oracle.remarks)
+    assert "1.1 V low" in chgnet
+    assert "Jahn–Teller" in chgnet
+    given = load_recipe(recipe_path("mnhcf"))
+    assert given.oracle is None
+    assert "below experiment" in " ".join(given.labels.remarks)
+
+
+def test_other_labels_are_another_recipe_but_no_other_host(tmp_path: Path) -> None:
+    folder = tmp_path / "host"
+    shutil.copytree(host_folder("mnhcf"), folder)
+    path = folder / "recipe.toml"
+    path.write_text(path.read_text().replace('name = "mnhcf"', 'name = "."'))
+    before = load_recipe(path).content
+    (folder / "labels.extxyz").write_text("1\n\nNa 0 0 0\n")
+    after = load_recipe(path).content
+    assert after["host"] == before["host"]
+    assert after["labels"] != before["labels"]
+
+
+def test_a_recipe_with_nothing_to_learn_from_is_refused(tmp_path: Path) -> None:
+    host = load_host("lfp", Provenance(code_version="", recipe_hash=""))
+    design = load_design("lfp", Provenance(code_version="", recipe_hash=""))
+    recipe = load_recipe(recipe_path("lfp")).model_copy(update={"oracle": None})
+    with pytest.raises(InputError, match=r"neither an \[oracle\] nor labels.given"):
+        check_recipe(recipe, host, design)
+
+
+def test_missing_given_labels_are_told(tmp_path: Path) -> None:
+    text = RECIPE.replace("compositions = [0.0, 1.0]", 'given = "nowhere.extxyz"')
+    shown = message(tmp_path, text)
+    assert "nowhere.extxyz': neither a file in the host's folder nor" in shown
+    assert "give labelled structures as extended XYZ" in shown

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.neighborlist import neighbor_list
 
-from scalebridge.contracts import HostPhase
+from scalebridge.contracts import HostPhase, Provenance
 from scalebridge.contracts.structure import Structure
 from scalebridge.foundation import InputError
+from scalebridge.materials import load_host
 from scalebridge.sampling import HostCell, starting_cells
 
 
@@ -20,6 +22,53 @@ def phase(name="cubic", composition=0.0, length=5.0):
         composition=composition,
         source="made up for this test",
     )
+
+
+def pair_distances(atoms, reach):
+    """Sorted distances from every atom to every neighbour within reach, with the kinds of both."""
+    i, j, d = neighbor_list("ijd", atoms, reach)
+    return sorted(zip(atoms.numbers[i], atoms.numbers[j], d.round(4), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("host", "structures", "copies"), [("mnhcf", "", 4), ("mnhcf", "chgnet", 4), ("lfp", "", 1)]
+)
+def test_the_primitive_cell_is_the_same_crystal(host, structures, copies):
+    unmade = Provenance(code_version="", recipe_hash="")
+    found = load_host(host, unmade, structures=structures)
+    for known in found.phases:
+        whole = HostCell.from_phase(known, found.ion)
+        primitive = whole.primitive()
+        assert whole.formula_units == copies * primitive.formula_units
+        assert whole.n_sites == copies * primitive.n_sites
+        volume = primitive.framework.cell.volume
+        assert copies * volume == pytest.approx(whole.framework.cell.volume, rel=1e-6)
+        one, all_ = (cell.atoms(range(cell.n_sites)) for cell in (primitive, whole))
+        single, many = pair_distances(one, 3.5), pair_distances(all_, 3.5)
+        assert len(many) == copies * len(single)
+        tolerance = 0.02  # of relaxed structures that are symmetric to two digits
+        for kinds in {pair[:2] for pair in many}:
+            expected = np.array([pair[2] for pair in many if pair[:2] == kinds])
+            repeated = np.repeat([pair[2] for pair in single if pair[:2] == kinds], copies)
+            assert np.allclose(repeated, expected, atol=tolerance)
+
+
+def test_a_repeated_cell_has_the_single_one_as_its_primitive_cell():
+    single = HostCell.from_phase(phase(), "Na")
+    found = single.repeat((2, 1, 3)).primitive()
+    assert found.formula_units == 1
+    assert found.n_sites == 2
+    assert np.allclose(np.sort(found.framework.cell.lengths()), 5.0)
+    both = (cell.atoms([0, 1]) for cell in (found, single))
+    first, second = (pair_distances(atoms, 8.0) for atoms in both)
+    assert np.allclose(np.array(first), np.array(second))
+
+
+def test_starting_cells_of_primitive_phases_hold_the_same_sites():
+    unmade = Provenance(code_version="", recipe_hash="")
+    cells = starting_cells(load_host("mnhcf", unmade), (1, 1, 2), primitive=True)
+    assert [cell.phase for cell in cells] == [*["tetragonal"] * 2, *["cubic"] * 2, "rhombohedral"]
+    assert {(cell.formula_units, cell.n_sites) for cell in cells} == {(2, 4)}
 
 
 def test_sites_keep_their_place_relative_to_the_framework_when_repeated():

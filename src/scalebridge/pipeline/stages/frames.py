@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import ase.io
 from ase import Atoms
@@ -10,9 +11,14 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from scalebridge.contracts import FileReference
 from scalebridge.foundation import hash_file
 
+LEVEL: Final = "level"
+"""Key of a structure's level of theory."""
+LABEL: Final = ("energy", "forces", "stress")
+KEPT: Final = (LEVEL, "name", "grade")
+
 
 def write_frames(path: Path, frames: Sequence[Atoms]) -> FileReference:
-    """Write frames with their labels as extxyz and return the reference a contract keeps."""
+    """Write frames as extxyz, with their labels if they have them; return what a contract keeps of it."""
     ase.io.write(path, [_plain(atoms) for atoms in frames], format="extxyz")
     return FileReference(name=path.name, sha256=hash_file(path))
 
@@ -23,10 +29,10 @@ def read_frames(folder: Path, reference: FileReference) -> list[Atoms]:
 
 
 def _plain(atoms: Atoms) -> Atoms:
-    """Copy positions, cell and label only."""
+    """Copy positions, cell and label, and the level of theory where it is told."""
     copy = Atoms(atoms.symbols, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    results = {
-        key: atoms.calc.results[key] for key in ("energy", "forces", "stress") if key in atoms.calc.results
-    }
-    copy.calc = SinglePointCalculator(copy, **results)
+    copy.info = {key: atoms.info[key] for key in KEPT if key in atoms.info}
+    if atoms.calc is not None:
+        known = {key: atoms.calc.results[key] for key in LABEL if key in atoms.calc.results}
+        copy.calc = SinglePointCalculator(copy, **known)
     return copy

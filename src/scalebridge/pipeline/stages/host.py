@@ -6,4 +6,5 @@ from scalebridge.pipeline.stage import StageContext
 
 def compute(context: StageContext) -> None:
     """Save the ``Host``."""
-    context.save(load_host(context.recipe.host.name, context.provenance()))
+    section = context.recipe.host
+    context.save(load_host(section.name, context.provenance(), structures=section.structures))

@@ -1,14 +1,19 @@
 """Stage ``labels``: the first training set and the structures that no fit will see."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from ase import Atoms
 
 from scalebridge.contracts import Dataset, Host, Validity
-from scalebridge.foundation import hash_file, random_stream
+from scalebridge.foundation import InputError, hash_file, random_stream
 from scalebridge.oracle import CalculatorSpec, Labeller, LabelStore, relax
-from scalebridge.pipeline.locations import correction_path
+from scalebridge.pipeline.locations import correction_path, labels_path
 from scalebridge.pipeline.recipe import Recipe
+from scalebridge.pipeline.sections import OracleSection
 from scalebridge.pipeline.stage import StageContext
 from scalebridge.pipeline.stages.frames import write_frames
+from scalebridge.pipeline.stages.given_labels import read_given
 from scalebridge.sampling import HostCell, Perturbation, ideal_structures
 
 THINNING = 4
@@ -16,10 +21,45 @@ THINNING = 4
 
 
 def compute(context: StageContext) -> None:
-    """Relax the phases, perturb random arrangements, label all, split off the held-out structures."""
-    recipe = context.recipe
+    """Read the given labels; or relax the phases, perturb random arrangements, and label all."""
     host = context.load("host", Host)
-    for remark in recipe.oracle.remarks:
+    if context.recipe.labels.given is None:
+        _label(context, host)
+    else:
+        _take_given(context, host, context.recipe.labels.given)
+
+
+def _take_given(context: StageContext, host: Host, given: str) -> None:
+    recipe, section = context.recipe, context.recipe.labels
+    for remark in section.remarks:
+        context.warn(remark)
+    path = labels_path(given, recipe.host.name)
+    labels = read_given(
+        path, host, target=section.target, held_out_fraction=section.held_out_fraction, seed=recipe.seed
+    )
+    if recipe.oracle is None and not labels.metal:
+        raise InputError(
+            f"{path}: no structure of {host.ion} alone, and the recipe has no [oracle]: the voltage "
+            "needs its metal; add labels of the metal, or an [oracle] of the same level of theory"
+        )
+    context.save(
+        Dataset(
+            provenance=context.provenance(),
+            validity=Validity(remarks=section.remarks),
+            citations=("larsen2017",),
+            **write_sets(context, labels.training, labels.held_out, labels.metal),
+            species=_species(host),
+            level_of_theory=section.level_of_theory or f"labels of {path.name}",
+            calculator_hash=hash_file(path),
+            failed=0,
+            target=section.target,
+        )
+    )
+
+
+def _label(context: StageContext, host: Host) -> None:
+    recipe, section = context.recipe, oracle_section(context.recipe)
+    for remark in section.remarks:
         context.warn(remark)
     labeller = make_labeller(context, recipe)
     batch = labeller.label(
@@ -31,27 +71,70 @@ def compute(context: StageContext) -> None:
     training = [batch.frames[index] for index in sorted(order[n_held_out:])]
     if batch.failures:
         context.warn(f"{state_failures(len(batch.failures))}; first: {batch.failures[0].reasons[-1]}")
-    save_dataset(context, host, training, held_out, failed=len(batch.failures))
+    context.save(
+        Dataset(
+            provenance=context.provenance(),
+            validity=Validity(remarks=section.remarks),
+            citations=("larsen2017", "bitzek2006", *labeller.spec.citations),
+            **write_sets(context, training, held_out),
+            species=_species(host),
+            level_of_theory=str(labeller.spec),
+            calculator_hash=labeller.spec.content_hash,
+            failed=len(batch.failures),
+        )
+    )
+
+
+def _species(host: Host) -> tuple[str, ...]:
+    return tuple(sorted({host.ion, *host.phases[0].framework.symbols}))
+
+
+def write_sets(
+    context: StageContext, training: Sequence[Atoms], held_out: Sequence[Atoms], metal: Sequence[Atoms] = ()
+) -> dict[str, Any]:
+    """Write the structures into the stage's folder; return what a ``Dataset`` says of them."""
+    folder = context.folder
+    return {
+        "training": write_frames(folder / "training.extxyz", training),
+        "training_size": len(training),
+        "held_out": write_frames(folder / "held_out.extxyz", held_out),
+        "held_out_size": len(held_out),
+        "metal": write_frames(folder / "metal.extxyz", metal) if metal else None,
+    }
+
+
+def oracle_section(recipe: Recipe) -> OracleSection:
+    """Return the section ``oracle``.
+
+    Raises
+    ------
+    InputError
+        If the recipe has none.
+    """
+    if recipe.oracle is None:
+        raise InputError(
+            "the recipe has neither an [oracle] nor labels.given: nothing to learn from; add one"
+        )
+    return recipe.oracle
 
 
 def make_labeller(context: StageContext, recipe: Recipe) -> Labeller:
     """Return the recipe's calculator with its store; a relative store lies in the run folder."""
-    section = recipe.oracle
+    section = oracle_section(recipe)
     local = "://" not in section.store
     store = LabelStore(str(context.run_folder / section.store) if local else section.store)
     return Labeller(
-        spec=_reference(recipe),
+        spec=_reference(section, recipe.host.name),
         store=store,
         workers=section.workers,
         max_failed_fraction=section.max_failed_fraction,
     )
 
 
-def _reference(recipe: Recipe) -> CalculatorSpec:
-    section = recipe.oracle
+def _reference(section: OracleSection, host: str) -> CalculatorSpec:
     if section.correction is None:
         return CalculatorSpec(section.calculator, section.arguments)
-    path = correction_path(section.correction, recipe.host.name)
+    path = correction_path(section.correction, host)
     correction = CalculatorSpec(
         "scalebridge.potential.calculator:correction", {"sha256": hash_file(path)}, {"path": str(path)}
     )
@@ -61,28 +144,6 @@ def _reference(recipe: Recipe) -> CalculatorSpec:
 def state_failures(count: int) -> str:
     """Say how many calculations gave no label."""
     return f"reference calculations that failed twice and were set aside: {count}"
-
-
-def save_dataset(
-    context: StageContext, host: Host, training: list[Atoms], held_out: list[Atoms], *, failed: int
-) -> None:
-    """Write the frames and their ``Dataset``."""
-    spec = make_labeller(context, context.recipe).spec
-    context.save(
-        Dataset(
-            provenance=context.provenance(),
-            validity=Validity(remarks=context.recipe.oracle.remarks),
-            citations=("larsen2017", "bitzek2006", *spec.citations),
-            training=write_frames(context.folder / "training.extxyz", training),
-            training_size=len(training),
-            held_out=write_frames(context.folder / "held_out.extxyz", held_out),
-            held_out_size=len(held_out),
-            species=tuple(sorted({host.ion, *host.phases[0].framework.symbols})),
-            level_of_theory=str(spec),
-            calculator_hash=spec.content_hash,
-            failed=failed,
-        )
-    )
 
 
 def _relaxation_steps(context: StageContext, host: Host, labeller: Labeller) -> list[Atoms]:
@@ -107,7 +168,7 @@ def _perturbed(recipe: Recipe, host: Host) -> list[Atoms]:
     rng = random_stream(recipe.seed, "perturbation")
     ideal = ideal_structures(
         host,
-        section.compositions,
+        section.compositions or (),
         section.structures_per_composition,
         repeat=section.repeat,
         seed=recipe.seed,

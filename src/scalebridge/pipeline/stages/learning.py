@@ -1,16 +1,25 @@
 """Stage ``learning``: fit, explore all ion contents, label what is new, refit, until nothing is new."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
+import numpy as np
 from ase import Atoms
 
-from scalebridge.contracts import Dataset, FileReference, Host, LearningHistory, LearningStep, Validity
-from scalebridge.foundation import hash_file
+from scalebridge.contracts import (
+    Dataset,
+    FileReference,
+    Host,
+    LearningHistory,
+    LearningStep,
+    Validity,
+    WantedState,
+)
+from scalebridge.foundation import constants, hash_file
 from scalebridge.pipeline.recipe import Recipe
 from scalebridge.pipeline.stage import StageContext
-from scalebridge.pipeline.stages.frames import read_frames
-from scalebridge.pipeline.stages.labels import make_labeller, save_dataset, state_failures
+from scalebridge.pipeline.stages.frames import LEVEL, read_frames, write_frames
+from scalebridge.pipeline.stages.labels import make_labeller, state_failures, write_sets
 from scalebridge.pipeline.stages.potential import error_summary, fit_settings
 from scalebridge.potential import FitReport, MomentTensorPotential, fit_report
 from scalebridge.sampling import (
@@ -21,6 +30,7 @@ from scalebridge.sampling import (
     LearningSettings,
     LearningState,
     SiteDensity,
+    WalkerPlan,
     explore,
     learn_round,
     spent,
@@ -29,6 +39,7 @@ from scalebridge.sampling import (
 )
 
 POTENTIAL = "potential.mtp"
+WANTED = "wanted.extxyz"
 
 
 def compute(context: StageContext) -> None:
@@ -52,8 +63,9 @@ def compute(context: StageContext) -> None:
     failed = sum(entry.failed for entry in state.history)
     if failed:
         context.warn(f"{state_failures(failed)}; the label store keeps the reasons")
-    save_dataset(context, host, list(state.training), held_out, failed=dataset.failed + failed)
+    _save_dataset(context, dataset, state, held_out, failed=failed)
     state.potential.save(context.folder / POTENTIAL)
+    wanted = write_frames(context.folder / WANTED, state.wanted) if state.wanted else None
     context.save(
         LearningHistory(
             provenance=context.provenance(),
@@ -67,7 +79,32 @@ def compute(context: StageContext) -> None:
             converged=state.converged,
             reason=state.reason,
             potential=FileReference(name=POTENTIAL, sha256=hash_file(context.folder / POTENTIAL)),
+            wanted=wanted,
+            wanted_states=tuple(_wanted_state(atoms, host) for atoms in state.wanted),
         )
+    )
+
+
+def _save_dataset(
+    context: StageContext, first: Dataset, state: LearningState, held_out: Sequence[Atoms], *, failed: int
+) -> None:
+    """Save the first labels and those that were learnt."""
+    folder = context.parent_folder("labels")
+    metal = read_frames(folder, first.metal) if first.metal else []
+    found = write_sets(context, state.training, held_out, metal)
+    changes = {"provenance": context.provenance(), "failed": first.failed + failed, **found}
+    context.save(first.model_copy(update=changes))
+
+
+def _wanted_state(atoms: Atoms, host: Host) -> WantedState:
+    framework = host.phases[0]
+    ions = int(np.sum(atoms.symbols == host.ion))
+    units = (len(atoms) - ions) * framework.formula_units / len(framework.framework.symbols)
+    return WantedState(
+        x=ions / units,
+        volume=atoms.get_volume() / units * constants.ANGSTROM**3,
+        atoms=len(atoms),
+        grade=atoms.info["grade"],
     )
 
 
@@ -105,10 +142,6 @@ def _round(
     context: StageContext, host: Host, state: LearningState, held_out: list[Atoms], settings: LearningSettings
 ) -> LearningState:
     recipe = context.recipe
-    labeller = make_labeller(context, recipe)
-
-    def label(frames: Sequence[Atoms]) -> Sequence[Atoms]:
-        return labeller.label(frames, progress=context.progress).frames
 
     def refit(frames: Sequence[Atoms], start: MomentTensorPotential) -> MomentTensorPotential:
         settings = fit_settings(recipe.potential, recipe.potential.refit_iterations)
@@ -119,21 +152,46 @@ def _round(
             explore, list(tasks), description="walkers", key=lambda task: (task.round, task.walker)
         )
 
-    plans = walker_plans(
-        starting_cells(host, recipe.learning.repeat),
-        recipe.learning.temperatures,
-        strains=recipe.learning.strains,
-    )
     return learn_round(
         state,
-        plans,
-        label=label,
+        plans_of(recipe, host),
+        label=_label_with(context),
         refit=refit,
         held_out=held_out,
         settings=settings,
         seed=context.seed,
         map_walkers=map_walkers,
     )
+
+
+def plans_of(recipe: Recipe, host: Host) -> tuple[WalkerPlan, ...]:
+    """Return the walkers of every round, in all cells that the recipe repeats."""
+    section = recipe.learning
+    return tuple(
+        plan
+        for repeat in section.repeats
+        for plan in walker_plans(
+            starting_cells(host, repeat, primitive=section.cell == "primitive"),
+            section.temperatures,
+            strains=section.strains,
+        )
+    )
+
+
+def _label_with(context: StageContext) -> Callable[[Sequence[Atoms]], Sequence[Atoms]] | None:
+    """Return what labels structures; None where the recipe has no oracle."""
+    section = context.recipe.oracle
+    if section is None:
+        return None
+    labeller = make_labeller(context, context.recipe)
+
+    def label(frames: Sequence[Atoms]) -> Sequence[Atoms]:
+        found = labeller.label(frames, progress=context.progress).frames
+        for frame in found:
+            frame.info |= {} if section.level is None else {LEVEL: section.level}
+        return found
+
+    return label
 
 
 def _step(entry: LearningRound) -> LearningStep:

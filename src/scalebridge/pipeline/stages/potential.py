@@ -1,7 +1,8 @@
 """Stage ``potential``: the best estimate, its committee, and their errors on structures no fit saw."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -17,7 +18,8 @@ from scalebridge.contracts import (
 from scalebridge.foundation import constants, hash_file, random_stream
 from scalebridge.pipeline.sections import PotentialSection
 from scalebridge.pipeline.stage import StageContext
-from scalebridge.pipeline.stages.frames import read_frames
+from scalebridge.pipeline.stages.frames import LEVEL, read_frames
+from scalebridge.pipeline.stages.metal import fit_metal
 from scalebridge.potential import (
     ActiveSet,
     ErrorReport,
@@ -66,6 +68,8 @@ def compute(context: StageContext) -> None:
             progress=context.progress,
         ),
     )
+    if dataset.target is not None:
+        best = context.checkpoint("corrected", lambda: _corrected(context, best, training, dataset.target))
     members, posterior = _committee(context, best.potential, training, held_out)
     files = [_save(context.folder / f"member_{number}.mtp", member) for number, member in enumerate(members)]
     active = ActiveSet.from_frames(best.potential, training)
@@ -75,6 +79,7 @@ def compute(context: StageContext) -> None:
     chosen = _sample(reports[0], context.seed)
     context.save(
         PotentialCard(
+            **_metal(context, dataset),
             provenance=context.provenance(),
             validity=history.validity.model_copy(
                 update={
@@ -108,6 +113,30 @@ def compute(context: StageContext) -> None:
 
 
 _FORCE = constants.EV / constants.ANGSTROM
+
+
+def _corrected(
+    context: StageContext, best: FitReport, training: list[Atoms], target: str | None
+) -> FitReport:
+    """Draw a fit to labels of all levels towards those of the target, which say how firmly it is held."""
+    section = context.recipe.potential
+    settings = replace(
+        fit_settings(section, section.iterations), toward_start=True, ridge=section.correction_ridge
+    )
+    aimed_at = [atoms for atoms in training if atoms.info.get(LEVEL) == target]
+    return fit_report(aimed_at, start=best.potential, settings=settings, progress=context.progress)
+
+
+def _metal(context: StageContext, dataset: Dataset) -> dict[str, Any]:
+    """Fit and save the metal's potential where its labels are given; return what the card says of it."""
+    if dataset.metal is None:
+        return {}
+    frames = read_frames(context.parent_folder("learning"), dataset.metal)
+    potential, errors = fit_metal(frames, seed=context.seed)
+    return {
+        "metal": _save(context.folder / "metal.mtp", potential),
+        "metal_errors": error_summary(errors),
+    }
 
 
 def _committee(

@@ -1,10 +1,11 @@
 """Stage ``thermodynamics``: ladders of every member, the metal's reference, g(x,T), isotherm, structures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 
 import numpy as np
+from ase.calculators.calculator import Calculator
 
 from scalebridge.contracts import Host, Isotherm, PotentialCard, StructureTable
 from scalebridge.foundation import constants
@@ -14,7 +15,7 @@ from scalebridge.pipeline.remarks import merge_members
 from scalebridge.pipeline.stage import StageContext
 from scalebridge.pipeline.stages.labels import make_labeller
 from scalebridge.pipeline.stages.potential import load_members
-from scalebridge.potential import ActiveSet, MomentTensorPotential
+from scalebridge.potential import ActiveSet, MomentTensorPotential, MTPCalculator
 from scalebridge.sampling import (
     HostCell,
     Ladder,
@@ -58,7 +59,7 @@ def compute(context: StageContext) -> None:
     ladders = _ladders(context, card, load_members(context, card), starts)
     _warn_of_poor_overlap(context, ladders)
     _warn_of_extrapolation(context, ladders[0], card.break_grade)
-    metal = context.checkpoint("metal", partial(_metal, context, host))
+    metal = context.checkpoint("metal", partial(_metal, context, host, card))
 
     free_energy = fit_free_energy(
         {"homogeneous": ladders},
@@ -97,14 +98,22 @@ def ladder_settings(recipe: Recipe) -> LadderSettings:
     )
 
 
-def _metal(context: StageContext, host: Host) -> MetalReference:
-    labeller = make_labeller(context, context.recipe)
+def _metal(context: StageContext, host: Host, card: PotentialCard) -> MetalReference:
     return solve_metal(
         host.metal.to_atoms(),
-        lambda: StoredCalculator(labeller.spec, labeller.store),
+        _metal_calculator(context, card),
         context.recipe.thermodynamics.temperatures,
         progress=context.progress,
     )
+
+
+def _metal_calculator(context: StageContext, card: PotentialCard) -> Callable[[], Calculator]:
+    """Return what makes the metal's energy model: the potential of given labels, else the oracle."""
+    if card.metal is not None:
+        path = context.parent_folder("potential") / card.metal.name
+        return lambda: MTPCalculator(path)
+    labeller = make_labeller(context, context.recipe)
+    return lambda: StoredCalculator(labeller.spec, labeller.store)
 
 
 def _ladders(

@@ -1,0 +1,118 @@
+"""Labels that come in a file: which belong to the host, which to its metal, and which no fit will see."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import ase.io
+import numpy as np
+from ase import Atoms
+
+from scalebridge.contracts import Host
+from scalebridge.foundation import FormatError, InputError, random_stream
+from scalebridge.pipeline.stages.frames import LEVEL
+from scalebridge.potential import labels_of
+
+GROUP: Final = "group"
+"""Key of structures that are steps of one relaxation, or nearly the same for another reason: all of a group
+are held out, or none. A structure without it is a group of its own."""
+
+
+@dataclass(frozen=True)
+class GivenLabels:
+    """Labelled structures of one file.
+
+    Attributes
+    ----------
+    training, held_out
+        Of the host, in the file's order.
+    metal
+        Of the ion alone.
+    """
+
+    training: tuple[Atoms, ...]
+    held_out: tuple[Atoms, ...]
+    metal: tuple[Atoms, ...]
+
+
+def read_given(
+    path: Path, host: Host, *, target: str | None, held_out_fraction: float, seed: int
+) -> GivenLabels:
+    """Read labels and split them: held out are groups of the target level, evenly over x.
+
+    Structures of a held-out group are in the training at no level.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read.
+    InputError
+        If a structure has no label, is neither of the host nor of its metal, or none has the target's level.
+    """
+    frames = _read(path)
+    species = tuple(sorted({host.ion, *host.phases[0].framework.symbols}))
+    labels_of(frames, species)
+    compositions = [_composition(atoms, host, f"{path}: structure {n}") for n, atoms in enumerate(frames)]
+    metal = tuple(atoms for atoms, x in zip(frames, compositions, strict=True) if x is None)
+    ours = [(atoms, x) for atoms, x in zip(frames, compositions, strict=True) if x is not None]
+    groups: dict[str, float] = {}
+    for number, (atoms, x) in enumerate(ours):
+        if _aimed_at(atoms, target):
+            groups.setdefault(_group(atoms, number), x)
+    if not groups:
+        known = ", ".join(sorted({str(atoms.info.get(LEVEL)) for atoms, _ in ours}))
+        raise InputError(
+            f"{path}: no structure of the host has the level '{target}'; labels.target is one of {known}"
+        )
+    unseen = _evenly(groups, held_out_fraction, seed)
+    kept = [(atoms, _group(atoms, number) in unseen) for number, (atoms, _) in enumerate(ours)]
+    return GivenLabels(
+        training=tuple(atoms for atoms, hidden in kept if not hidden),
+        held_out=tuple(atoms for atoms, hidden in kept if hidden and _aimed_at(atoms, target)),
+        metal=metal,
+    )
+
+
+def _read(path: Path) -> list[Atoms]:
+    try:
+        return list(ase.io.read(path, index=":", format="extxyz"))
+    except Exception as error:  # ASE's readers raise whatever their parsing meets
+        raise FormatError(
+            f"{path}: cannot be read ({error}); give labelled structures as extended XYZ"
+        ) from error
+
+
+def _aimed_at(atoms: Atoms, target: str | None) -> bool:
+    return target is None or atoms.info.get(LEVEL) == target
+
+
+def _group(atoms: Atoms, number: int) -> str:
+    return str(atoms.info.get(GROUP, f"structure {number}"))
+
+
+def _composition(atoms: Atoms, host: Host, what: str) -> float | None:
+    """Return x, None for the metal."""
+    phase = host.phases[0]
+    framework = [symbol for symbol in atoms.symbols if symbol != host.ion]
+    if not framework:
+        return None
+    wanted = sorted(phase.framework.symbols)
+    units = len(framework) * phase.formula_units / len(wanted)
+    x = (len(atoms) - len(framework)) / units
+    fits = sorted(framework * phase.formula_units) == sorted(wanted * round(units))
+    if units != round(units) or not fits or x > host.sites_per_formula_unit:
+        raise InputError(
+            f"{what} is {atoms.symbols.formula:hill}: neither whole formula units of {host.formula} with "
+            f"at most {host.sites_per_formula_unit} {host.ion} each, nor {host.ion} alone; take it out"
+        )
+    return x
+
+
+def _evenly(groups: dict[str, float], fraction: float, seed: int) -> set[str]:
+    """Return a fraction of the groups: in the order of x, one at random from each stretch of equal length."""
+    rng = random_stream(seed, "held out")
+    names = sorted(sorted(groups), key=lambda name: groups[name])
+    count = min(max(2, round(fraction * len(names))), len(names))
+    edges = np.linspace(0, len(names), count + 1).round().astype(int)
+    return {names[int(rng.integers(low, high))] for low, high in pairwise(edges)}

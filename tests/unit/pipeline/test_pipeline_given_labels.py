@@ -1,0 +1,128 @@
+"""Labels from a file: the split, the metal, and what is refused."""
+
+from pathlib import Path
+
+import ase.io
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from scalebridge.contracts import Host, Provenance
+from scalebridge.foundation import FormatError, InputError
+from scalebridge.materials import load_host
+from scalebridge.pipeline.stages.given_labels import GivenLabels, read_given
+from scalebridge.pipeline.stages.metal import PARTS, fit_metal
+from scalebridge.potential import MTPCalculator
+from scalebridge.thermodynamics import solve_metal
+
+TOY = Path(__file__).parents[2] / "examples" / "toyhost"
+
+
+def host() -> Host:
+    return load_host(TOY, Provenance(code_version="", recipe_hash=""))
+
+
+def frame(ions: int, *, copper: int = 4, **info: object) -> Atoms:
+    """Return a structure of the toy host with a made-up label."""
+    atoms = Atoms(["Cu"] * copper + ["Li"] * ions, cell=[4.0] * 3, pbc=True)
+    atoms.positions = np.random.default_rng(ions).uniform(0, 4, (len(atoms), 3))
+    atoms.info = dict(info)
+    atoms.calc = SinglePointCalculator(atoms, energy=-1.0, forces=np.zeros((len(atoms), 3)))
+    return atoms
+
+
+def zinc() -> Atoms:
+    atoms = frame(1)
+    atoms.symbols[0] = "Zn"
+    return atoms
+
+
+def read(path: Path, *frames: Atoms, target: str | None = None, fraction: float = 0.25) -> GivenLabels:
+    ase.io.write(path, list(frames), format="extxyz")
+    return read_given(path, host(), target=target, held_out_fraction=fraction, seed=1)
+
+
+def names(frames: tuple[Atoms, ...]) -> set[str]:
+    return {str(atoms.info["name"]) for atoms in frames}
+
+
+def test_whole_groups_of_the_target_are_held_out_evenly_over_x_and_trained_on_at_no_level(
+    tmp_path: Path,
+) -> None:
+    frames = [
+        frame(ions, name=f"x{ions}_{group}_{step}_{level}", group=f"x{ions}_{group}", level=level)
+        for ions in range(5)
+        for group in range(4)
+        for step in range(3)
+        for level in ("cheap", "good")
+    ]
+    found = read(tmp_path / "labels.extxyz", *frames, target="good")
+    held_out = {atoms.info["group"] for atoms in found.held_out}
+    assert len(held_out) == 5  # a quarter of twenty groups
+    assert {group[:2] for group in held_out} == {"x0", "x1", "x2", "x3", "x4"}
+    assert {atoms.info["level"] for atoms in found.held_out} == {"good"}
+    assert len(found.held_out) == 5 * 3
+    assert not held_out & {atoms.info["group"] for atoms in found.training}
+    assert len(found.training) == len(frames) - 5 * 3 * 2
+    assert names(found.training) | names(found.held_out) <= names(tuple(frames))
+
+
+def test_structures_of_the_ion_alone_are_the_metal(tmp_path: Path) -> None:
+    frames = [frame(ions, name=f"{ions}") for ions in (0, 1, 2, 3)]
+    found = read(tmp_path / "labels.extxyz", *frames, frame(2, copper=0, name="metal"), fraction=0.5)
+    assert names(found.metal) == {"metal"}
+    assert names(found.training) | names(found.held_out) == {"0", "1", "2", "3"}
+    assert len(found.held_out) == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        (zinc(), "structure 2 contains Zn"),
+        (frame(5), "structure 2 is Cu4Li5: neither whole formula units of Cu with at most 1 Li each"),
+        (Atoms("Cu4", cell=[4.0] * 3, pbc=True), "structure 2 has no stored energy and forces"),
+    ],
+)
+def test_structures_that_do_not_belong_are_named(tmp_path: Path, wrong: Atoms, expected: str) -> None:
+    with pytest.raises(InputError, match=expected):
+        read(tmp_path / "labels.extxyz", frame(0), frame(1), wrong)
+
+
+def test_an_unknown_level_and_a_damaged_file_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "labels.extxyz"
+    with pytest.raises(InputError, match=r"no structure of the host has the level 'best'; .* one of cheap"):
+        read(path, frame(0, level="cheap"), frame(1, level="cheap"), target="best")
+    path.write_text("4\nnothing\nCu 0 0\n")
+    with pytest.raises(FormatError, match="cannot be read"):
+        read_given(path, host(), target=None, held_out_fraction=0.2, seed=0)
+
+
+def test_a_metal_of_labels_has_the_chemical_potential_of_the_calculator_behind_them() -> None:
+    """Copper of the effective-medium theory, strained and displaced: μ to 3 meV, errors told by its parts."""
+    rng = np.random.default_rng(0)
+    frames = []
+    for edge in np.linspace(3.5, 3.8, 8):
+        for displacement in (0.0, 0.08, 0.15):
+            atoms = bulk("Cu", a=float(edge), cubic=True)
+            atoms.positions += rng.normal(0, displacement, (len(atoms), 3))
+            atoms.calc = EMT()
+            results = {key: atoms.calc.get_property(key, atoms) for key in ("energy", "forces", "stress")}
+            atoms.calc = SinglePointCalculator(atoms, **results)
+            frames.append(atoms)
+    potential, errors = fit_metal(frames, seed=0)
+    assert len(errors.reference_energies) == len(frames)
+    assert errors.energy_rmse < 5e-3
+    metal = bulk("Cu", a=3.6)
+    found, expected = (
+        solve_metal(metal, make, [300.0]).chemical_potential[0]
+        for make in (lambda: MTPCalculator(potential), EMT)
+    )
+    assert found == pytest.approx(expected, abs=3e-3)
+
+
+def test_too_few_labels_of_the_metal_are_refused() -> None:
+    with pytest.raises(InputError, match=f"{PARTS - 1} given labels of the metal fit no potential"):
+        fit_metal([frame(1, copper=0)] * (PARTS - 1), seed=0)
