@@ -167,8 +167,6 @@ class PotentialSection(Section):
     """Weight of forces in the loss."""
     stress_weight: Annotated[float, Field(ge=0)] = 0.001
     """Weight of stresses in the loss."""
-    correction_ridge: Positive = 1e-2
-    """How firmly the fit to labels of all levels is held when it is drawn to those of ``labels.target``."""
     repulsion: bool = False
     """Whether pairs closer than any label repel as screened nuclei: no ion falls into the framework."""
     iterations: Count = 60

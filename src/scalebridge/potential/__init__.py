@@ -14,6 +14,7 @@ from scalebridge.potential.calibration import (
 from scalebridge.potential.cfg import read_cfg, write_cfg
 from scalebridge.potential.committee import fit_committee, fit_member
 from scalebridge.potential.conformance import Check, check_conformance
+from scalebridge.potential.fidelity import Correction, correct_potential, rebased
 from scalebridge.potential.fitting import FitReport, FitSettings, fit, fit_report
 from scalebridge.potential.grader import Grader
 from scalebridge.potential.local import LocalEnergies
@@ -29,6 +30,7 @@ __all__ = [
     "Calibration",
     "Check",
     "Configuration",
+    "Correction",
     "ErrorReport",
     "Evaluation",
     "FitReport",
@@ -43,6 +45,7 @@ __all__ = [
     "MomentTensorPotential",
     "calibrate_committee",
     "check_conformance",
+    "correct_potential",
     "evaluate_errors",
     "extrapolation_grades",
     "fit",
@@ -53,6 +56,7 @@ __all__ = [
     "linear_posterior",
     "merge_reports",
     "read_cfg",
+    "rebased",
     "require_held_out",
     "select",
     "write_cfg",

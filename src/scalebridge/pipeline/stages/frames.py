@@ -14,7 +14,14 @@ from scalebridge.foundation import hash_file
 LEVEL: Final = "level"
 """Key of a structure's level of theory."""
 LABEL: Final = ("energy", "forces", "stress")
-KEPT: Final = (LEVEL, "name", "grade")
+GROUP: Final = "group"
+"""Key of structures that are steps of one relaxation, or nearly the same for another reason."""
+KEPT: Final = (LEVEL, GROUP, "name", "grade")
+
+
+def group_of(atoms: Atoms, number: int) -> str:
+    """Return a structure's group; without one it is a group of its own, told apart by its number."""
+    return str(atoms.info.get(GROUP, f"structure {number}"))
 
 
 def write_frames(path: Path, frames: Sequence[Atoms]) -> FileReference:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
 
 import ase.io
 import numpy as np
@@ -11,12 +10,8 @@ from ase import Atoms
 
 from scalebridge.contracts import Host
 from scalebridge.foundation import FormatError, InputError, random_stream
-from scalebridge.pipeline.stages.frames import LEVEL
+from scalebridge.pipeline.stages.frames import LEVEL, group_of
 from scalebridge.potential import labels_of
-
-GROUP: Final = "group"
-"""Key of structures that are steps of one relaxation, or nearly the same for another reason: all of a group
-are held out, or none. A structure without it is a group of its own."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +54,14 @@ def read_given(
     groups: dict[str, float] = {}
     for number, (atoms, x) in enumerate(ours):
         if _aimed_at(atoms, target):
-            groups.setdefault(_group(atoms, number), x)
+            groups.setdefault(group_of(atoms, number), x)
     if not groups:
         known = ", ".join(sorted({str(atoms.info.get(LEVEL)) for atoms, _ in ours}))
         raise InputError(
             f"{path}: no structure of the host has the level '{target}'; labels.target is one of {known}"
         )
     unseen = _evenly(groups, held_out_fraction, seed)
-    kept = [(atoms, _group(atoms, number) in unseen) for number, (atoms, _) in enumerate(ours)]
+    kept = [(atoms, group_of(atoms, number) in unseen) for number, (atoms, _) in enumerate(ours)]
     return GivenLabels(
         training=tuple(atoms for atoms, hidden in kept if not hidden),
         held_out=tuple(atoms for atoms, hidden in kept if hidden and _aimed_at(atoms, target)),
@@ -85,10 +80,6 @@ def _read(path: Path) -> list[Atoms]:
 
 def _aimed_at(atoms: Atoms, target: str | None) -> bool:
     return target is None or atoms.info.get(LEVEL) == target
-
-
-def _group(atoms: Atoms, number: int) -> str:
-    return str(atoms.info.get(GROUP, f"structure {number}"))
 
 
 def _composition(atoms: Atoms, host: Host, what: str) -> float | None:

@@ -1,6 +1,7 @@
 """Stage ``potential``: the best estimate, its committee, and their errors on structures no fit saw."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from scalebridge.contracts import (
 from scalebridge.foundation import constants, hash_file, random_stream
 from scalebridge.pipeline.sections import PotentialSection
 from scalebridge.pipeline.stage import StageContext
-from scalebridge.pipeline.stages.frames import LEVEL, read_frames
+from scalebridge.pipeline.stages.frames import LEVEL, group_of, read_frames
 from scalebridge.pipeline.stages.metal import fit_metal
 from scalebridge.potential import (
     ActiveSet,
+    Correction,
     ErrorReport,
     FitReport,
     FitSettings,
@@ -30,6 +32,7 @@ from scalebridge.potential import (
     LinearPosterior,
     MomentTensorPotential,
     calibrate_committee,
+    correct_potential,
     evaluate_errors,
     fit_member,
     fit_report,
@@ -69,7 +72,9 @@ def compute(context: StageContext) -> None:
         ),
     )
     if dataset.target is not None:
-        best = context.checkpoint("corrected", lambda: _corrected(context, best, training, dataset.target))
+        best = context.checkpoint(
+            "corrected", partial(_corrected, context, best, training, dataset.target)
+        ).report
     members, posterior = _committee(context, best.potential, training, held_out)
     files = [_save(context.folder / f"member_{number}.mtp", member) for number, member in enumerate(members)]
     active = ActiveSet.from_frames(best.potential, training)
@@ -115,16 +120,18 @@ def compute(context: StageContext) -> None:
 _FORCE = constants.EV / constants.ANGSTROM
 
 
-def _corrected(
-    context: StageContext, best: FitReport, training: list[Atoms], target: str | None
-) -> FitReport:
-    """Draw a fit to labels of all levels towards those of the target, which say how firmly it is held."""
+def _corrected(context: StageContext, best: FitReport, training: list[Atoms], target: str) -> Correction:
+    """Draw the fit to labels of all levels to those of the target."""
     section = context.recipe.potential
-    settings = replace(
-        fit_settings(section, section.iterations), toward_start=True, ridge=section.correction_ridge
+    frames = [atoms for atoms in training if atoms.info.get(LEVEL) == target]
+    return correct_potential(
+        best.potential,
+        frames,
+        groups=[group_of(atoms, number) for number, atoms in enumerate(frames)],
+        settings=fit_settings(section, section.iterations),
+        seed=context.seed,
+        progress=context.progress,
     )
-    aimed_at = [atoms for atoms in training if atoms.info.get(LEVEL) == target]
-    return fit_report(aimed_at, start=best.potential, settings=settings, progress=context.progress)
 
 
 def _metal(context: StageContext, dataset: Dataset) -> dict[str, Any]:
