@@ -37,7 +37,7 @@ class OptionalPart:
 
 OPTIONAL: Final = (
     OptionalPart(
-        "chgnet", "the reference calculator of recipes that label on their own", "pip install 'scalebridge[chgnet]'"
+        "chgnet", "the calculator of recipes that label on their own", "pip install 'scalebridge[chgnet]'"
     ),
     OptionalPart(
         "torch",

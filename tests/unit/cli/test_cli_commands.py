@@ -65,7 +65,7 @@ def test_doctor_says_what_is_missing_and_how_to_get_it(monkeypatch: pytest.Monke
     result = call("doctor")
     assert result.exit_code == 0
     assert "missing (optional)" in result.stdout
-    assert "would add the reference calculator of the bundled recipes: pip install" in result.stdout
+    assert "would add the calculator of recipes that label on their own: pip install" in result.stdout
     hidden.add("spglib")
     result = call("doctor")
     assert result.exit_code == 1
