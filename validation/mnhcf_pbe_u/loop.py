@@ -1,10 +1,11 @@
-"""Active learning with the queue as its oracle: explore, queue what is new, wait for its labels, explore again.
+"""Active learning with the queue as its oracle: explore, queue what is new, wait for labels, explore again.
 
 python loop.py FOLDER [--rounds 10] [--count 24] [--repeat 1,1,1 1,1,2] [--seed 1]
 
 FOLDER is that of run.sh, which labels meanwhile. A round fits to all labels so far, sends out the walkers of
-the bundled recipe in primitive cells, and puts what they want at the head of the queue as loopROUND_NUMBER, at
-the cheap level and every fourth at the converged one too. A round whose labels are on file, or failed, is done.
+the bundled recipe in primitive cells, and puts what they want at the head of the queue as loopROUND_NUMBER,
+at the cheap level and every fourth at the converged one too. A round is done when all of it has a label or
+has failed.
 """
 
 import argparse
