@@ -2,19 +2,22 @@
 
 import dataclasses
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.filters import FrechetCellFilter
-from ase.io import read
+from ase.io import read, write
 from ase.optimize import FIRE
 from toy_pairs import Pairs
 from typer.testing import CliRunner
 
 from scalebridge.cli import app
 from scalebridge.contracts import Contract, Host, Isotherm, PotentialCard, RateCapability, StructureTable
+from scalebridge.foundation import constants
 from scalebridge.pipeline import LADDER, Recipe, Stage, StageContext, design_path, load_recipe, run_stages
 from scalebridge.potential import MomentTensorPotential
 from scalebridge.report.run_folder import read_run_folder
@@ -41,6 +44,7 @@ PARENTS = {
     "learning/dataset": {"host/host", "labels/dataset"},
     "learning/learning_history": {"host/host", "labels/dataset"},
     "potential/potential_card": {"learning/dataset", "learning/learning_history"},
+    "verification/verification_runs": {*POTENTIAL, "learning/dataset"},
     FREE_ENERGY: POTENTIAL,
     "thermodynamics/structure_table": POTENTIAL,
     "thermodynamics/isotherm": {"host/host", FREE_ENERGY},
@@ -64,7 +68,8 @@ ABOVE = {
     "labels": STAGES[1:],
     "learning": STAGES[2:],
     "potential": STAGES[3:],
-    "thermodynamics": STAGES[4:],
+    "verification": ("verification",),
+    "thermodynamics": STAGES[5:],
     "transport": ("transport", "card", "electrode"),
     "interfaces": ("interfaces", "card", "electrode"),
     "card": ("card", "electrode"),
@@ -103,6 +108,79 @@ def test_a_posterior_committee_covers_its_held_out_errors_and_says_how_it_was_ma
     assert any("drawn from the linear posterior, widened" in text for text in card.validity.remarks)
 
 
+def test_the_toy_from_given_labels_needs_no_calculator_and_says_what_to_label(tmp_path: Path) -> None:
+    """Labels of two levels, the cheap one half an eV per ion off: the potential ends at the other one."""
+    recipe, run = write_study(tmp_path / "study"), tmp_path / "run"
+    write(tmp_path / "study" / "labels.extxyz", list(given_labels()))
+    text = recipe.read_text()
+    oracle = text[text.index("[oracle]") : text.index("[labels]")]
+    random = text[text.index("[labels]") : text.index("[learning]")]
+    text = text.replace(oracle, "").replace(random, GIVEN)
+    recipe.write_text(text)
+    options = ["--out", str(run), "--executor", "serial", "--until", "thermodynamics"]
+    result = CliRunner().invoke(app, ["run", str(recipe), *options])
+    assert result.exit_code == 0, result.output
+    found = contracts(run, whole=False)
+    history, card = found["learning/learning_history"], found["potential/potential_card"]
+    assert len(history.steps) == 1
+    wanted = read(run / "learning" / "wanted.extxyz", index=":")
+    assert len(wanted) == len(history.wanted_states) > 0
+    assert [state.grade for state in history.wanted_states] == [atoms.info["grade"] for atoms in wanted]
+    best = MomentTensorPotential.load(run / "potential" / card.members[0].name)
+    unseen = read(run / "learning" / "held_out.extxyz", index=":")
+    shift = [
+        (best.compute(atoms).energy - atoms.get_potential_energy()) / atoms.symbols.count("Li")
+        for atoms in unseen
+        if atoms.symbols.count("Li")
+    ]
+    assert abs(np.mean(shift)) < 0.1
+    metal, isotherm = at_rest(read(TOY / "metal.xyz")), found["thermodynamics/isotherm"]
+    assert card.metal_errors.energy_rmse < 0.02 * constants.EV
+    chemical_potential = isotherm.metal_chemical_potential[0, -1] / constants.EV
+    assert chemical_potential == pytest.approx(metal.get_potential_energy(), abs=0.15)  # F − U ≈ 2 kT
+    assert CliRunner().invoke(app, ["report", str(run)]).exit_code == 0
+    page = (run / "report.html").read_text()
+    assert "would have been sent" in page
+    assert "Molecular dynamics with the best estimate" in page
+
+
+GIVEN = """[labels]
+given = "labels.extxyz"
+target = "good"
+held_out_fraction = 0.2
+
+"""
+
+
+def given_labels() -> Iterator[Atoms]:
+    """Yield displaced and strained structures at two levels, and the metal."""
+    rng = np.random.default_rng(0)
+    framework, metal = read(TOY / "cubic.xyz"), read(TOY / "metal.xyz")
+    sites = np.array([[0.5, 0.5, 0.5], [0.5, 0.0, 0.0], [0.0, 0.5, 0.0], [0.0, 0.0, 0.5]])
+    for number in range(150):
+        ions = number % 5
+        atoms = framework + Atoms(f"Li{ions}", scaled_positions=sites[:ions], cell=framework.cell)
+        yield labelled(perturbed(atoms, rng), name=f"{number}", level="cheap" if number % 3 else "good")
+    for _ in range(12):
+        yield labelled(perturbed(metal.repeat(2), rng), name="metal", level="good")
+
+
+def perturbed(atoms: Atoms, rng: np.random.Generator) -> Atoms:
+    strain = np.eye(3) + rng.normal(0, 0.02, (3, 3))
+    atoms.set_cell(atoms.cell.array @ strain, scale_atoms=True)
+    atoms.positions += rng.normal(0, 0.1, atoms.positions.shape)
+    return atoms
+
+
+def labelled(atoms: Atoms, *, name: str, level: str) -> Atoms:
+    calculator = Pairs()
+    results = {key: calculator.get_property(key, atoms) for key in ("energy", "forces", "stress")}
+    results["energy"] += 0.5 * atoms.symbols.count("Li") if level == "cheap" else 0.0
+    atoms.info = {"name": name, "level": level}
+    atoms.calc = SinglePointCalculator(atoms, **results)
+    return atoms
+
+
 def write_study(folder: Path) -> Path:
     """Write recipe, host and a design: the bundled one of LiFePO4 on a coarse grid."""
     shutil.copytree(TOY, folder)
@@ -112,9 +190,9 @@ def write_study(folder: Path) -> Path:
     return folder / "recipe.toml"
 
 
-def contracts(run: Path) -> dict[str, Contract]:
+def contracts(run: Path, *, whole: bool = True) -> dict[str, Contract]:
     contents = read_run_folder(run)
-    assert contents.problems == ()
+    assert contents.problems == () or not whole
     return {name.removesuffix(".json"): contract for name, contract in contents.contracts.items()}
 
 

@@ -18,6 +18,8 @@ from scalebridge.contracts.potential import (
     LearningHistory,
     LearningStep,
     PotentialCard,
+    VerificationRun,
+    VerificationRuns,
     WantedState,
 )
 from scalebridge.contracts.rate_law import RateLaw
@@ -78,6 +80,8 @@ __all__ = [
     "StructureTable",
     "TracerDiffusivity",
     "Validity",
+    "VerificationRun",
+    "VerificationRuns",
     "WantedState",
     "first_problem",
 ]

@@ -92,6 +92,32 @@ class LearningHistory(Contract):
     """What they are, in the file's order."""
 
 
+class VerificationRun(Record):
+    """One run of molecular dynamics with the best estimate, in a cell larger than any labelled one."""
+
+    x: Annotated[float, Unit("1")]
+    temperature: Annotated[float, Unit("K")]
+    atoms: int
+    duration: Annotated[float, Unit("s")]
+    largest_grade: Annotated[float, Unit("1")]
+    median_grade: Annotated[float, Unit("1")]
+    fraction_above: Annotated[float, Unit("1")]
+    """Of the states, with a grade above the break grade."""
+    volume: Annotated[float, Unit("m3")]
+    """Per formula unit, mean over the second half."""
+
+
+class VerificationRuns(Contract):
+    """Whether the potential knows what it meets in large cells."""
+
+    runs: tuple[VerificationRun, ...]
+    largest_labelled_cell: int
+    """Atoms."""
+    break_grade: Annotated[float, Unit("1")]
+    worst: FileReference
+    """State of the largest grade of each run (extxyz), in the runs' order."""
+
+
 class PotentialCard(Contract):
     """A committee of moment tensor potentials."""
 

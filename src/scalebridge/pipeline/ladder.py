@@ -53,6 +53,14 @@ LADDER: Final[tuple[Stage, ...]] = (
         weight=20,
     ),
     Stage(
+        "verification",
+        _compute("verification"),
+        parents=("host", "learning", "potential"),
+        sections=("verification", "seed"),
+        title="run the potential in large cells and grade what it meets",
+        weight=30,
+    ),
+    Stage(
         "thermodynamics",
         _compute("thermodynamics"),
         parents=("host", "potential"),

@@ -32,6 +32,7 @@ from scalebridge.pipeline.sections import (
     Section,
     ThermodynamicsSection,
     TransportSection,
+    VerificationSection,
     WithoutEffect,
 )
 from scalebridge.pipeline.toml_writer import dump_toml
@@ -48,6 +49,7 @@ class Recipe(Section):
     labels: LabelsSection
     learning: LearningSection
     potential: PotentialSection
+    verification: VerificationSection = VerificationSection()
     thermodynamics: ThermodynamicsSection
     transport: TransportSection
     interfaces: InterfacesSection = InterfacesSection()

@@ -40,7 +40,13 @@ def check_recipe(recipe: Recipe, host: Host, design: ElectrodeDesign) -> None:
     cutoff, primitive = recipe.potential.cutoff, recipe.learning.cell == "primitive"
     for repeat in recipe.learning.repeats:
         check_cutoff(host, cutoff, primitive=primitive, learning=repeat)
-    check_cutoff(host, cutoff, thermodynamics=recipe.thermodynamics.repeat, transport=recipe.transport.repeat)
+    check_cutoff(
+        host,
+        cutoff,
+        verification=recipe.verification.repeat,
+        thermodynamics=recipe.thermodynamics.repeat,
+        transport=recipe.transport.repeat,
+    )
 
 
 def _check_random_labels(recipe: Recipe) -> None:

@@ -175,6 +175,19 @@ class PotentialSection(Section):
     """Largest number of iterations of a refit during active learning."""
 
 
+class VerificationSection(Section):
+    """Long dynamics in a cell larger than any labelled one: whether the potential knows what it meets."""
+
+    temperatures: Temperatures = (300.0,)
+    """Of the runs [K]."""
+    compositions: Annotated[int, Field(ge=2)] = 5
+    """Number of x, evenly from the empty to the full host."""
+    repeat: Repeat = (1, 1, 1)
+    """Repeats of the host's cell."""
+    picoseconds: Positive = 10.0
+    """Length of each run [ps]."""
+
+
 class ThermodynamicsSection(Section):
     """Free energies against x: volume, voltage, phases."""
 

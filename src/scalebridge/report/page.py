@@ -21,6 +21,7 @@ from scalebridge.contracts import (
     RateCapability,
     StructureTable,
     TracerDiffusivity,
+    VerificationRuns,
 )
 from scalebridge.foundation import StoreError, constants
 from scalebridge.foundation.citations import bibtex, entries
@@ -47,6 +48,7 @@ from scalebridge.report.tables import (
     structure_rows,
     tensor_table,
 )
+from scalebridge.report.verification_tables import verification_table, wanted_table
 from scalebridge.report.warnings import Warned, collect_remarks, collect_warnings
 
 FILE: Final = "report.html"
@@ -166,6 +168,11 @@ def _add_atomistic(run: RunContents, tables: dict[str, Table | None], texts: dic
     history = run.get("learning/learning_history.json", LearningHistory)
     if history is not None and history.steps:
         tables["learning"] = learning_table(history)
+    if history is not None and history.wanted_states:
+        tables["wanted"] = wanted_table(history)
+    verification = run.get("verification/verification_runs.json", VerificationRuns)
+    if verification is not None:
+        tables["verification"] = verification_table(verification)
     tracer = run.get("transport/tracer_diffusivity.json", TracerDiffusivity)
     jump = run.get("transport/jump_diffusivity.json", JumpDiffusivity)
     if tracer is not None or jump is not None:

@@ -21,6 +21,7 @@ from scalebridge.contracts import (
     Solution,
     StructureTable,
     TracerDiffusivity,
+    VerificationRuns,
 )
 from scalebridge.foundation import InputError, StoreError
 from scalebridge.pipeline import LADDER, Manifest
@@ -32,6 +33,7 @@ FILES: Final[dict[str, type[Contract]]] = {
     "learning/dataset.json": Dataset,
     "learning/learning_history.json": LearningHistory,
     "potential/potential_card.json": PotentialCard,
+    "verification/verification_runs.json": VerificationRuns,
     "thermodynamics/structure_table.json": StructureTable,
     "thermodynamics/isotherm.json": Isotherm,
     "thermodynamics/homogeneous_free_energy.json": HomogeneousFreeEnergy,

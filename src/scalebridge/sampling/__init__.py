@@ -64,6 +64,7 @@ from scalebridge.sampling.moves import (
 from scalebridge.sampling.relaxation import MakeCalculator, RelaxationSettings, Relaxed, relax
 from scalebridge.sampling.site_density import SiteDensity
 from scalebridge.sampling.switching import SwitchSettings
+from scalebridge.sampling.verification import Verification, VerificationTask, verify
 
 __all__ = [
     "Burst",
@@ -103,6 +104,8 @@ __all__ = [
     "Template",
     "TransitionSums",
     "Trial",
+    "Verification",
+    "VerificationTask",
     "WalkerPlan",
     "bennett",
     "deletion_trial",
@@ -128,6 +131,7 @@ __all__ = [
     "statistical_inefficiency",
     "strain_move",
     "transition_matrix",
+    "verify",
     "volume_move",
     "walker_plans",
 ]
