@@ -40,6 +40,7 @@ PARENTS = {
     "labels/dataset": {"host/host"},
     "learning/dataset": {"host/host", "labels/dataset"},
     "learning/learning_history": {"host/host", "labels/dataset"},
+    "learning/learning_cost": {"host/host", "labels/dataset"},
     "potential/potential_card": {"learning/dataset", "learning/learning_history"},
     FREE_ENERGY: POTENTIAL,
     "thermodynamics/structure_table": POTENTIAL,

@@ -5,22 +5,30 @@ from functools import partial
 
 from ase import Atoms
 
-from scalebridge.contracts import Dataset, FileReference, Host, LearningHistory, LearningStep, Validity
+from scalebridge.contracts import Dataset, FileReference, Host, LearningHistory, Validity
 from scalebridge.foundation import hash_file
 from scalebridge.pipeline.recipe import Recipe
 from scalebridge.pipeline.stage import StageContext
 from scalebridge.pipeline.stages.frames import read_frames
 from scalebridge.pipeline.stages.labels import make_labeller, save_dataset, state_failures
-from scalebridge.pipeline.stages.potential import error_summary, fit_settings
+from scalebridge.pipeline.stages.learning_record import (
+    learning_cost,
+    learning_coverage,
+    learning_step,
+    save_dead_ends,
+    training_coverage,
+)
+from scalebridge.pipeline.stages.potential import fit_settings
 from scalebridge.potential import FitReport, MomentTensorPotential, fit_report
 from scalebridge.sampling import (
+    DeadEndLimits,
     Exploration,
     ExplorationSettings,
     ExplorationTask,
-    LearningRound,
     LearningSettings,
     LearningState,
     SiteDensity,
+    StoppingRule,
     explore,
     learn_round,
     spent,
@@ -41,11 +49,13 @@ def compute(context: StageContext) -> None:
 
     first: FitReport = context.checkpoint("first fit", lambda: _first_fit(context, training, dataset.species))
     state = LearningState(first.potential, tuple(training))
+    dead_ends, structures = save_dead_ends(context.folder, state)
     settings = learning_settings(recipe)
     with context.progress.task("rounds of active learning", settings.rounds) as task:
         while not (state := spent(state, settings)).reason:
             advance = partial(_round, context, host, state, held_out, settings)
             state = context.checkpoint("round", advance, key=len(state.history))
+            dead_ends, structures = save_dead_ends(context.folder, state)
             last = state.history[-1]
             task.advance(1, f"grade {last.largest_grade:.3g}, {last.labelled} new labels")
 
@@ -54,6 +64,7 @@ def compute(context: StageContext) -> None:
         context.warn(f"{state_failures(failed)}; the label store keeps the reasons")
     save_dataset(context, host, list(state.training), held_out, failed=dataset.failed + failed)
     state.potential.save(context.folder / POTENTIAL)
+    x, volume = training_coverage(state.training, starting_cells(host, recipe.learning.repeat)[0])
     context.save(
         LearningHistory(
             provenance=context.provenance(),
@@ -62,13 +73,20 @@ def compute(context: StageContext) -> None:
                 composition=(0.0, float(host.sites_per_formula_unit)),
             ),
             citations=("podryabinkin2017", "goreinov2010", "duane1987", "nilmeier2011"),
-            steps=tuple(_step(entry) for entry in state.history),
+            steps=tuple(learning_step(entry, settings.exploration) for entry in state.history),
+            coverage=tuple(learning_coverage(entry) for entry in state.history),
+            training_x=x,
+            training_volume=volume,
+            dead_ends=dead_ends,
+            dead_end_structures=structures,
+            save_grade=settings.exploration.save,
             break_grade=settings.exploration.stop,
             converged=state.converged,
             reason=state.reason,
             potential=FileReference(name=POTENTIAL, sha256=hash_file(context.folder / POTENTIAL)),
         )
     )
+    context.save(learning_cost(context.provenance(), state.history))
 
 
 def learning_settings(recipe: Recipe) -> LearningSettings:
@@ -78,11 +96,25 @@ def learning_settings(recipe: Recipe) -> LearningSettings:
         rounds=section.rounds,
         labels_per_round=section.labels_per_round,
         labels=section.label_budget,
+        stopping=StoppingRule(
+            broken_walkers=section.broken_walkers,
+            few_selected=section.few_selected,
+            flat_errors=section.flat_errors,
+            stalled_rounds=section.stalled_rounds,
+        ),
         exploration=ExplorationSettings(
             sweeps=section.sweeps,
             trials=section.trials,
             save=section.save_grade,
             stop=section.break_grade,
+            extreme_strain=section.extreme_strain,
+            retreats=section.retreats,
+            limits=DeadEndLimits(
+                closest_pair=section.closest_pair,
+                volume_factor=section.volume_factor,
+                bond_stretch=section.bond_stretch,
+                broken_bonds=section.broken_bonds,
+            ),
             density=SiteDensity(width=section.site_width, vacant_only=True),
         ),
     )
@@ -133,15 +165,4 @@ def _round(
         settings=settings,
         seed=context.seed,
         map_walkers=map_walkers,
-    )
-
-
-def _step(entry: LearningRound) -> LearningStep:
-    assert entry.errors is not None  # there are always held-out structures
-    return LearningStep(
-        round=entry.round,
-        training_size=entry.training_size,
-        largest_grade=entry.largest_grade,
-        broken_walkers=entry.broken_walkers,
-        errors=error_summary(entry.errors),
     )
