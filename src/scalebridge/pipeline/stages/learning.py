@@ -1,6 +1,7 @@
 """Stage ``learning``: fit, explore all ion contents, label what is new, refit, until nothing is new."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from ase import Atoms
@@ -15,6 +16,7 @@ from scalebridge.pipeline.stages.learning_record import (
     learning_cost,
     learning_coverage,
     learning_step,
+    name_dead_ends,
     save_dead_ends,
     training_coverage,
 )
@@ -37,6 +39,9 @@ from scalebridge.sampling import (
 )
 
 POTENTIAL = "potential.mtp"
+FAILED_IN_ROUND = 0.5
+"""Part of a round's labels that may fail: walkers go where calculators do not converge, and what fails is
+kept as dead ends; a calculator that fails more often is not set up well."""
 
 
 def compute(context: StageContext) -> None:
@@ -62,6 +67,8 @@ def compute(context: StageContext) -> None:
     failed = sum(entry.failed for entry in state.history)
     if failed:
         context.warn(f"{state_failures(failed)}; the label store keeps the reasons")
+    for text in name_dead_ends(state):
+        context.warn(text)
     save_dataset(context, host, list(state.training), held_out, failed=dataset.failed + failed)
     state.potential.save(context.folder / POTENTIAL)
     x, volume = training_coverage(state.training, starting_cells(host, recipe.learning.repeat)[0])
@@ -138,6 +145,7 @@ def _round(
 ) -> LearningState:
     recipe = context.recipe
     labeller = make_labeller(context, recipe)
+    labeller = replace(labeller, max_failed_fraction=max(labeller.max_failed_fraction, FAILED_IN_ROUND))
 
     def label(frames: Sequence[Atoms]) -> Sequence[Atoms]:
         return labeller.label(frames, progress=context.progress).frames

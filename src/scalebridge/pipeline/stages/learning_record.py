@@ -115,6 +115,26 @@ def save_dead_ends(
     return records, FileReference(name=DEAD_ENDS, sha256=hash_file(path))
 
 
+def name_dead_ends(state: LearningState) -> list[str]:
+    """Say what the loop did not get past: walkers lost in its last round, and regions given up."""
+    last = len(state.history) - 1
+    lost = [end for end in state.dead_ends if end.round == last and not end.recovered]
+    given_up = [end for end in state.dead_ends if end.kind == "extrapolation"]
+    texts = []
+    if lost:
+        first = lost[0]
+        texts.append(
+            f"{len(lost)} walkers of the last round of active learning were lost in dead ends; first, at "
+            f"{first.temperature:g} K and x = {first.x:.3g}: {first.reason} (structures in {DEAD_ENDS})"
+        )
+    if given_up:
+        texts.append(
+            f"labels do not help in {len(given_up)} regions, where the potential extrapolates for ever; "
+            f"first, {given_up[0].reason} (structures in {DEAD_ENDS}; raise potential.level)"
+        )
+    return texts
+
+
 def _described(end: DeadEnd) -> Atoms:
     """Return the structure with what is known of it."""
     atoms = Atoms(end.atoms.symbols, positions=end.atoms.positions, cell=end.atoms.cell, pbc=True)
