@@ -120,7 +120,7 @@ class LearningSection(Section):
     """A round without a break that selects fewer new structures ends the loop."""
     flat_errors: Annotated[float, Field(ge=0)] = 0.05
     """So does one after which held-out errors changed by no more than this fraction over two rounds."""
-    stalled_rounds: Annotated[int, Field(ge=2)] = 4
+    stalled_rounds: Annotated[int, Field(ge=2)] = 5
     """Rounds without lower grades, in spite of labels, after which a region of x and volume gets no more."""
     closest_pair: Annotated[float, Field(ge=0, lt=1)] = 0.8
     """Fraction of the shortest labelled distance of a pair below which an atom fell into another's place."""

@@ -34,7 +34,7 @@ from scalebridge.sampling.grading import Grader
 from scalebridge.sampling.learning_data import Cost, LearningRound, LearningSettings, LearningState
 from scalebridge.sampling.learning_queue import Queue
 from scalebridge.sampling.model import EnergyModel, PotentialModel
-from scalebridge.sampling.stopping import converged, met, spent, stalled
+from scalebridge.sampling.stopping import converged, nothing_learnt, spent, stalled
 
 Label = Callable[[Sequence[Atoms]], Sequence[Atoms]]
 """Returns labelled copies of structures, in their order; those that failed are left out."""
@@ -152,12 +152,16 @@ def learn_round(
     clock.lap("exploring")
     queue = Queue.from_walks(walks, tasks)
     stop = settings.exploration.stop
-    helpless = stalled(state.history, queue.places, settings.stopping, stop)
+    visited = Coverage.joined([walk.visited for walk in walks])
+    helpless = stalled(state.history, visited, settings.stopping, stop)
+    helpless = {region: text for region, text in helpless.items() if region in set(queue.regions)}
     state = replace(state, given_up=state.given_up | helpless.keys())
     limit = min(settings.labels_per_round, settings.labels - state.labels)
     chosen = _choose(state, queue, active, limit=limit, tools=tools)
     errors = tools.evaluate(state.potential, held_out) if held_out else None
-    entry = _summary(state, walks, queue.places, queue.mask(chosen), errors=errors, stop=stop)
+    entry = _summary(
+        state, walks, queue.mask(chosen), visited=visited, queue=queue.places, errors=errors, stop=stop
+    )
     entry = replace(entry, dead_ends=(*entry.dead_ends, *queue.stalled(helpless)))
     reason = converged((*state.history, entry), settings.stopping, limit=limit, stop=stop)
     clock.lap("selecting")
@@ -171,9 +175,7 @@ def learn_round(
     potential = refit(training, state.potential) if new else state.potential
     clock.lap("fitting")
     history = (*state.history, replace(entry, cost=clock.cost()))
-    # Where walkers were only stuck, with nothing to learn, the next round's random numbers may find a way.
-    known = entry.largest_grade <= stop and not entry.broken_walkers + entry.lost_walkers
-    reason = "" if new or known else f"no new structure could be labelled; {met(history)}"
+    reason = "" if new else nothing_learnt(history, settings)
     return LearningState(
         potential, training, history, reason=reason, restarts=_restarts(plans, tasks, walks),
         given_up=state.given_up,
@@ -235,9 +237,10 @@ def _choose(
 def _summary(
     state: LearningState,
     walks: Sequence[Exploration],
-    queue: Coverage,
     chosen: NDArray[np.bool_],
     *,
+    visited: Coverage,
+    queue: Coverage,
     errors: ErrorReport | None,
     stop: float,
 ) -> LearningRound:
@@ -245,7 +248,7 @@ def _summary(
     return LearningRound(
         round=len(state.history),
         training_size=len(state.training),
-        visited=Coverage.joined([walk.visited for walk in walks]),
+        visited=visited,
         queue=queue,
         chosen=chosen,
         learnt=np.zeros_like(chosen),

@@ -27,14 +27,14 @@ class StoppingRule:
         A quiet round ends the loop where the held-out errors of energies and forces both changed by no more
         than this fraction over the last two rounds; 0: never, as long as errors change.
     stalled_rounds
-        A region of x and volume whose largest grade stayed above ``stop`` in this many rounds, no lower in
-        the last than in the first though labels were added there in between, gets no more labels.
+        A region of x and volume whose grades stayed above ``stop`` in this many rounds and did not fall,
+        though labels were added there in each, gets no more labels (``stopping.stalled``).
     """
 
     broken_walkers: int = 0
     few_selected: int = 5
     flat_errors: float = 0.05
-    stalled_rounds: int = 4
+    stalled_rounds: int = 5
 
     def __post_init__(self) -> None:
         if min(self.broken_walkers, self.few_selected, self.flat_errors) < 0 or self.stalled_rounds < 2:

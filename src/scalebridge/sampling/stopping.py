@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from scalebridge.sampling.exploration_data import Coverage
+from scalebridge.sampling.exploration_data import Coverage, FloatArray
 from scalebridge.sampling.learning_data import LearningRound, LearningSettings, LearningState, StoppingRule
 
 VOLUME_STEP = 0.05
@@ -43,6 +43,20 @@ def met(history: Sequence[LearningRound]) -> str:
         words += f"; no more labels were bought where they do not help: {given_up[0].reason}"
         words += f" (and {len(given_up) - 1} more)" if len(given_up) > 1 else ""
     return words
+
+
+def nothing_learnt(history: Sequence[LearningRound], settings: LearningSettings) -> str:
+    """Return why the loop ends after a round without new labels, empty if it goes on.
+
+    Where walkers were only stuck, with nothing to learn, the next round's random numbers may find a way.
+    """
+    last = history[-1]
+    if last.selected and not settings.oracle:
+        return f"there is no reference calculator for {last.selected} selected structures; {met(history)}"
+    known = last.largest_grade <= settings.exploration.stop
+    if known and not last.broken_walkers + last.lost_walkers:
+        return ""
+    return f"no new structure could be labelled; {met(history)}"
 
 
 def _kinds(last: LearningRound) -> str:
@@ -97,47 +111,63 @@ def regions(places: Coverage) -> list[Region]:
 
 
 def stalled(
-    history: Sequence[LearningRound], queued: Coverage, rule: StoppingRule, stop: float
+    history: Sequence[LearningRound], visited: Coverage, rule: StoppingRule, stop: float
 ) -> dict[Region, str]:
     """Return the regions in which labels do not lower the grades, and what was seen there.
+
+    Largest grades jump from round to round; the part of a region's structures above ``stop`` falls steadily
+    where labels help. Of as many rounds as the rule says, each with grades above ``stop`` and all but the
+    present one with labels in the region, the later half must be no better than the earlier one in both.
 
     Parameters
     ----------
     history
         Rounds before.
-    queued
-        What the present round queued.
+    visited
+        What the present round graded.
     rule
         How many rounds are compared.
     stop
         Grade at which walkers stop.
     """
-    past = (
-        history[len(history) - rule.stalled_rounds + 1 :] if len(history) >= rule.stalled_rounds - 1 else ()
-    )
-    if not past:
+    if len(history) < rule.stalled_rounds - 1:
         return {}
-    grades = [_largest(entry.queue) for entry in past] + [_largest(queued)]
-    learnt = [set(_chosen(entry)) for entry in past]
+    past = history[len(history) - rule.stalled_rounds + 1 :]
+    grades = [_by_region(entry.visited) for entry in past] + [_by_region(visited)]
+    learnt = [
+        {region for region, new in zip(regions(entry.queue), entry.learnt, strict=True) if new}
+        for entry in past
+    ]
     found = {}
-    for region, last in grades[-1].items():
-        series = [step.get(region, 0.0) for step in grades]
-        if min(series) > stop and last >= series[0] and all(region in labelled for labelled in learnt):
-            low, high = (np.exp(VOLUME_STEP * (region[1] + k)) for k in (0, 1))
-            text = ", ".join(f"{grade:.3g}" for grade in series)
-            found[region] = (
-                f"at x = {region[0]:g} and {low:.0f} to {high:.0f} Å³ per formula unit the largest grades of "
-                f"{len(series)} rounds were {text}, in spite of labels there"
-            )
+    for region in grades[-1]:
+        series = [step.get(region, np.zeros(1)) for step in grades]
+        if all(region in labelled for labelled in learnt) and _no_better(series, stop):
+            found[region] = _describe(region, [float(step.max()) for step in series])
     return found
 
 
-def _largest(places: Coverage) -> dict[Region, float]:
-    largest: dict[Region, float] = {}
+def _no_better(series: Sequence[FloatArray], stop: float) -> bool:
+    """Return whether grades of a region stayed above ``stop`` and the later rounds are no better."""
+    half = len(series) // 2
+    early, late = np.concatenate(series[:half]), np.concatenate(series[-half:])
+    largest = [step.max() for step in series]
+    return bool(
+        min(largest) > stop and largest[-1] >= largest[0] and np.mean(late > stop) >= np.mean(early > stop)
+    )
+
+
+def _describe(region: Region, largest: Sequence[float]) -> str:
+    low, high = (np.exp(VOLUME_STEP * (region[1] + k)) for k in (0, 1))
+    text = ", ".join(f"{grade:.3g}" for grade in largest)
+    return (
+        f"at x = {region[0]:g} and {low:.0f} to {high:.0f} Å³ per formula unit the largest grades of "
+        f"{len(largest)} rounds were {text}, in spite of labels there"
+    )
+
+
+def _by_region(places: Coverage) -> dict[Region, FloatArray]:
+    """Return the grades of each region."""
+    found: dict[Region, list[float]] = {}
     for region, grade in zip(regions(places), places.grade.tolist(), strict=True):
-        largest[region] = max(largest.get(region, 0.0), grade)
-    return largest
-
-
-def _chosen(entry: LearningRound) -> list[Region]:
-    return [region for region, learnt in zip(regions(entry.queue), entry.learnt, strict=True) if learnt]
+        found.setdefault(region, []).append(grade)
+    return {region: np.array(values) for region, values in found.items()}
