@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from ase import Atoms
-from numpy.typing import NDArray
 
 from scalebridge.foundation import SILENT, InputError, Progress
 from scalebridge.potential import ActiveSet, ErrorReport, MomentTensorPotential, evaluate_errors, select
@@ -151,20 +150,16 @@ def learn_round(
     walks = list(map_walkers(explore, tasks))
     clock.lap("exploring")
     queue = Queue.from_walks(walks, tasks)
-    stop = settings.exploration.stop
-    visited = Coverage.joined([walk.visited for walk in walks])
-    helpless = stalled(state.history, visited, settings.stopping, stop)
-    helpless = {region: text for region, text in helpless.items() if region in set(queue.regions)}
-    state = replace(state, given_up=state.given_up | helpless.keys())
+    errors = tools.evaluate(state.potential, held_out) if held_out else None
+    entry = _summary(state, walks, queue.places, errors=errors, stop=settings.exploration.stop)
+    state, entry = _given_up(state, entry, queue, settings)
     limit = min(settings.labels_per_round, settings.labels - state.labels)
     chosen = _choose(state, queue, active, limit=limit, tools=tools)
-    errors = tools.evaluate(state.potential, held_out) if held_out else None
-    entry = _summary(
-        state, walks, queue.mask(chosen), visited=visited, queue=queue.places, errors=errors, stop=stop
-    )
-    entry = replace(entry, dead_ends=(*entry.dead_ends, *queue.stalled(helpless)))
-    reason = converged((*state.history, entry), settings.stopping, limit=limit, stop=stop)
+    entry = replace(entry, chosen=queue.mask(chosen))
     clock.lap("selecting")
+    reason = converged(
+        (*state.history, entry), settings.stopping, limit=limit, stop=settings.exploration.stop
+    )
     if reason:
         history = (*state.history, replace(entry, cost=clock.cost()))
         return replace(state, history=history, converged=True, reason=reason, restarts=())
@@ -176,10 +171,10 @@ def learn_round(
     clock.lap("fitting")
     history = (*state.history, replace(entry, cost=clock.cost()))
     reason = "" if new else nothing_learnt(history, settings)
-    return LearningState(
-        potential, training, history, reason=reason, restarts=_restarts(plans, tasks, walks),
-        given_up=state.given_up,
-    )  # fmt: skip
+    restarts = _restarts(plans, tasks, walks)
+    return replace(
+        state, potential=potential, training=training, history=history, reason=reason, restarts=restarts
+    )
 
 
 class _Clock:
@@ -223,35 +218,23 @@ def _tasks(
     return tasks_for_round(head, plans, state.restarts)
 
 
-def _choose(
-    state: LearningState, queue: Queue, active: ActiveSet, *, limit: int, tools: PotentialTools
-) -> list[int]:
-    """Return which queued structures to label: D-optimal, no copies, none from regions given up."""
-    open_to = [index for index, region in enumerate(queue.regions) if region not in state.given_up]
-    if not open_to:
-        return []
-    candidates = [queue.atoms[index] for index in open_to]
-    return [open_to[index] for index in tools.select(state.potential, active, candidates, limit=limit)]
-
-
 def _summary(
     state: LearningState,
     walks: Sequence[Exploration],
-    chosen: NDArray[np.bool_],
-    *,
-    visited: Coverage,
     queue: Coverage,
+    *,
     errors: ErrorReport | None,
     stop: float,
 ) -> LearningRound:
-    """Return the round as it stands before labelling."""
+    """Return the round as it stands before selection."""
+    nothing = np.zeros(len(queue.grade), dtype=bool)
     return LearningRound(
         round=len(state.history),
         training_size=len(state.training),
-        visited=visited,
+        visited=Coverage.joined([walk.visited for walk in walks]),
         queue=queue,
-        chosen=chosen,
-        learnt=np.zeros_like(chosen),
+        chosen=nothing,
+        learnt=nothing,
         walkers=len(walks),
         restarted=len(state.restarts),
         broken_walkers=sum(walk.end == "stopped" for walk in walks),
@@ -261,6 +244,29 @@ def _summary(
         errors=errors,
         dead_ends=tuple(end for walk in walks for end in walk.dead_ends),
     )
+
+
+def _given_up(
+    state: LearningState, entry: LearningRound, queue: Queue, settings: LearningSettings
+) -> tuple[LearningState, LearningRound]:
+    """Give up the regions in which labels do not help, each with a structure as a dead end."""
+    helpless = stalled(state.history, entry.visited, settings.stopping, settings.exploration.stop)
+    helpless = {region: text for region, text in helpless.items() if region in set(queue.regions)}
+    return (
+        replace(state, given_up=state.given_up | helpless.keys()),
+        replace(entry, dead_ends=(*entry.dead_ends, *queue.stalled(helpless))),
+    )
+
+
+def _choose(
+    state: LearningState, queue: Queue, active: ActiveSet, *, limit: int, tools: PotentialTools
+) -> list[int]:
+    """Return which queued structures to label: D-optimal, no copies, none from regions given up."""
+    open_to = [index for index, region in enumerate(queue.regions) if region not in state.given_up]
+    if not open_to:
+        return []
+    candidates = [queue.atoms[index] for index in open_to]
+    return [open_to[index] for index in tools.select(state.potential, active, candidates, limit=limit)]
 
 
 def _restarts(
