@@ -148,6 +148,7 @@ def _run_stage(monkeypatch, temperature, arrangements, *, members=2, plateau=(0.
         cell=cells,
         volume=np.linalg.det(cells) / 4,
         volume_error=np.zeros((members, 2)),
+        largest_grade=np.zeros((members, 2)),
     )
     isotherm = make_isotherm((0, 300.0, *plateau), (0, 400.0, *plateau))
     parents = {Host: make_host(), Isotherm: isotherm, StructureTable: table}

@@ -141,6 +141,7 @@ def _table(x, scales):
         cell=cells,
         volume=np.linalg.det(cells) / 4,
         volume_error=np.zeros((1, len(x))),
+        largest_grade=np.zeros((1, len(x))),
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 from test_ladder_toy import contracts, write_study
 
 KILLS = 20
-TIMED = {"learning/learning_history"}
+TIMED = {"learning/learning_cost"}
 """Contracts that hold wall times."""
 
 

@@ -43,6 +43,7 @@ PARENTS = {
     "labels/dataset": {"host/host"},
     "learning/dataset": {"host/host", "labels/dataset"},
     "learning/learning_history": {"host/host", "labels/dataset"},
+    "learning/learning_cost": {"host/host", "labels/dataset"},
     "potential/potential_card": {"learning/dataset", "learning/learning_history"},
     "verification/verification_runs": {*POTENTIAL, "learning/dataset"},
     FREE_ENERGY: POTENTIAL,
@@ -104,6 +105,7 @@ def test_a_posterior_committee_covers_its_held_out_errors_and_says_how_it_was_ma
     )
     assert all(np.array_equal(member.radial, best.radial) for member in members)
     assert len({member.xi.tobytes() for member in members}) == len(members)
+    assert len(card.selections) == 1
     assert card.committee_coverage >= 0.7
     assert any("drawn from the linear posterior, widened" in text for text in card.validity.remarks)
 
@@ -227,6 +229,10 @@ def check_physics(run: Path) -> None:
     mean = np.trapezoid(isotherm.voltage[:, -1], isotherm.x, axis=-1) / np.ptp(isotherm.x)
     assert mean[0] == pytest.approx(voltage, abs=0.15)
     assert structures.temperature == 298.0
+    assert structures.largest_grade.shape == structures.volume.shape
+    assert np.all(structures.largest_grade > 0)  # every member's walkers were graded
+    card = PotentialCard.load(run / "potential" / "potential_card.json")
+    assert len(card.selections) == len(card.members)  # a bootstrap committee
     growth = structures.volume[0, -1] / structures.volume[0, 0]
     assert growth == pytest.approx(full.get_volume() / empty.get_volume(), abs=0.05)
     assert np.all(rates.finished)

@@ -131,14 +131,26 @@ def make_potential(dataset: Dataset) -> PotentialCard:
         cutoff=5 * ANGSTROM,
         min_distance=1.4 * ANGSTROM,
         condition_number=3e8,
-        selection=reference("active_set.extxyz"),
+        selections=(reference("selection_0.almtp"),),
         errors=tuple(error_summary(1 + 0.15 * member) for member in range(MEMBERS)),
         learning=tuple(
             LearningStep(
                 round=number,
                 training_size=size,
                 largest_grade=grade,
+                above_save=0.4 * np.exp(-0.6 * number),
+                above_break=0.05 * np.exp(-number) * (grade > 10),
+                graded=640,
+                walkers=8,
+                restarted_walkers=int(0 < number < 4),
                 broken_walkers=int(grade > 10),
+                lost_walkers=int(number == 1),
+                stuck_walkers=0,
+                queued=90 - 20 * number,
+                selected=25 - 5 * number,
+                labelled=24 - 5 * number if number < 4 else 0,
+                failed=int(number < 4),
+                dead_ends=2 if number == 1 else int(number < 4),
                 errors=error_summary(1 + 1.5 * np.exp(-number)),
             )
             for number, (size, grade) in enumerate(zip(sizes, grades, strict=True))
@@ -169,6 +181,7 @@ def make_structures(potential: PotentialCard) -> StructureTable:
         cell=lengths[..., None] * np.eye(3),
         volume=volume,
         volume_error=np.full((MEMBERS, 9), 0.15 * ANGSTROM**3),
+        largest_grade=np.full((MEMBERS, 9), 1.8) + 0.5 * np.arange(MEMBERS)[:, None],
     )
 
 

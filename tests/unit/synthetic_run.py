@@ -1,6 +1,7 @@
 """A complete run folder of made-up contracts, electrode included. See ``synthetic_material``."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from synthetic_material import (
@@ -23,17 +24,23 @@ from scalebridge.contracts import (
     SOLVER_FAILURE,
     ActiveParticles,
     Contract,
+    Dataset,
     ElectrodeDesign,
     Electrolyte,
     Field,
+    LearningCost,
+    LearningCoverage,
+    LearningDeadEnd,
     LearningHistory,
     MaterialCard,
     PorousLayer,
+    PotentialCard,
     RateCapability,
     RateLaw,
     Solution,
     Sourced,
 )
+from scalebridge.foundation import random_stream
 from scalebridge.particle import boundary_radius
 from scalebridge.pipeline import LADDER, Manifest
 from scalebridge.pipeline.manifest import collect_outputs
@@ -184,6 +191,68 @@ def fail(rates: RateCapability, *where: tuple[int, float]) -> RateCapability:
     )
 
 
+def make_history(labels: Dataset, potential: PotentialCard) -> LearningHistory:
+    """Walkers between two volumes that rise with x; the first rounds queue the cells beyond."""
+    rng = random_stream(1, "learning")
+
+    def places(count: int, spread: float) -> tuple[np.ndarray, np.ndarray]:
+        x = rng.integers(0, 5, count) / 4
+        return x, (70.9 + 4.7 * x + spread * rng.normal(size=count)) * 1e-30
+
+    coverage = []
+    for step in potential.learning:
+        x, volume = places(400, 2.0)
+        queued_x, queued_volume = places(step.queued, 3.0)
+        learnt = (np.arange(step.queued) < step.labelled).astype(float)
+        coverage.append(
+            LearningCoverage(
+                round=step.round,
+                visited_x=x,
+                visited_volume=volume,
+                visited_grade=np.geomspace(0.3, step.largest_grade, 400),
+                queued_x=queued_x,
+                queued_volume=queued_volume,
+                queued_grade=np.geomspace(2.2, max(step.largest_grade, 2.3), step.queued),
+                queued_learnt=learnt,
+            )
+        )
+    x, volume = places(potential.learning[-1].training_size, 2.4)
+    return LearningHistory(
+        provenance=provenance(labels=labels),
+        steps=potential.learning,
+        coverage=tuple(coverage),
+        training_x=x,
+        training_volume=volume,
+        dead_ends=(
+            make_dead_end("contact", "an ion fell into the framework: Li and O are 0.9 Å apart", 1, False),
+            make_dead_end("label", "the reference calculator gave no label", 2, True),
+        ),
+        dead_end_structures=reference("dead_ends.extxyz"),
+        save_grade=2.1,
+        break_grade=10.0,
+        converged=True,
+        reason="a full round passed without a walker above the break grade",
+        potential=reference("potential.mtp"),
+    )
+
+
+def make_dead_end(kind: Any, reason: str, number: int, recovered: bool) -> LearningDeadEnd:
+    return LearningDeadEnd(
+        kind=kind, reason=reason, round=number, walker=3, temperature=900.0, x=0.25, recovered=recovered
+    )
+
+
+def make_cost(labels: Dataset, rounds: int) -> LearningCost:
+    exploring, labelling, fitting = (np.linspace(first, 20.0, rounds) for first in (40.0, 300.0, 30.0))
+    return LearningCost(
+        provenance=provenance(labels=labels),
+        total=exploring + labelling + fitting + 2.0,
+        exploring=exploring,
+        labelling=labelling,
+        fitting=fitting,
+    )
+
+
 def make_contracts() -> dict[str, Contract]:
     """Return every contract of a run by its path in the run folder."""
     host = make_host()
@@ -214,14 +283,8 @@ def make_contracts() -> dict[str, Contract]:
         "host/host.json": host,
         "labels/dataset.json": labels,
         "learning/dataset.json": learning,
-        "learning/learning_history.json": LearningHistory(
-            provenance=provenance(labels=labels),
-            steps=potential.learning,
-            break_grade=10.0,
-            converged=True,
-            reason="a full round passed without a walker above the break grade",
-            potential=reference("potential.mtp"),
-        ),
+        "learning/learning_history.json": make_history(labels, potential),
+        "learning/learning_cost.json": make_cost(labels, len(potential.learning)),
         "potential/potential_card.json": potential,
         "thermodynamics/structure_table.json": structures,
         "thermodynamics/isotherm.json": isotherm,

@@ -1,6 +1,6 @@
 """What reference labels and trained potentials leave behind."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -56,9 +56,31 @@ class LearningStep(Record):
 
     round: int
     training_size: int
+    """Structures behind the potential that explored in this round."""
     largest_grade: Annotated[float, Unit("1")]
-    """Largest extrapolation grade met by a walker in the round that followed."""
+    """Largest extrapolation grade met by a walker, trials that were not taken and cell extremes included."""
+    above_save: Annotated[float, Unit("1")]
+    """Fraction of the graded structures above the grade from which they are queued."""
+    above_break: Annotated[float, Unit("1")]
+    """Fraction of the graded structures above the grade at which walkers stop."""
+    graded: int
+    """Structures graded."""
+    walkers: int
+    restarted_walkers: int
+    """Those of them that went on from the last safe state of a walk that broke in the round before."""
     broken_walkers: int
+    """Stopped by a grade above ``break``."""
+    lost_walkers: int
+    """Ended in a dead end."""
+    stuck_walkers: int
+    """Found no way to the next ion content."""
+    queued: int
+    selected: int
+    """By D-optimality, of the queued structures."""
+    labelled: int
+    failed: int
+    """Selected structures for which the calculator gave no label."""
+    dead_ends: int
     errors: ErrorSummary
     """On the held-out structures."""
 
@@ -74,14 +96,61 @@ class WantedState(Record):
     """Extrapolation grade."""
 
 
+class LearningCoverage(Record):
+    """Where the structures of one round lie."""
+
+    round: int
+    visited_x: Annotated[Array, Unit("1"), Axes("visited")]
+    """Of graded structures, ions per formula unit; evenly thinned where there are many."""
+    visited_volume: Annotated[Array, Unit("m3"), Axes("visited")]
+    """Per formula unit."""
+    visited_grade: Annotated[Array, Unit("1"), Axes("visited")]
+    queued_x: Annotated[Array, Unit("1"), Axes("queued")]
+    queued_volume: Annotated[Array, Unit("m3"), Axes("queued")]
+    queued_grade: Annotated[Array, Unit("1"), Axes("queued")]
+    queued_learnt: Annotated[Array, Unit("1"), Axes("queued")]
+    """1 where the queued structure was labelled and added to the training, else 0."""
+
+
+class LearningDeadEnd(Record):
+    """A structure from which there was no way on; the structure itself is in a file of the history."""
+
+    kind: Literal["contact", "cell", "framework", "label", "extrapolation"]
+    """An atom fell into another's place, the cell ran away, the framework melted, the calculator gave no
+    label, more labels did not lower the grades."""
+    reason: str
+    """In plain words."""
+    round: int
+    walker: int
+    temperature: Annotated[float, Unit("K")]
+    x: Annotated[float, Unit("1")]
+    recovered: bool
+    """Whether the walker, or the loop, could go on from there."""
+
+
 class LearningHistory(Contract):
     """What active learning did, and the potential it ended with."""
 
+    SCHEMA_VERSION: ClassVar[int] = 2
+    schema_version: int = 2
+
     steps: tuple[LearningStep, ...]
+    coverage: tuple[LearningCoverage, ...]
+    """One per step."""
+    training_x: Annotated[Array, Unit("1"), Axes("training")]
+    """Of the final training structures that hold framework, in their order: first those the loop began with,
+    then those of each round."""
+    training_volume: Annotated[Array, Unit("m3"), Axes("training")]
+    """Per formula unit."""
+    dead_ends: tuple[LearningDeadEnd, ...]
+    dead_end_structures: FileReference | None = None
+    """extxyz, one structure per dead end with what is known of it; None without any."""
+    save_grade: Annotated[float, Unit("1")]
+    """Extrapolation grade above which structures were queued."""
     break_grade: Annotated[float, Unit("1")]
     """Extrapolation grade above which walkers stopped."""
     converged: bool
-    """True if all walkers came through a full round and met nothing above that grade, trials included."""
+    """True if the stopping rule was met: a round without a break that selected little or left errors flat."""
     reason: str
     """Why it ended, in plain words."""
     potential: FileReference
@@ -118,8 +187,20 @@ class VerificationRuns(Contract):
     """State of the largest grade of each run (extxyz), in the runs' order."""
 
 
+class LearningCost(Contract):
+    """Wall times of active learning by round; not in the history, whose hash they would change every time."""
+
+    total: Annotated[Array, Unit("s"), Axes("round")]
+    exploring: Annotated[Array, Unit("s"), Axes("round")]
+    labelling: Annotated[Array, Unit("s"), Axes("round")]
+    fitting: Annotated[Array, Unit("s"), Axes("round")]
+
+
 class PotentialCard(Contract):
     """A committee of moment tensor potentials."""
+
+    SCHEMA_VERSION: ClassVar[int] = 2
+    schema_version: int = 2
 
     members: Annotated[tuple[FileReference, ...], Field(min_length=2)]
     """Member 0 is the best estimate; the others are the committee."""
@@ -130,8 +211,9 @@ class PotentialCard(Contract):
     """Shortest pair distance of the training data; configurations below are refused."""
     condition_number: Annotated[float, Unit("1")]
     """Of the regularised linear problem of member 0."""
-    selection: FileReference
-    """Labelled structures the extrapolation grade refers to (the active set)."""
+    selections: Annotated[tuple[FileReference, ...], Field(min_length=1)]
+    """Labelled structures the extrapolation grade refers to (the active sets): one per member, or a single
+    one for all members, where they share the radial functions of member 0."""
     metal: FileReference | None = None
     """A potential of the ion's metal, fitted to given labels of it; None where a calculator was there."""
     metal_errors: ErrorSummary | None = None
@@ -142,7 +224,7 @@ class PotentialCard(Contract):
     break_grade: Annotated[float, Unit("1")]
     """Extrapolation grade above which walkers stopped."""
     converged: bool
-    """True if all walkers came through a full round and met nothing above that grade, trials included."""
+    """True if active learning met its stopping rule."""
     committee_coverage: Annotated[float, Unit("1")]
     """Fraction of held-out energy errors inside the committee's 90 % band."""
     parity_reference_energy: Annotated[Array, Unit("J"), Axes("held_out")]

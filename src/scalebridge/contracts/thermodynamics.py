@@ -1,6 +1,6 @@
 """Structures, isotherm and homogeneous free energy against composition and temperature."""
 
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ FloatArray = NDArray[np.float64]
 class StructureTable(Contract):
     """Average lattice at every sampled composition, in the sampling cell."""
 
+    SCHEMA_VERSION: ClassVar[int] = 2
+    schema_version: int = 2
+
     temperature: Annotated[float, Unit("K")]
     x: Annotated[Array, Unit("1"), Axes("x")]
     phases: tuple[str, ...]
@@ -30,6 +33,8 @@ class StructureTable(Contract):
     """Per formula unit."""
     volume_error: Annotated[Array, Unit("m3"), Axes("member", "x")]
     """Standard error from block averages."""
+    largest_grade: Annotated[Array, Unit("1"), Axes("member", "x")]
+    """Largest extrapolation grade of the states sampled by each member's walkers; 0 where none was graded."""
 
 
 class Plateau(Record):

@@ -65,7 +65,7 @@ LADDER: Final[tuple[Stage, ...]] = (
         _compute("thermodynamics"),
         parents=("host", "potential"),
         sections=("host", "oracle", "thermodynamics", "temperature", "seed"),
-        version=6,
+        version=7,
         title="free energies, voltage and volumes against x",
         weight=65,
     ),

@@ -129,6 +129,26 @@ class LearningSection(Section):
     """Extrapolation grade above which a configuration is queued for labelling."""
     break_grade: Annotated[float, Field(alias="break", gt=1)] = 10.0
     """Extrapolation grade above which a walker stops."""
+    extreme_strain: Annotated[float, Field(ge=0, lt=0.3)] = 0.015
+    """Linear strain by which structures are also graded compressed, stretched and sheared; 0: not at all."""
+    broken_walkers: Annotated[int, Field(ge=0)] = 0
+    """Walkers that may break or be stuck in the round that ends the loop."""
+    few_selected: Annotated[int, Field(ge=0)] = 5
+    """A round without a break that selects fewer new structures ends the loop."""
+    flat_errors: Annotated[float, Field(ge=0)] = 0.05
+    """So does one after which held-out errors changed by no more than this fraction over two rounds."""
+    stalled_rounds: Annotated[int, Field(ge=2)] = 5
+    """Rounds without lower grades, in spite of labels, after which a region of x and volume gets no more."""
+    closest_pair: Annotated[float, Field(ge=0, lt=1)] = 0.8
+    """Fraction of the shortest labelled distance of a pair below which an atom fell into another's place."""
+    volume_factor: Annotated[float, Field(gt=1)] = 1.5
+    """Factor from the volumes of the walkers' first cells beyond which a cell collapsed or blew up."""
+    bond_stretch: Annotated[float, Field(gt=1)] = 1.4
+    """Factor from its first length beyond which a bond of the framework is broken."""
+    broken_bonds: Fraction = 0.1
+    """Fraction of broken bonds above which the framework melted."""
+    retreats: Annotated[int, Field(ge=0)] = 3
+    """Dead ends from which a walker goes back to its last safe state; after one more it is lost."""
     rounds: Count = 6
     """Largest number of rounds."""
     sweeps: Count = 8

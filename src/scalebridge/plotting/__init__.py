@@ -10,7 +10,8 @@ from scalebridge.plotting.electrode import (
     rate_name,
 )
 from scalebridge.plotting.interfaces import normal_name, plot_slab_energy
-from scalebridge.plotting.potential import plot_evaluation, plot_fit, plot_learning_curve, plot_parity
+from scalebridge.plotting.learning import plot_coverage, plot_learning_curve
+from scalebridge.plotting.potential import plot_evaluation, plot_fit, plot_parity
 from scalebridge.plotting.style import to_png, to_svg
 from scalebridge.plotting.thermodynamics import (
     plot_free_energy,
@@ -26,6 +27,7 @@ __all__ = [
     "normal_name",
     "plot_arrhenius",
     "plot_boundary_position",
+    "plot_coverage",
     "plot_discharge",
     "plot_evaluation",
     "plot_fit",

@@ -1,4 +1,4 @@
-"""Figures of the potential: parity with the reference, learning curve."""
+"""Figures of the potential: parity with the reference, course of a fit."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 
-from scalebridge.contracts import LearningStep, PotentialCard
+from scalebridge.contracts import PotentialCard
 from scalebridge.plotting.style import (
     COLOURS,
     EV,
@@ -119,47 +118,3 @@ def _finish(panels: list[Axes], energy_rmse: float, force_rmse: float) -> None:
     panels[0].set_title(f"RMSE {energy_rmse:.2g} meV/atom", loc="right")
     panels[1].set_title(f"RMSE {force_rmse:.2g} eV/Å", loc="right")
     panel_letters(panels)
-
-
-@styled
-def plot_learning_curve(
-    learning: Sequence[LearningStep], *, break_grade: float | None = None, save_grade: float | None = None
-) -> Figure:
-    """Plot held-out errors and the largest extrapolation grade against the number of training structures.
-
-    ``break_grade`` and ``save_grade`` are the recipe's thresholds, drawn as lines.
-    """
-    figure, panels = new_figure(1, 3, width=PAGE_WIDTH, height=2.2)
-    size = np.array([step.training_size for step in learning], dtype=float)
-    energy = np.array([step.errors.energy_rmse for step in learning]) / MILLI_EV
-    force = np.array([step.errors.force_rmse for step in learning]) / EV_PER_ANGSTROM
-    grade = np.array([step.largest_grade for step in learning])
-    for panel, values, colour, label in zip(
-        panels,
-        (energy, force, grade),
-        (COLOURS[0], COLOURS[1], COLOURS[2]),
-        ("energy RMSE (meV/atom)", "force RMSE (eV/Å)", "largest grade γ of the round"),
-        strict=True,
-    ):
-        panel.plot(size, values, "o-", color=colour)
-        panel.set(xlabel="training structures", ylabel=label)
-        panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    for panel, values in zip(panels[:2], (energy, force), strict=True):
-        panel.set_ylim(0, 1.1 * float(values.max()))
-    if np.all(grade > 0):
-        _grade_axis(panels[2], break_grade, save_grade)
-    panel_letters(panels)
-    return figure
-
-
-def _grade_axis(axes: Axes, break_grade: float | None, save_grade: float | None) -> None:
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(ScalarFormatter())
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    for value, name in ((break_grade, "break"), (save_grade, "save")):
-        if value is not None:
-            axes.axhline(value, color=GREY, linewidth=0.8, linestyle="--" if name == "break" else ":")
-            axes.annotate(
-                f"{name} at {value:g}", (0.02, value), xycoords=("axes fraction", "data"), xytext=(0, 1),
-                textcoords="offset points", ha="left", va="bottom", fontsize=7, color=GREY,
-            )  # fmt: skip

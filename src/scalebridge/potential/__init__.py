@@ -1,7 +1,7 @@
 """Moment tensor potentials: basis, kernels, fitting, D-optimal selection, formats, ASE calculator."""
 
 from scalebridge.potential._kernel_data import Burst
-from scalebridge.potential._kernels import Configuration, Kernel
+from scalebridge.potential._kernels import Configuration, Kernel, shortest_distances
 from scalebridge.potential.active_set import ActiveSet
 from scalebridge.potential.assessment import ErrorReport, evaluate_errors, merge_reports
 from scalebridge.potential.calculator import MTPCalculator
@@ -59,5 +59,6 @@ __all__ = [
     "rebased",
     "require_held_out",
     "select",
+    "shortest_distances",
     "write_cfg",
 ]

@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from scalebridge.plotting import (
     boundary_text,
     plot_arrhenius,
     plot_boundary_position,
+    plot_coverage,
     plot_discharge,
     plot_free_energy,
     plot_lattice_parameters,
@@ -81,15 +81,22 @@ def _potential(run: RunContents) -> dict[str, Image]:
             wide=True,
         )
     if history is not None and history.steps:
-        settings: dict[str, Any] = run.recipe.get("learning", {})
         images["learning"] = _image(
             to_svg(
                 plot_learning_curve(
-                    history.steps, break_grade=settings.get("break"), save_grade=settings.get("save")
+                    history.steps, break_grade=history.break_grade, save_grade=history.save_grade
                 )
             ),
-            "Active learning. (a, b) Errors on held-out structures and (c) largest extrapolation grade met "
-            "by a walker in the round that followed, against the number of training structures.",
+            "Active learning. (a, b) Errors on held-out structures of the potential that explored in each "
+            "round, (c) largest extrapolation grade it met, (d) part of the graded structures from which on "
+            "they are queued and walkers stop.",
+            wide=True,
+        )
+        images["coverage"] = _image(
+            to_svg(plot_coverage(history)),
+            "Where active learning went. At each x, from left to right, what the walkers of each round "
+            "graded, trials and cell extremes included, and what they queued; to the right the structures "
+            "that the final potential was fitted to.",
             wide=True,
         )
     return images

@@ -16,6 +16,7 @@ from scalebridge.contracts import (
     InterfaceEnergies,
     Isotherm,
     JumpDiffusivity,
+    LearningCost,
     LearningHistory,
     PotentialCard,
     RateCapability,
@@ -27,11 +28,11 @@ from scalebridge.foundation import StoreError, constants
 from scalebridge.foundation.citations import bibtex, entries
 from scalebridge.report.electrode_tables import design_table, limits_table
 from scalebridge.report.figures import build_images
+from scalebridge.report.learning_tables import dead_end_table, labels_table, learning_table
 from scalebridge.report.numbers import formula
 from scalebridge.report.provenance_tables import (
     contracts_table,
     inputs_table,
-    learning_table,
     stage_table,
     versions_table,
 )
@@ -168,6 +169,9 @@ def _add_atomistic(run: RunContents, tables: dict[str, Table | None], texts: dic
     history = run.get("learning/learning_history.json", LearningHistory)
     if history is not None and history.steps:
         tables["learning"] = learning_table(history)
+        cost = run.get("learning/learning_cost.json", LearningCost)
+        tables["learning_labels"] = labels_table(history, cost)
+        tables["dead_ends"] = dead_end_table(history)
     if history is not None and history.wanted_states:
         tables["wanted"] = wanted_table(history)
     verification = run.get("verification/verification_runs.json", VerificationRuns)

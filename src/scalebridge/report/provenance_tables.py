@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from scalebridge.contracts import Dataset, Host, LearningHistory, Solution
+from scalebridge.contracts import Dataset, Host, Solution
 from scalebridge.report.numbers import duration, formula
 from scalebridge.report.run_folder import STAGES, RunContents
-from scalebridge.report.tables import EV, Table
+from scalebridge.report.tables import Table
 
 
 def inputs_table(run: RunContents) -> Table:
@@ -58,22 +58,6 @@ def stage_table(run: RunContents) -> Table:
     rows.append(("all", "", "", duration(total), "", ""))
     header = ("stage", "state", "started (UTC)", "wall time", "units from a stopped run", "key")
     return Table(header, tuple(rows))
-
-
-def learning_table(history: LearningHistory) -> Table:
-    """Return the rounds of active learning."""
-    rows = tuple(
-        (
-            str(step.round),
-            str(step.training_size),
-            f"{step.largest_grade:.3g}" if step.largest_grade < 1000 else f"{step.largest_grade:.0f}",
-            str(step.broken_walkers),
-            f"{1e3 * step.errors.energy_rmse / EV:.2f}",
-        )
-        for step in history.steps
-    )
-    header = ("round", "training structures", "largest grade", "stopped walkers", "energy RMSE (meV/atom)")
-    return Table(header, rows, f"Active learning, round by round. It ended: {history.reason}.")
 
 
 def contracts_table(run: RunContents) -> Table:

@@ -114,17 +114,24 @@ def structure_rows(table: StructureTable) -> Table:
                 ", ".join(f"{value:.1f}" for value in lengths[3:]),
                 member_value(volume),
                 f"{table.volume_error[0, index] / ANGSTROM**3:.2g}",
+                _grades(table.largest_grade[:, index]),
             )
         )
     header = (
         "x", "started from", "space group", "a, b, c (Å)", "α, β, γ (°)", "volume (Å³ per formula unit)",
-        "sampling error (Å³)",
+        "sampling error (Å³)", "largest grade (all members)",
     )  # fmt: skip
     caption = (
         f"Sampling cell at {table.temperature:.0f} K, member 0; space groups of the average structure within "
-        f"{table.symmetry_tolerance / ANGSTROM:.2g} Å; volume ± standard deviation over the members."
+        f"{table.symmetry_tolerance / ANGSTROM:.2g} Å; volume ± standard deviation over the members. Largest "
+        "extrapolation grade of member 0's sampled states, and of all members'."
     )
     return Table(header, tuple(rows), caption)
+
+
+def _grades(grades: FloatArray) -> str:
+    """Return member 0's grade and the largest of all."""
+    return f"{grades[0]:.3g} ({grades.max():.3g})" if grades.max() > 0 else UNKNOWN
 
 
 def comparison_table(

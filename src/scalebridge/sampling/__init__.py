@@ -1,14 +1,6 @@
 """Hybrid grand-canonical Monte Carlo with molecular dynamics bursts, free energies in N, active learning."""
 
-from scalebridge.sampling.active_learning import (
-    LearningRound,
-    LearningSettings,
-    LearningState,
-    PotentialTools,
-    learn,
-    learn_round,
-    spent,
-)
+from scalebridge.sampling.active_learning import PotentialTools, learn, learn_round
 from scalebridge.sampling.configuration import (
     Configuration,
     Template,
@@ -16,13 +8,16 @@ from scalebridge.sampling.configuration import (
     maxwell_velocities,
     sampling_masses,
 )
+from scalebridge.sampling.dead_ends import DeadEnd, DeadEndLimits, Known, Watch, known_structures
 from scalebridge.sampling.exchange import Trial, deletion_trial, insertion_trial, relocation_trial
-from scalebridge.sampling.exploration import (
+from scalebridge.sampling.exploration import explore
+from scalebridge.sampling.exploration_data import (
+    Coverage,
     Exploration,
     ExplorationSettings,
     ExplorationTask,
     WalkerPlan,
-    explore,
+    place,
     walker_plans,
 )
 from scalebridge.sampling.first_structures import Perturbation, ideal_structures
@@ -50,6 +45,13 @@ from scalebridge.sampling.ladder_data import (
     ladder_tasks,
     merge_ladders,
 )
+from scalebridge.sampling.learning_data import (
+    Cost,
+    LearningRound,
+    LearningSettings,
+    LearningState,
+    StoppingRule,
+)
 from scalebridge.sampling.macrostates import MacrostateDistribution, TransitionSums
 from scalebridge.sampling.model import Burst, EnergyModel, Evaluation, PotentialModel
 from scalebridge.sampling.moves import (
@@ -63,6 +65,7 @@ from scalebridge.sampling.moves import (
 )
 from scalebridge.sampling.relaxation import MakeCalculator, RelaxationSettings, Relaxed, relax
 from scalebridge.sampling.site_density import SiteDensity
+from scalebridge.sampling.stopping import spent
 from scalebridge.sampling.switching import SwitchSettings
 from scalebridge.sampling.verification import Verification, VerificationTask, verify
 
@@ -70,6 +73,10 @@ __all__ = [
     "Burst",
     "BurstSettings",
     "Configuration",
+    "Cost",
+    "Coverage",
+    "DeadEnd",
+    "DeadEndLimits",
     "EnergyModel",
     "Ensemble",
     "Evaluation",
@@ -83,6 +90,7 @@ __all__ = [
     "GrandCanonicalState",
     "GrandCanonicalWalker",
     "HostCell",
+    "Known",
     "Ladder",
     "LadderRung",
     "LadderSettings",
@@ -100,6 +108,7 @@ __all__ = [
     "RelaxationSettings",
     "Relaxed",
     "SiteDensity",
+    "StoppingRule",
     "SwitchSettings",
     "Template",
     "TransitionSums",
@@ -107,6 +116,7 @@ __all__ = [
     "Verification",
     "VerificationTask",
     "WalkerPlan",
+    "Watch",
     "bennett",
     "deletion_trial",
     "displacement_move",
@@ -116,11 +126,13 @@ __all__ = [
     "ideal_structures",
     "insertion_trial",
     "kinetic_energy",
+    "known_structures",
     "ladder_tasks",
     "learn",
     "learn_round",
     "maxwell_velocities",
     "merge_ladders",
+    "place",
     "relax",
     "relocation_trial",
     "sample_flat_histogram",

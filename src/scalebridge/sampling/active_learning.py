@@ -1,126 +1,46 @@
 """The active-learning loop: explore, select, label, refit, until no walker leaves what the potential knows.
 
 The scheme of Podryabinkin and Shapeev, Comput. Mater. Sci. 140, 171 (2017), with walkers over all ion
-contents: the round is the unit of work, its state goes in and comes out as plain objects. The loop has
-converged when in one round every walker reached the other end of x and no structure it graded, trials that
-were not taken included, lay above ``stop``.
+contents: the round is the unit of work, its state goes in and comes out as plain objects. A round is quiet
+when every walker reached the other end of x and no structure it graded, trials that were not taken and cell
+extremes included, lay above ``stop``. The loop has converged with a quiet round that selects few new
+structures, or with which the held-out errors stayed as they were for two rounds (``StoppingRule``).
+
+Walks that broke are taken up in the next round, by the new potential, from their last safe state, beside the
+walkers from the ends. What stays without label, and regions where labels do not help, are kept as dead ends.
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
+import numpy as np
 from ase import Atoms
 
 from scalebridge.foundation import SILENT, InputError, Progress
 from scalebridge.potential import ActiveSet, ErrorReport, MomentTensorPotential, evaluate_errors, select
-from scalebridge.sampling.exploration import (
+from scalebridge.sampling.dead_ends import known_structures
+from scalebridge.sampling.exploration import explore
+from scalebridge.sampling.exploration_data import (
+    Coverage,
     Exploration,
-    ExplorationSettings,
     ExplorationTask,
     WalkerPlan,
-    explore,
     tasks_for_round,
 )
 from scalebridge.sampling.grading import Grader
+from scalebridge.sampling.learning_data import Cost, LearningRound, LearningSettings, LearningState
+from scalebridge.sampling.learning_queue import Queue
 from scalebridge.sampling.model import EnergyModel, PotentialModel
+from scalebridge.sampling.stopping import converged, nothing_learnt, spent, stalled
 
 Label = Callable[[Sequence[Atoms]], Sequence[Atoms]]
-"""Returns labelled copies of structures; those that failed are left out."""
+"""Returns labelled copies of structures, in their order; those that failed are left out."""
 Refit = Callable[[Sequence[Atoms], MomentTensorPotential], MomentTensorPotential]
 """Fits to the training structures, starting from a potential."""
 Map = Callable[[Callable[[ExplorationTask], Exploration], Iterable[ExplorationTask]], Iterable[Exploration]]
 """The built-in ``map``, or one that spreads walkers over processes."""
-
-
-@dataclass(frozen=True)
-class LearningSettings:
-    """Budget of the loop.
-
-    Attributes
-    ----------
-    rounds
-        At most this many rounds.
-    labels_per_round
-        At most this many new labels in a round.
-    labels
-        At most this many new labels in all.
-    seconds
-        No new round starts after this wall time; infinite by default.
-    exploration
-        How walkers explore.
-    """
-
-    rounds: int = 10
-    labels_per_round: int = 30
-    labels: int = 300
-    seconds: float = float("inf")
-    exploration: ExplorationSettings = field(default_factory=ExplorationSettings)
-
-    def __post_init__(self) -> None:
-        if min(self.rounds, self.labels_per_round, self.labels) < 1 or self.seconds <= 0:
-            raise InputError(
-                f"a learning budget of {self.rounds} rounds, {self.labels_per_round} labels per round, "
-                f"{self.labels} labels and {self.seconds:g} s holds nothing; every limit must be positive"
-            )
-
-
-@dataclass(frozen=True)
-class LearningRound:
-    """What one round did.
-
-    Attributes
-    ----------
-    round
-        From 0.
-    training_size
-        Structures behind the potential that explored.
-    largest_grade
-        Largest grade met by any walker.
-    walkers, broken_walkers
-        Walkers sent out, and those stopped by a grade above ``stop``.
-    stuck_at
-        Ion contents at which a walker's trials were all refused, one per such walker.
-    queued, labelled, failed
-        Structures queued by the walkers; labelled and added to the training; selected without getting a
-        label.
-    errors
-        Of the potential that explored, on the held-out structures; None without any.
-    seconds
-        Wall time.
-    """
-
-    round: int
-    training_size: int
-    largest_grade: float
-    walkers: int
-    broken_walkers: int
-    stuck_at: tuple[int, ...]
-    queued: int
-    labelled: int
-    failed: int
-    errors: ErrorReport | None
-    seconds: float
-
-
-@dataclass(frozen=True)
-class LearningState:
-    """Everything the loop needs to go on: potential, training structures (labelled), rounds so far."""
-
-    potential: MomentTensorPotential
-    training: tuple[Atoms, ...]
-    history: tuple[LearningRound, ...] = ()
-    wanted: tuple[Atoms, ...] = ()
-    """Selected structures with nothing there to label them; ``info["grade"]`` is their grade."""
-    converged: bool = False
-    """True once in a full round all walkers came through and no grade lay above ``stop``."""
-    reason: str = ""
-    """Why the loop ended, a sentence; empty while it goes on."""
-
-    @property
-    def labels(self) -> int:
-        """Labels added by the loop."""
-        return sum(entry.labelled for entry in self.history)
 
 
 @dataclass(frozen=True)
@@ -141,7 +61,7 @@ def learn(
     state: LearningState,
     plans: Sequence[WalkerPlan],
     *,
-    label: Label | None,
+    label: Label,
     refit: Refit,
     held_out: Sequence[Atoms] = (),
     settings: LearningSettings | None = None,
@@ -160,8 +80,7 @@ def learn(
     plans
         Walkers of every round (``walker_plans``).
     label, refit
-        See ``Label``, ``Refit``. Without ``label`` nothing can be learnt: the loop ends after a round, with
-        the structures that should be labelled in ``wanted``.
+        See ``Label``, ``Refit``.
     held_out
         Labelled structures that no fit sees.
     settings
@@ -212,35 +131,11 @@ def learn(
     return state
 
 
-def spent(state: LearningState, settings: LearningSettings, seconds: float = 0.0) -> LearningState:
-    """Return the state with the reason to end if a budget is used up."""
-    for used, budget in (
-        (len(state.history) >= settings.rounds, f"{settings.rounds} rounds"),
-        (state.labels >= settings.labels, f"{settings.labels} labels"),
-        (seconds > settings.seconds, f"{settings.seconds:g} s"),
-    ):
-        if used:
-            last = f"; {_met(state.history[-1])}" if state.history else ""
-            return replace(state, reason=f"the budget of {budget} ended{last}")
-    return state
-
-
-def _met(last: LearningRound) -> str:
-    """Return in words how far a round was from convergence."""
-    words = f"its last round met grades up to {last.largest_grade:.3g}"
-    if last.broken_walkers:
-        words += f", {last.broken_walkers} of {last.walkers} walkers were stopped"
-    if last.stuck_at:
-        places = ", ".join(str(ions) for ions in sorted(set(last.stuck_at)))
-        words += f", {len(last.stuck_at)} of {last.walkers} found no way past {places} ions in the cell"
-    return words
-
-
 def learn_round(
     state: LearningState,
     plans: Sequence[WalkerPlan],
     *,
-    label: Label | None,
+    label: Label,
     refit: Refit,
     held_out: Sequence[Atoms],
     settings: LearningSettings,
@@ -249,55 +144,149 @@ def learn_round(
     tools: PotentialTools = MTP_TOOLS,
 ) -> LearningState:
     """Run one round; the arguments are those of ``learn``."""
-    began = time.monotonic()
-    number = len(state.history)
-    potential = state.potential
-    active = tools.active_set(potential, state.training)
-    tasks = tasks_for_round(
-        tools.model(potential),
-        tools.grader(active, potential),
-        plans,
-        settings.exploration,
-        seed=seed,
-        round=number,
-    )
+    clock = _Clock()
+    active = tools.active_set(state.potential, state.training)
+    tasks = _tasks(state, plans, active, settings=settings, seed=seed, tools=tools)
     walks = list(map_walkers(explore, tasks))
-    largest = max(walk.largest_grade for walk in walks)
-    known = largest <= settings.exploration.stop and all(walk.end != "stopped" for walk in walks)
-    converged = known and all(walk.end == "through" for walk in walks)
-    queue = [atoms for walk in walks for atoms in walk.queue]
-    chosen: list[int] = []
-    if queue and not converged:
-        limit = min(settings.labels_per_round, settings.labels - state.labels)
-        chosen = tools.select(potential, active, queue, limit=limit)
-    asked = [queue[index] for index in chosen]
-    new = list(label(asked)) if asked and label else []
-    training = (*state.training, *new)
-    entry = LearningRound(
-        round=number,
-        training_size=len(state.training),
-        largest_grade=largest,
-        walkers=len(walks),
-        broken_walkers=sum(walk.end == "stopped" for walk in walks),
-        stuck_at=tuple(walk.contents[-1] for walk in walks if walk.end == "stuck"),
-        queued=len(queue),
-        labelled=len(new),
-        failed=len(chosen) - len(new) if label else 0,
-        errors=tools.evaluate(potential, held_out) if held_out else None,
-        seconds=0.0,
+    clock.lap("exploring")
+    queue = Queue.from_walks(walks, tasks)
+    errors = tools.evaluate(state.potential, held_out) if held_out else None
+    entry = _summary(state, walks, queue.places, errors=errors, stop=settings.exploration.stop)
+    state, entry = _given_up(state, entry, queue, settings)
+    limit = min(settings.labels_per_round, settings.labels - state.labels)
+    chosen = _choose(state, queue, active, limit=limit, tools=tools)
+    entry = replace(entry, chosen=queue.mask(chosen))
+    clock.lap("selecting")
+    reason = converged(
+        (*state.history, entry), settings.stopping, limit=limit, stop=settings.exploration.stop
     )
-    reason = ""
-    if converged:
-        reason = "all walkers came through and met no grade above that at which they stop, in a full round"
-    elif label is None:
-        reason = (
-            f"there is nothing to label with; {_met(entry)}, and {len(asked)} structures should be labelled"
-        )
-    elif new:
-        potential = refit(training, potential)
-    elif not known:
-        reason = f"no new structure could be labelled; {_met(entry)}"
-    # Where walkers were only stuck, with nothing to learn, the next round's random numbers may find a way.
-    entry = replace(entry, seconds=time.monotonic() - began)
-    wanted = () if label else tuple(asked)
-    return LearningState(potential, training, (*state.history, entry), wanted, converged, reason)
+    if reason:
+        history = (*state.history, replace(entry, cost=clock.cost()))
+        return replace(state, history=history, converged=True, reason=reason, restarts=())
+    asked = [queue.atoms[index] for index in chosen]
+    new = list(label(asked)) if asked else []
+    clock.lap("labelling")
+    entry = queue.labelled(entry, chosen, new, oracle=settings.oracle)
+    training = (*state.training, *new)
+    potential = refit(training, state.potential) if new else state.potential
+    clock.lap("fitting")
+    history = (*state.history, replace(entry, cost=clock.cost()))
+    reason = "" if new else nothing_learnt(history, settings)
+    restarts = _restarts(plans, tasks, walks)
+    return replace(
+        state,
+        potential=potential,
+        training=training,
+        history=history,
+        wanted=() if settings.oracle else tuple(asked),
+        reason=reason,
+        restarts=restarts,
+    )
+
+
+class _Clock:
+    """Wall times of the parts of a round."""
+
+    def __init__(self) -> None:
+        self._began = self._last = time.monotonic()
+        self._parts: dict[str, float] = defaultdict(float)
+
+    def lap(self, part: str) -> None:
+        """Count the time since the last lap for ``part``."""
+        now = time.monotonic()
+        self._parts[part] += now - self._last
+        self._last = now
+
+    def cost(self) -> Cost:
+        """Return the times so far."""
+        parts = self._parts
+        total = time.monotonic() - self._began
+        return Cost(total, parts["exploring"], parts["labelling"], parts["fitting"])
+
+
+def _tasks(
+    state: LearningState,
+    plans: Sequence[WalkerPlan],
+    active: ActiveSet,
+    *,
+    settings: LearningSettings,
+    seed: int,
+    tools: PotentialTools,
+) -> list[ExplorationTask]:
+    model = tools.model(state.potential)
+    known = known_structures(
+        state.training,
+        [plan.start for plan in plans],
+        model.species,
+        strains=[plan.strain for plan in plans],
+    )
+    grader = tools.grader(active, state.potential)
+    head = ExplorationTask(model, grader, plans[0], settings.exploration, seed, len(state.history), 0, known)
+    return tasks_for_round(head, plans, state.restarts)
+
+
+def _summary(
+    state: LearningState,
+    walks: Sequence[Exploration],
+    queue: Coverage,
+    *,
+    errors: ErrorReport | None,
+    stop: float,
+) -> LearningRound:
+    """Return the round as it stands before selection."""
+    nothing = np.zeros(len(queue.grade), dtype=bool)
+    return LearningRound(
+        round=len(state.history),
+        training_size=len(state.training),
+        visited=Coverage.joined([walk.visited for walk in walks]),
+        queue=queue,
+        chosen=nothing,
+        learnt=nothing,
+        walkers=len(walks),
+        restarted=len(state.restarts),
+        broken_walkers=sum(walk.end == "stopped" for walk in walks),
+        lost_walkers=sum(walk.end == "lost" for walk in walks),
+        loud_walkers=sum(walk.end != "through" or walk.largest_grade > stop for walk in walks),
+        stuck_at=tuple(walk.contents[-1] for walk in walks if walk.end == "stuck"),
+        errors=errors,
+        dead_ends=tuple(end for walk in walks for end in walk.dead_ends),
+    )
+
+
+def _given_up(
+    state: LearningState, entry: LearningRound, queue: Queue, settings: LearningSettings
+) -> tuple[LearningState, LearningRound]:
+    """Give up the regions in which labels do not help, each with a structure as a dead end."""
+    helpless = stalled(state.history, entry.visited, settings.stopping, settings.exploration.stop)
+    helpless = {region: text for region, text in helpless.items() if region in set(queue.regions)}
+    return (
+        replace(state, given_up=state.given_up | helpless.keys()),
+        replace(entry, dead_ends=(*entry.dead_ends, *queue.stalled(helpless))),
+    )
+
+
+def _choose(
+    state: LearningState, queue: Queue, active: ActiveSet, *, limit: int, tools: PotentialTools
+) -> list[int]:
+    """Return which queued structures to label: D-optimal, no copies, none from regions given up."""
+    open_to = [index for index, region in enumerate(queue.regions) if region not in state.given_up]
+    if not open_to:
+        return []
+    candidates = [queue.atoms[index] for index in open_to]
+    return [open_to[index] for index in tools.select(state.potential, active, candidates, limit=limit)]
+
+
+def _restarts(
+    plans: Sequence[WalkerPlan], tasks: Sequence[ExplorationTask], walks: Sequence[Exploration]
+) -> tuple[tuple[int, WalkerPlan], ...]:
+    """Return for every plan whose walks broke the safe state of the one that went farthest."""
+    found: dict[int, WalkerPlan] = {}
+    for task, walk in zip(tasks, walks, strict=True):
+        if walk.end not in ("stopped", "lost") or walk.safe is None:
+            continue
+        origin, plan = task.walker % len(plans), task.plan
+        ions = len(walk.safe) - len(plan.start.framework)
+        known = found.get(origin)
+        if known is None or (ions > known.ions) == plan.filling:
+            found[origin] = replace(plans[origin], ions=ions, structure=walk.safe)
+    return tuple(sorted(found.items(), key=lambda item: item[0]))

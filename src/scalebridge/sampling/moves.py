@@ -63,6 +63,8 @@ class Move:
 
     configuration: Configuration
     accepted: bool
+    refused: Configuration | None = None
+    """Where a burst ended because the model refuses the structure; None if it went to its end."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,9 @@ def hybrid_burst(
     )
     change = burst.energy - configuration.energy
     change += kinetic_energy(masses, burst.velocities) - kinetic_energy(masses, velocities)
-    refused = not np.isfinite(change)
-    if refused or (settings.metropolis and not accept(change, ensemble.thermal_energy, rng)):
+    if not np.isfinite(change):
+        return Move(configuration, False, replace(configuration, positions=burst.positions, energy=np.inf))
+    if settings.metropolis and not accept(change, ensemble.thermal_energy, rng):
         return Move(configuration, False)
     return Move(replace(configuration, positions=burst.positions, energy=burst.energy), True)
 

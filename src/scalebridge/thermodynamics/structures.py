@@ -138,6 +138,9 @@ def tabulate_structures(
         * constants.ANGSTROM,
         volume=np.array([[series.mean() for series in row] for row in volumes]) * cubic,
         volume_error=np.array([[block_error(series) for series in row] for row in volumes]) * cubic,
+        largest_grade=np.array(
+            [[rung.grade.max(initial=0.0) for rung in ladder.rungs] for ladder in ladders]
+        ),
     )
 
 

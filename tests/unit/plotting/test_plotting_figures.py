@@ -23,6 +23,7 @@ FIGURES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "learning": lambda c: plotting.plot_learning_curve(
         c["potential/potential_card.json"].learning, break_grade=10.0
     ),
+    "coverage": lambda c: plotting.plot_coverage(c["learning/learning_history.json"]),
     "volume": lambda c: plotting.plot_volume(c["thermodynamics/structure_table.json"]),
     "lattice": lambda c: plotting.plot_lattice_parameters(c["thermodynamics/structure_table.json"]),
     "voltage": lambda c: plotting.plot_voltage(
@@ -81,6 +82,50 @@ def test_parity_shows_ev_per_atom_and_ev_per_angstrom(synthetic_contracts: Contr
     expected = card.parity_predicted_force - card.parity_reference_force
     np.testing.assert_allclose(difference, expected / 1.602176634e-9, atol=1e-12)
     assert "3.2 meV" in figure.axes[0].get_title(loc="right")
+
+
+def test_coverage_puts_rounds_side_by_side_and_the_training_to_their_right(
+    synthetic_contracts: Contracts,
+) -> None:
+    history: Any = synthetic_contracts["learning/learning_history.json"]
+    axes = plotting.plot_coverage(history).axes[0]
+    lines = {line.get_label(): line for line in axes.lines}
+    first, last = (history.coverage[index] for index in (0, -1))
+    for name, step in ((f"graded, round {step.round}", step) for step in (first, last)):
+        np.testing.assert_allclose(lines[name].get_ydata(), 1e30 * step.visited_volume)
+    learnt = first.queued_learnt == 1
+    np.testing.assert_allclose(lines["queued and learnt"].get_ydata(), 1e30 * first.queued_volume[learnt])
+    np.testing.assert_allclose(lines["queued"].get_ydata(), 1e30 * first.queued_volume[~learnt])
+    training = lines["training, in the end"]
+    np.testing.assert_allclose(training.get_ydata(), 1e30 * history.training_volume)
+    shifts = [
+        float(np.ptp(np.asarray(line.get_xdata()) - x)) < 1e-12
+        for line, x in ((lines["graded, round 0"], first.visited_x), (training, history.training_x))
+    ]
+    assert all(shifts)
+    spacing = 0.25
+    offset = np.asarray(training.get_xdata())[0] - history.training_x[0]
+    assert 0 < offset < 0.5 * spacing  # within the slot of its own x
+
+
+def test_rounds_are_shown_with_grades_fractions_and_sizes(synthetic_contracts: Contracts) -> None:
+    history: Any = synthetic_contracts["learning/learning_history.json"]
+    figure = plotting.plot_learning_curve(history.steps, break_grade=10.0, save_grade=2.1)
+    energy, force, grade, fractions = figure.axes
+    np.testing.assert_allclose(
+        energy.lines[0].get_ydata(),
+        [1e3 * step.errors.energy_rmse / constants.ELEMENTARY_CHARGE for step in history.steps],
+    )
+    np.testing.assert_allclose(grade.lines[0].get_ydata(), [step.largest_grade for step in history.steps])
+    np.testing.assert_allclose(
+        [line.get_ydata() for line in fractions.lines],
+        [
+            [100 * step.above_save for step in history.steps],
+            [100 * step.above_break for step in history.steps],
+        ],
+    )
+    assert fractions.xaxis.get_major_formatter()(1, None) == "1\n84"
+    assert force.get_ylabel() == "force RMSE (eV/Å)"
 
 
 def test_volume_is_in_cubic_angstrom_with_the_band_of_all_members(synthetic_contracts: Contracts) -> None:

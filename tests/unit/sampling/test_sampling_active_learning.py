@@ -295,12 +295,12 @@ def labelled(frames):
 
 def test_without_anything_to_label_with_a_round_tells_what_it_wants_and_ends():
     plans = [WalkerPlan(host_cell(), 0, True, 300.0)]
-    state = learn(start_state(), plans, label=None, refit=refit, settings=settings(), tools=TOOLS)
+    alone = settings(oracle=False)
+    state = learn(start_state(), plans, label=lambda frames: (), refit=refit, settings=alone, tools=TOOLS)
     assert len(state.history) == 1
     assert not state.converged
     assert state.training == start_state().training
-    assert "nothing to label with" in state.reason
-    assert f"{len(state.wanted)} structures should be labelled" in state.reason
+    assert f"no reference calculator for {len(state.wanted)} selected structures" in state.reason
     assert state.wanted
     assert all(atoms.calc is None and atoms.info["grade"] > 10 for atoms in state.wanted)
     assert (state.history[0].labelled, state.history[0].failed) == (0, 0)

@@ -97,7 +97,8 @@ def ladder_with_cells(seed: int) -> Ladder:
     for rung in ladder.rungs:
         length = 10.0 + 0.1 * rung.ions + rng.normal(0, 0.02, 64)
         cell = length[:, None, None] * np.eye(3)
-        rungs.append(replace(rung, cell=cell, mean=bulk("NaCl", "rocksalt", a=5.0)))
+        grade = rng.uniform(1, 5, 64)
+        rungs.append(replace(rung, cell=cell, grade=grade, mean=bulk("NaCl", "rocksalt", a=5.0)))
     return Ladder(KELVIN, 4, 2, tuple(rungs))
 
 
@@ -118,6 +119,8 @@ def test_table_of_structures_in_si() -> None:
     # the mean of the volumes exceeds the volume of the mean cell
     assert np.all(table.volume[0] * 2 > np.linalg.det(table.cell[0]))
     assert "ions left out" in table.validity.remarks[0]
+    for member, ladder in enumerate(ladders):
+        assert table.largest_grade[member] == pytest.approx([rung.grade.max() for rung in ladder.rungs])
     full = tabulate_structures(
         ladders, ["cubic"] * 5, provenance=PROVENANCE, averages=[bulk("Cu", "fcc", a=3.6)] * 5
     )

@@ -1,35 +1,37 @@
 """Stage ``learning``: fit, explore all ion contents, label what is new, refit, until nothing is new."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
-import numpy as np
 from ase import Atoms
 
-from scalebridge.contracts import (
-    Dataset,
-    FileReference,
-    Host,
-    LearningHistory,
-    LearningStep,
-    Validity,
-    WantedState,
-)
-from scalebridge.foundation import constants, hash_file
+from scalebridge.contracts import Dataset, FileReference, Host, LearningHistory, Validity
+from scalebridge.foundation import hash_file
 from scalebridge.pipeline.recipe import Recipe
 from scalebridge.pipeline.stage import StageContext
 from scalebridge.pipeline.stages.frames import LEVEL, read_frames, write_frames
 from scalebridge.pipeline.stages.labels import make_labeller, state_failures, write_sets
-from scalebridge.pipeline.stages.potential import error_summary, fit_settings
+from scalebridge.pipeline.stages.learning_record import (
+    learning_cost,
+    learning_coverage,
+    learning_step,
+    name_dead_ends,
+    save_dead_ends,
+    training_coverage,
+    wanted_state,
+)
+from scalebridge.pipeline.stages.potential import fit_settings
 from scalebridge.potential import FitReport, MomentTensorPotential, fit_report
 from scalebridge.sampling import (
+    DeadEndLimits,
     Exploration,
     ExplorationSettings,
     ExplorationTask,
-    LearningRound,
     LearningSettings,
     LearningState,
     SiteDensity,
+    StoppingRule,
     WalkerPlan,
     explore,
     learn_round,
@@ -40,6 +42,9 @@ from scalebridge.sampling import (
 
 POTENTIAL = "potential.mtp"
 WANTED = "wanted.extxyz"
+FAILED_IN_ROUND = 0.5
+"""Part of a round's labels that may fail: walkers go where calculators do not converge, and what fails is
+kept as dead ends; a calculator that fails more often is not set up well."""
 
 
 def compute(context: StageContext) -> None:
@@ -52,20 +57,26 @@ def compute(context: StageContext) -> None:
 
     first: FitReport = context.checkpoint("first fit", lambda: _first_fit(context, training, dataset.species))
     state = LearningState(first.potential, tuple(training))
+    dead_ends, structures = save_dead_ends(context.folder, state)
     settings = learning_settings(recipe)
     with context.progress.task("rounds of active learning", settings.rounds) as task:
         while not (state := spent(state, settings)).reason:
             advance = partial(_round, context, host, state, held_out, settings)
             state = context.checkpoint("round", advance, key=len(state.history))
+            dead_ends, structures = save_dead_ends(context.folder, state)
             last = state.history[-1]
             task.advance(1, f"grade {last.largest_grade:.3g}, {last.labelled} new labels")
 
     failed = sum(entry.failed for entry in state.history)
     if failed:
         context.warn(f"{state_failures(failed)}; the label store keeps the reasons")
+    for text in name_dead_ends(state):
+        context.warn(text)
     _save_dataset(context, dataset, state, held_out, failed=failed)
     state.potential.save(context.folder / POTENTIAL)
     wanted = write_frames(context.folder / WANTED, state.wanted) if state.wanted else None
+    cell = starting_cells(host, recipe.learning.repeats[0])[0]
+    x, volume = training_coverage(state.training, cell)
     context.save(
         LearningHistory(
             provenance=context.provenance(),
@@ -74,15 +85,22 @@ def compute(context: StageContext) -> None:
                 composition=(0.0, float(host.sites_per_formula_unit)),
             ),
             citations=("podryabinkin2017", "goreinov2010", "duane1987", "nilmeier2011"),
-            steps=tuple(_step(entry) for entry in state.history),
+            steps=tuple(learning_step(entry, settings.exploration) for entry in state.history),
+            coverage=tuple(learning_coverage(entry) for entry in state.history),
+            training_x=x,
+            training_volume=volume,
+            dead_ends=dead_ends,
+            dead_end_structures=structures,
+            save_grade=settings.exploration.save,
             break_grade=settings.exploration.stop,
             converged=state.converged,
             reason=state.reason,
             potential=FileReference(name=POTENTIAL, sha256=hash_file(context.folder / POTENTIAL)),
             wanted=wanted,
-            wanted_states=tuple(_wanted_state(atoms, host) for atoms in state.wanted),
+            wanted_states=tuple(wanted_state(atoms, cell) for atoms in state.wanted),
         )
     )
+    context.save(learning_cost(context.provenance(), state.history))
 
 
 def _save_dataset(
@@ -96,18 +114,6 @@ def _save_dataset(
     context.save(first.model_copy(update=changes))
 
 
-def _wanted_state(atoms: Atoms, host: Host) -> WantedState:
-    framework = host.phases[0]
-    ions = int(np.sum(atoms.symbols == host.ion))
-    units = (len(atoms) - ions) * framework.formula_units / len(framework.framework.symbols)
-    return WantedState(
-        x=ions / units,
-        volume=atoms.get_volume() / units * constants.ANGSTROM**3,
-        atoms=len(atoms),
-        grade=atoms.info["grade"],
-    )
-
-
 def learning_settings(recipe: Recipe) -> LearningSettings:
     """Return the loop's settings from the recipe."""
     section = recipe.learning
@@ -115,11 +121,26 @@ def learning_settings(recipe: Recipe) -> LearningSettings:
         rounds=section.rounds,
         labels_per_round=section.labels_per_round,
         labels=section.label_budget,
+        oracle=recipe.oracle is not None,
+        stopping=StoppingRule(
+            broken_walkers=section.broken_walkers,
+            few_selected=section.few_selected,
+            flat_errors=section.flat_errors,
+            stalled_rounds=section.stalled_rounds,
+        ),
         exploration=ExplorationSettings(
             sweeps=section.sweeps,
             trials=section.trials,
             save=section.save_grade,
             stop=section.break_grade,
+            extreme_strain=section.extreme_strain,
+            retreats=section.retreats,
+            limits=DeadEndLimits(
+                closest_pair=section.closest_pair,
+                volume_factor=section.volume_factor,
+                bond_stretch=section.bond_stretch,
+                broken_bonds=section.broken_bonds,
+            ),
             density=SiteDensity(width=section.site_width, vacant_only=True),
         ),
     )
@@ -178,12 +199,13 @@ def plans_of(recipe: Recipe, host: Host) -> tuple[WalkerPlan, ...]:
     )
 
 
-def _label_with(context: StageContext) -> Callable[[Sequence[Atoms]], Sequence[Atoms]] | None:
-    """Return what labels structures; None where the recipe has no oracle."""
+def _label_with(context: StageContext) -> Callable[[Sequence[Atoms]], Sequence[Atoms]]:
+    """Return what labels structures: nothing where the recipe has no oracle."""
     section = context.recipe.oracle
     if section is None:
-        return None
+        return lambda frames: ()
     labeller = make_labeller(context, context.recipe)
+    labeller = replace(labeller, max_failed_fraction=max(labeller.max_failed_fraction, FAILED_IN_ROUND))
 
     def label(frames: Sequence[Atoms]) -> Sequence[Atoms]:
         found = labeller.label(frames, progress=context.progress).frames
@@ -192,14 +214,3 @@ def _label_with(context: StageContext) -> Callable[[Sequence[Atoms]], Sequence[A
         return found
 
     return label
-
-
-def _step(entry: LearningRound) -> LearningStep:
-    assert entry.errors is not None  # there are always held-out structures
-    return LearningStep(
-        round=entry.round,
-        training_size=entry.training_size,
-        largest_grade=entry.largest_grade,
-        broken_walkers=entry.broken_walkers,
-        errors=error_summary(entry.errors),
-    )

@@ -28,6 +28,7 @@ from scalebridge.potential import (
     FitReport,
     FitSettings,
     FitWeights,
+    Grader,
     Label,
     LinearPosterior,
     MomentTensorPotential,
@@ -77,8 +78,7 @@ def compute(context: StageContext) -> None:
         ).report
     members, posterior = _committee(context, best.potential, training, held_out)
     files = [_save(context.folder / f"member_{number}.mtp", member) for number, member in enumerate(members)]
-    active = ActiveSet.from_frames(best.potential, training)
-    active.save(context.folder / "selection.almtp", best.potential)
+    selections = _selections(context, members, training)
     reports = [evaluate_errors(member, held_out) for member in members]
     _warn(context, reports[0], history)
     chosen = _sample(reports[0], context.seed)
@@ -98,9 +98,7 @@ def compute(context: StageContext) -> None:
             cutoff=best.potential.cutoff * constants.ANGSTROM,
             min_distance=best.potential.min_distance * constants.ANGSTROM,
             condition_number=best.condition_number,
-            selection=FileReference(
-                name="selection.almtp", sha256=hash_file(context.folder / "selection.almtp")
-            ),
+            selections=selections,
             errors=tuple(error_summary(report) for report in reports),
             learning=history.steps,
             break_grade=history.break_grade,
@@ -159,6 +157,29 @@ def _committee(
     return [best, *posterior.draw(section.members, seed=context.seed)], posterior
 
 
+def _selections(
+    context: StageContext, members: list[MomentTensorPotential], training: list[Atoms]
+) -> tuple[FileReference, ...]:
+    """Save the active sets: that of member 0 serves all that share its radial functions.
+
+    Rows of a posterior's members differ from those of member 0 in the derivatives to radial coefficients
+    alone, in which a member knows neither more nor less than member 0: it was never fitted in them.
+    """
+    shared = all(np.array_equal(member.radial, members[0].radial) for member in members)
+    tasks = [(number, member, training) for number, member in enumerate(members[:1] if shared else members)]
+    sets = context.units(_select, tasks, description="active sets", key=lambda task: task[0])
+    files = []
+    for (number, member, _), active in zip(tasks, sets, strict=True):
+        path = context.folder / f"selection_{number}.almtp"
+        active.save(path, member)
+        files.append(FileReference(name=path.name, sha256=hash_file(path)))
+    return tuple(files)
+
+
+def _select(task: tuple[int, MomentTensorPotential, list[Atoms]]) -> ActiveSet:
+    return ActiveSet.from_frames(task[1], task[2])
+
+
 def _bootstrap(
     context: StageContext, best: MomentTensorPotential, training: list[Atoms]
 ) -> list[MomentTensorPotential]:
@@ -199,6 +220,14 @@ def error_summary(report: ErrorReport) -> ErrorSummary:
         stress_rmse=report.stress_rmse * constants.EV_PER_ANGSTROM3,
         structures=len(report.reference_energies),
     )
+
+
+def load_graders(context: StageContext, card: PotentialCard) -> list[Grader]:
+    """Load the extrapolation grades of each member; a single active set serves all."""
+    folder = context.parent_folder("potential")
+    sets = [ActiveSet.load(folder / reference.name) for reference in card.selections]
+    graders = [active.grader(potential) for active, potential in sets]
+    return graders if len(graders) > 1 else graders * len(card.members)
 
 
 def load_members(context: StageContext, card: PotentialCard) -> list[MomentTensorPotential]:

@@ -14,8 +14,8 @@ from scalebridge.pipeline.recipe import Recipe
 from scalebridge.pipeline.remarks import merge_members
 from scalebridge.pipeline.stage import StageContext
 from scalebridge.pipeline.stages.labels import make_labeller
-from scalebridge.pipeline.stages.potential import load_members
-from scalebridge.potential import ActiveSet, MomentTensorPotential, MTPCalculator
+from scalebridge.pipeline.stages.potential import load_graders, load_members
+from scalebridge.potential import MomentTensorPotential, MTPCalculator
 from scalebridge.sampling import (
     HostCell,
     Ladder,
@@ -58,7 +58,7 @@ def compute(context: StageContext) -> None:
     _warn_of_joined_phases(context, starts)
     ladders = _ladders(context, card, load_members(context, card), starts)
     _warn_of_poor_overlap(context, ladders)
-    _warn_of_extrapolation(context, ladders[0], card.break_grade)
+    _warn_of_extrapolation(context, ladders, card.break_grade)
     metal = context.checkpoint("metal", partial(_metal, context, host, card))
 
     free_energy = fit_free_energy(
@@ -122,14 +122,10 @@ def _ladders(
     members: Sequence[MomentTensorPotential],
     starts: Sequence[HostCell],
 ) -> list[list[Ladder]]:
-    """Sample every member at every temperature; returns ladders by member, then temperature.
-
-    Member 0, to which the active set belongs, is graded on the way.
-    """
+    """Sample and grade every member at every temperature; returns ladders by member, then temperature."""
     section = context.recipe.thermodynamics
     settings = ladder_settings(context.recipe)
-    active, selected_for = ActiveSet.load(context.parent_folder("potential") / card.selection.name)
-    graders = {0: active.grader(selected_for)}
+    graders = load_graders(context, card)
     tasks = [
         (number, temperature, walker, task)
         for number, member in enumerate(members)
@@ -141,7 +137,7 @@ def _ladders(
             temperature,
             settings=settings,
             seed=context.seed + number * section.walkers + walker,
-            grader=graders.get(number),
+            grader=graders[number],
         )
     ]
     parts = context.units(_sample, tasks, description="free-energy ladders", key=lambda item: item[:3])
@@ -185,18 +181,20 @@ def _warn_of_poor_overlap(context: StageContext, ladders: Sequence[Sequence[Ladd
         context.warn(text)
 
 
-def _warn_of_extrapolation(context: StageContext, ladders: Sequence[Ladder], limit: float) -> None:
-    grades = np.concatenate([rung.grade for ladder in ladders for rung in ladder.rungs])
-    fraction = float(np.mean(grades > limit))
-    if fraction > 0:
-        context.warn(
-            f"{fraction:.1%} of the sampled states lie above the break grade {limit:g} (largest "
-            f"{grades.max():.3g}): the potential extrapolates there; raise learning.rounds"
-        )
+def _warn_of_extrapolation(context: StageContext, ladders: Sequence[Sequence[Ladder]], limit: float) -> None:
+    """Name every member whose walkers left what its potential was fitted to."""
+    for number, grid in enumerate(ladders):
+        grades = np.concatenate([rung.grade for ladder in grid for rung in ladder.rungs])
+        fraction = float(np.mean(grades > limit))
+        if fraction > 0:
+            context.warn(
+                f"member {number}: {fraction:.1%} of the sampled states lie above the break grade {limit:g} "
+                f"(largest {grades.max():.3g}): the potential extrapolates there; raise learning.rounds"
+            )
 
 
 def _warn_of_outliers(context: StageContext, structures: StructureTable) -> None:
-    """Name members whose volume is far from the others': only member 0's states are graded on the way."""
+    """Name members whose volume is far from the others'."""
     volume = structures.volume
     relative = volume / np.median(volume, axis=0) - 1
     for member, row in enumerate(relative):

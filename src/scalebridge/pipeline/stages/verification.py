@@ -9,8 +9,7 @@ from scalebridge.contracts import Dataset, Host, PotentialCard, Validity, Verifi
 from scalebridge.foundation import constants
 from scalebridge.pipeline.stage import StageContext
 from scalebridge.pipeline.stages.frames import read_frames, write_frames
-from scalebridge.pipeline.stages.potential import load_members
-from scalebridge.potential import ActiveSet
+from scalebridge.pipeline.stages.potential import load_graders, load_members
 from scalebridge.sampling import PotentialModel, Verification, VerificationTask, starting_cells, verify
 
 WORST = "worst.extxyz"
@@ -24,14 +23,14 @@ def compute(context: StageContext) -> None:
     host = context.load("host", Host)
     card = context.load("potential", PotentialCard)
     dataset = context.load("learning", Dataset)
-    active, selected_for = ActiveSet.load(context.parent_folder("potential") / card.selection.name)
+    grader = load_graders(context, card)[0]
     model = PotentialModel(load_members(context, card)[0])
     starts = starting_cells(host, section.repeat)
     contents = np.unique(np.linspace(0, len(starts) - 1, section.compositions).round().astype(int))
     tasks = [
         VerificationTask(
             model=model,
-            grader=active.grader(selected_for),
+            grader=grader,
             start=starts[ions],
             ions=int(ions),
             temperature=temperature,
