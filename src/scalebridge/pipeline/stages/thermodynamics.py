@@ -189,7 +189,8 @@ def _warn_of_extrapolation(context: StageContext, ladders: Sequence[Sequence[Lad
         if fraction > 0:
             context.warn(
                 f"member {number}: {fraction:.1%} of the sampled states lie above the break grade {limit:g} "
-                f"(largest {grades.max():.3g}): the potential extrapolates there; raise learning.rounds"
+                f"(largest {grades.max():.3g}): its potential extrapolates there; raise learning.rounds or "
+                "learning.temperatures, for labels of such states"
             )
 
 
