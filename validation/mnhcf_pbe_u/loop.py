@@ -1,11 +1,12 @@
 """Active learning with the queue as its oracle: explore, queue what is new, wait for labels, explore again.
 
-python loop.py FOLDER [--rounds 10] [--count 24] [--repeat 1,1,1 1,1,2] [--seed 1]
+python loop.py FOLDER [--rounds 10] [--count 24] [--repeat 1,1,1 1,1,2] [--seed 1] [--prior FILE] [--break 10]
 
 FOLDER is that of run.sh, which labels meanwhile. A round fits to all labels so far, sends out the walkers of
 the bundled recipe in primitive cells, and puts what they want at the head of the queue as loopROUND_NUMBER,
 at the cheap level and every fourth at the converged one too. A round is done when all of it has a label or
-has failed.
+has failed. With a prior (a potential of CHGNet's labels, which the fits correct) walkers are sane where no
+label is yet, and may go on to larger grades: one round then sees all ion contents.
 """
 
 import argparse
@@ -36,7 +37,7 @@ def keys(folder: Path) -> set[tuple[str, str]]:
     return {(frame.info["name"], frame.info["level"]) for frame in frames}
 
 
-def explore(folder: Path, number: int, repeats: list[list[int]], count: int, seed: int) -> list[Atoms]:
+def explore(folder: Path, number: int, asked: argparse.Namespace) -> list[Atoms]:
     """Run the ladder up to active learning on the labels so far; return what it wants."""
     study = folder / "loop" / f"round{number}"
     shutil.rmtree(study, ignore_errors=True)
@@ -47,14 +48,23 @@ def explore(folder: Path, number: int, repeats: list[list[int]], count: int, see
         atoms.info = {key: atoms.info[key] for key in ("name", "level")}
     ase.io.write(study / "labels.extxyz", labels)
     text = bundled.read_text().replace('given = "labels.extxyz"', f'given = "{study / "labels.extxyz"}"')
-    text = text.replace("repeat = [[1, 1, 1], [1, 1, 2]]", f"repeat = {repeats}")
-    text = text.replace("labels_per_round = 30", f"labels_per_round = {count}").replace("\ntarget = ", "\n# ")
+    text = text.replace("repeat = [[1, 1, 1], [1, 1, 2]]", f"repeat = {asked.repeat}")
+    text = text.replace("labels_per_round = 30", f"labels_per_round = {asked.count}")
+    text = text.replace("\nbreak = 10.0", f"\nbreak = {asked.stop}").replace("\ntarget = ", "\n# ")
+    if asked.prior:
+        text = text.replace("[potential]\n", f'[potential]\nprior = "{asked.prior.resolve()}"\n')
     (study / "recipe.toml").write_text(text)
-    recipe = load_recipe(study / "recipe.toml", seed=seed + number)
+    recipe = load_recipe(study / "recipe.toml", seed=asked.seed + number)
     run_stages(recipe, study / "run", LADDER, until="learning", executor=parse_executor("serial"))
     history = LearningHistory.load(study / "run" / "learning" / "learning_history.json")
     print(f"{time.strftime('%H:%M:%S')} round {number}, {len(labels)} labels: {history.reason}", flush=True)
     return read(study / "run" / "learning" / "wanted.extxyz")
+
+
+def triple(text: str) -> list[int]:
+    """Read three numbers."""
+    first, second, third = map(int, text.split(","))
+    return [first, second, third]
 
 
 def usable(atoms: Atoms) -> bool:
@@ -95,14 +105,15 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--count", type=int, default=24)
-    parser.add_argument("--repeat", nargs="+", default=["1,1,1", "1,1,2"])
+    parser.add_argument("--repeat", nargs="+", type=triple, default=[[1, 1, 1], [1, 1, 2]])
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--prior", type=Path)
+    parser.add_argument("--break", type=float, default=10.0, dest="stop", help="grade at which walkers stop")
     asked = parser.parse_args()
     folder = asked.folder.resolve()
-    repeats = [[int(part) for part in text.split(",")] for text in asked.repeat]
     first = 1 + max((int(path.name[5:]) for path in (folder / "loop").glob("round*")), default=0)
     for number in range(first, first + asked.rounds):
-        wanted = explore(folder, number, repeats, asked.count, asked.seed)
+        wanted = explore(folder, number, asked)
         if not wanted:
             return
         waiting = ask(folder, number, wanted)

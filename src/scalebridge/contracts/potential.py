@@ -155,6 +155,8 @@ class LearningHistory(Contract):
     """Why it ended, in plain words."""
     potential: FileReference
     """The last potential, the start of the final fits."""
+    prior: FileReference | None = None
+    """The potential of cheaper labels that all fits correct."""
     wanted: FileReference | None = None
     """Structures (extxyz) that active learning chose for a label, where the recipe has no oracle."""
     wanted_states: tuple[WantedState, ...] = ()

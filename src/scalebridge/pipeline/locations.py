@@ -11,7 +11,7 @@ from scalebridge.materials import host_names
 RECIPE_FILE: Final = "recipe.toml"
 DESIGN_FILE: Final = "design.toml"
 LABELS_FILE: Final = "labels.extxyz"
-_NOT_HOST_DATA: Final = ("recipe*.toml", DESIGN_FILE, LABELS_FILE)
+_NOT_HOST_DATA: Final = ("recipe*.toml", "*.mtp", DESIGN_FILE, LABELS_FILE)
 """Files that hosts bring along for others: a recipe names them, and its hash takes them in."""
 
 
@@ -120,6 +120,19 @@ def labels_path(given: str, host: str) -> Path:
         given,
         host,
         "give labelled structures as extended XYZ, or leave the key out",
+    )
+
+
+def prior_path(prior: str, host: str) -> Path:
+    """Return the file of a potential that fits correct: of that name in the host's folder, else the path.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    """
+    return _host_file(
+        f"potential.prior '{prior}'", prior, host, "give a potential (.mtp), or leave the key out"
     )
 
 

@@ -18,6 +18,7 @@ from scalebridge.pipeline.locations import (
     folder_hash,
     host_folder,
     labels_path,
+    prior_path,
 )
 from scalebridge.pipeline.recipe_errors import describe_problem
 from scalebridge.pipeline.sections import (
@@ -177,31 +178,39 @@ def _tuples(value: Any) -> Any:
 
 def _locate(recipe: Recipe, path: Path) -> Recipe:
     """Make paths absolute (relative ones start at the recipe's folder) and check that they exist."""
-    host, design, given = recipe.host.name, recipe.electrode.design, recipe.labels.given
-    correction = None if recipe.oracle is None else recipe.oracle.correction
+    host, design = recipe.host.name, recipe.electrode.design
     if host not in bundled_hosts():
         host = str((path.parent / Path(host).expanduser()).resolve())
     if design != "bundled":
         design = str((path.parent / Path(design).expanduser()).resolve())
+    oracle, labels, potential = recipe.oracle, recipe.labels, recipe.potential
     try:
-        host_folder(host)
         design_path(design, host)
-        if correction is not None and not (host_folder(host) / correction).is_file():
-            correction = str((path.parent / Path(correction).expanduser()).resolve())
-            correction_path(correction, host)
-        if given is not None and not (host_folder(host) / given).is_file():
-            given = str((path.parent / Path(given).expanduser()).resolve())
-            labels_path(given, host)
+        if oracle is not None:
+            correction = _host_file(oracle.correction, path, host, correction_path)
+            oracle = oracle.model_copy(update={"correction": correction})
+        given = _host_file(labels.given, path, host, labels_path)
+        prior = _host_file(potential.prior, path, host, prior_path)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return recipe.model_copy(
         update={
             "host": recipe.host.model_copy(update={"name": host}),
-            "oracle": recipe.oracle and recipe.oracle.model_copy(update={"correction": correction}),
-            "labels": recipe.labels.model_copy(update={"given": given}),
+            "oracle": oracle,
+            "labels": labels.model_copy(update={"given": given}),
+            "potential": potential.model_copy(update={"prior": prior}),
             "electrode": recipe.electrode.model_copy(update={"design": design}),
         }
     )
+
+
+def _host_file(value: str | None, path: Path, host: str, check: Callable[[str, str], Path]) -> str | None:
+    """Return a file's name where it lies in the host's folder, else its absolute path."""
+    if value is None or (host_folder(host) / value).is_file():
+        return value
+    value = str((path.parent / Path(value).expanduser()).resolve())
+    check(value, host)
+    return value
 
 
 def _hashable(section: BaseModel, host: str) -> Content:
@@ -226,4 +235,5 @@ _LOCATED: Final[Mapping[str, Callable[[str, str], str]]] = {
     "design": lambda value, host: hash_file(design_path(value, host)),
     "correction": lambda value, host: hash_file(correction_path(value, host)),
     "labels": lambda value, host: hash_file(labels_path(value, host)),
+    "prior": lambda value, host: hash_file(prior_path(value, host)),
 }

@@ -15,7 +15,7 @@ class Located:
     """Marks a text that is a bundled name or a path; the recipe's hash takes the content found there."""
 
     kind: str
-    """``host`` (a folder), ``design``, ``correction`` or ``labels`` (files)."""
+    """``host`` (a folder), ``design``, ``correction``, ``labels`` or ``prior`` (files)."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +187,9 @@ class PotentialSection(Section):
     """Weight of forces in the loss."""
     stress_weight: Annotated[float, Field(ge=0)] = 0.001
     """Weight of stresses in the loss."""
+    prior: Annotated[str | None, Located("prior")] = None
+    """A potential of cheaper labels, of the same level and species: a file in the host's folder, or a path.
+    All fits are corrections of it, as firm as cross-validation on the labels says."""
     repulsion: bool = False
     """Whether pairs closer than any label repel as screened nuclei: no ion falls into the framework."""
     iterations: Count = 60

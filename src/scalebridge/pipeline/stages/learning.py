@@ -3,13 +3,16 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from ase import Atoms
 
 from scalebridge.contracts import Dataset, FileReference, Host, LearningHistory, Validity
-from scalebridge.foundation import hash_file
+from scalebridge.foundation import InputError, hash_file
+from scalebridge.pipeline.locations import prior_path
 from scalebridge.pipeline.recipe import Recipe
 from scalebridge.pipeline.stage import StageContext
+from scalebridge.pipeline.stages.fits import fit_first, refit
 from scalebridge.pipeline.stages.frames import LEVEL, read_frames, write_frames
 from scalebridge.pipeline.stages.labels import make_labeller, state_failures, write_sets
 from scalebridge.pipeline.stages.learning_record import (
@@ -21,8 +24,7 @@ from scalebridge.pipeline.stages.learning_record import (
     training_coverage,
     wanted_state,
 )
-from scalebridge.pipeline.stages.potential import fit_settings
-from scalebridge.potential import FitReport, MomentTensorPotential, fit_report
+from scalebridge.potential import FitReport, MomentTensorPotential
 from scalebridge.sampling import (
     DeadEndLimits,
     Exploration,
@@ -42,6 +44,7 @@ from scalebridge.sampling import (
 
 POTENTIAL = "potential.mtp"
 WANTED = "wanted.extxyz"
+PRIOR = "prior.mtp"
 FAILED_IN_ROUND = 0.5
 """Part of a round's labels that may fail: walkers go where calculators do not converge, and what fails is
 kept as dead ends; a calculator that fails more often is not set up well."""
@@ -55,13 +58,15 @@ def compute(context: StageContext) -> None:
     folder = context.parent_folder("labels")
     training, held_out = read_frames(folder, dataset.training), read_frames(folder, dataset.held_out)
 
-    first: FitReport = context.checkpoint("first fit", lambda: _first_fit(context, training, dataset.species))
+    prior = _prior(context)
+    fit = partial(fit_first, context, training, dataset.species, prior)
+    first: FitReport = context.checkpoint("first fit", fit)
     state = LearningState(first.potential, tuple(training))
     dead_ends, structures = save_dead_ends(context.folder, state)
     settings = learning_settings(recipe)
     with context.progress.task("rounds of active learning", settings.rounds) as task:
         while not (state := spent(state, settings)).reason:
-            advance = partial(_round, context, host, state, held_out, settings)
+            advance = partial(_round, context, host, state, held_out, settings, prior=prior)
             state = context.checkpoint("round", advance, key=len(state.history))
             dead_ends, structures = save_dead_ends(context.folder, state)
             last = state.history[-1]
@@ -95,12 +100,17 @@ def compute(context: StageContext) -> None:
             break_grade=settings.exploration.stop,
             converged=state.converged,
             reason=state.reason,
-            potential=FileReference(name=POTENTIAL, sha256=hash_file(context.folder / POTENTIAL)),
+            potential=_reference(context.folder / POTENTIAL),
+            prior=_reference(context.folder / PRIOR) if prior else None,
             wanted=wanted,
             wanted_states=tuple(wanted_state(atoms, cell) for atoms in state.wanted),
         )
     )
     context.save(learning_cost(context.provenance(), state.history))
+
+
+def _reference(path: Path) -> FileReference:
+    return FileReference(name=path.name, sha256=hash_file(path))
 
 
 def _save_dataset(
@@ -146,27 +156,35 @@ def learning_settings(recipe: Recipe) -> LearningSettings:
     )
 
 
-def _first_fit(context: StageContext, training: list[Atoms], species: tuple[str, ...]) -> FitReport:
+def _prior(context: StageContext) -> MomentTensorPotential | None:
+    """Copy the potential that fits correct into the stage's folder, and return it."""
     section = context.recipe.potential
-    return fit_report(
-        training,
-        level=section.level,
-        cutoff=section.cutoff,
-        species=species,
-        seed=context.seed,
-        settings=fit_settings(section, section.iterations),
-        progress=context.progress,
-    )
+    if section.prior is None:
+        return None
+    prior = MomentTensorPotential.load(prior_path(section.prior, context.recipe.host.name))
+    if prior.level != section.level or prior.cutoff != section.cutoff:
+        raise InputError(
+            f"potential.prior '{section.prior}' has level {prior.level} and cutoff {prior.cutoff:g} Å, the "
+            f"recipe {section.level} and {section.cutoff:g} Å; a fit keeps the prior's form: write the same"
+        )
+    prior.save(context.folder / PRIOR)
+    return prior
 
 
 def _round(
-    context: StageContext, host: Host, state: LearningState, held_out: list[Atoms], settings: LearningSettings
+    context: StageContext,
+    host: Host,
+    state: LearningState,
+    held_out: list[Atoms],
+    settings: LearningSettings,
+    *,
+    prior: MomentTensorPotential | None,
 ) -> LearningState:
     recipe = context.recipe
 
-    def refit(frames: Sequence[Atoms], start: MomentTensorPotential) -> MomentTensorPotential:
-        settings = fit_settings(recipe.potential, recipe.potential.refit_iterations)
-        return fit_report(frames, start=start, settings=settings, progress=context.progress).potential
+    def fit_again(frames: Sequence[Atoms], start: MomentTensorPotential) -> MomentTensorPotential:
+        iterations = recipe.potential.refit_iterations
+        return refit(context, frames, start, prior=prior, iterations=iterations).potential
 
     def map_walkers(function: object, tasks: Iterable[ExplorationTask]) -> list[Exploration]:
         return context.units(
@@ -177,7 +195,7 @@ def _round(
         state,
         plans_of(recipe, host),
         label=_label_with(context),
-        refit=refit,
+        refit=fit_again,
         held_out=held_out,
         settings=settings,
         seed=context.seed,

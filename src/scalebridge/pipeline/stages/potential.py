@@ -17,26 +17,22 @@ from scalebridge.contracts import (
     PotentialCard,
 )
 from scalebridge.foundation import constants, hash_file, random_stream
-from scalebridge.pipeline.sections import PotentialSection
 from scalebridge.pipeline.stage import StageContext
-from scalebridge.pipeline.stages.frames import LEVEL, group_of, read_frames
+from scalebridge.pipeline.stages.fits import correction, fit_settings, refit
+from scalebridge.pipeline.stages.frames import LEVEL, read_frames
 from scalebridge.pipeline.stages.metal import fit_metal
 from scalebridge.potential import (
     ActiveSet,
-    Correction,
     ErrorReport,
     FitReport,
     FitSettings,
-    FitWeights,
     Grader,
     Label,
     LinearPosterior,
     MomentTensorPotential,
     calibrate_committee,
-    correct_potential,
     evaluate_errors,
     fit_member,
-    fit_report,
     labels_of,
     linear_posterior,
 )
@@ -63,19 +59,13 @@ def compute(context: StageContext) -> None:
     training, held_out = read_frames(folder, dataset.training), read_frames(folder, dataset.held_out)
     start = MomentTensorPotential.load(folder / history.potential.name)
 
+    prior = MomentTensorPotential.load(folder / history.prior.name) if history.prior else None
     best: FitReport = context.checkpoint(
-        "best",
-        lambda: fit_report(
-            training,
-            start=start,
-            settings=fit_settings(section, section.iterations),
-            progress=context.progress,
-        ),
+        "best", partial(refit, context, training, start, prior=prior, iterations=section.iterations)
     )
     if dataset.target is not None:
-        best = context.checkpoint(
-            "corrected", partial(_corrected, context, best, training, dataset.target)
-        ).report
+        aimed_at = [atoms for atoms in training if atoms.info.get(LEVEL) == dataset.target]
+        best = context.checkpoint("corrected", partial(correction, context, best.potential, aimed_at))
     members, posterior = _committee(context, best.potential, training, held_out)
     files = [_save(context.folder / f"member_{number}.mtp", member) for number, member in enumerate(members)]
     selections = _selections(context, members, training)
@@ -116,20 +106,6 @@ def compute(context: StageContext) -> None:
 
 
 _FORCE = constants.EV / constants.ANGSTROM
-
-
-def _corrected(context: StageContext, best: FitReport, training: list[Atoms], target: str) -> Correction:
-    """Draw the fit to labels of all levels to those of the target."""
-    section = context.recipe.potential
-    frames = [atoms for atoms in training if atoms.info.get(LEVEL) == target]
-    return correct_potential(
-        best.potential,
-        frames,
-        groups=[group_of(atoms, number) for number, atoms in enumerate(frames)],
-        settings=fit_settings(section, section.iterations),
-        seed=context.seed,
-        progress=context.progress,
-    )
 
 
 def _metal(context: StageContext, dataset: Dataset) -> dict[str, Any]:
@@ -200,14 +176,6 @@ def _state_posterior(posterior: LinearPosterior | None) -> list[str]:
         f"committee drawn from the linear posterior, widened {posterior.scale:.3g} times to fit held-out "
         "energies; its coverage counts each structure with the width that all others ask for"
     ]
-
-
-def fit_settings(section: PotentialSection, iterations: int) -> FitSettings:
-    """Return the settings of a fit with the recipe's weights."""
-    weights = FitWeights(
-        energy=section.energy_weight, force=section.force_weight, stress=section.stress_weight
-    )
-    return FitSettings(max_iterations=iterations, weights=weights, repulsion=section.repulsion)
 
 
 def error_summary(report: ErrorReport) -> ErrorSummary:
