@@ -19,7 +19,7 @@ from scalebridge.cli import app
 from scalebridge.contracts import Contract, Host, Isotherm, PotentialCard, RateCapability, StructureTable
 from scalebridge.foundation import constants
 from scalebridge.pipeline import LADDER, Recipe, Stage, StageContext, design_path, load_recipe, run_stages
-from scalebridge.potential import MomentTensorPotential
+from scalebridge.potential import MomentTensorPotential, fit
 from scalebridge.report.run_folder import read_run_folder
 
 TOY = Path(__file__).parent / "toyhost"
@@ -113,8 +113,12 @@ def test_a_posterior_committee_covers_its_held_out_errors_and_says_how_it_was_ma
 def test_the_toy_from_given_labels_needs_no_calculator_and_says_what_to_label(tmp_path: Path) -> None:
     """Labels of two levels, the cheap one half an eV per ion off: the potential ends at the other one."""
     recipe, run = write_study(tmp_path / "study"), tmp_path / "run"
-    write(tmp_path / "study" / "labels.extxyz", list(given_labels()))
-    text = recipe.read_text()
+    given = list(given_labels())
+    write(tmp_path / "study" / "labels.extxyz", given)
+    cheap = [atoms for atoms in given if atoms.info["level"] == "cheap"]
+    prior = fit(cheap, level=8, cutoff=4.1, max_iterations=10)
+    prior.save(tmp_path / "study" / "cheap.mtp")
+    text = recipe.read_text().replace("[potential]", '[potential]\nprior = "cheap.mtp"')
     oracle = text[text.index("[oracle]") : text.index("[labels]")]
     random = text[text.index("[labels]") : text.index("[learning]")]
     text = text.replace(oracle, "").replace(random, GIVEN)
@@ -125,6 +129,7 @@ def test_the_toy_from_given_labels_needs_no_calculator_and_says_what_to_label(tm
     found = contracts(run, whole=False)
     history, card = found["learning/learning_history"], found["potential/potential_card"]
     assert len(history.steps) == 1
+    assert (run / "learning" / history.prior.name).is_file()
     wanted = read(run / "learning" / "wanted.extxyz", index=":")
     assert len(wanted) == len(history.wanted_states) > 0
     assert [state.grade for state in history.wanted_states] == [atoms.info["grade"] for atoms in wanted]

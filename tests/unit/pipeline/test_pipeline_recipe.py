@@ -173,6 +173,17 @@ def test_a_recipe_with_nothing_to_learn_from_is_refused(tmp_path: Path) -> None:
         check_recipe(recipe, host, design)
 
 
+def test_a_prior_counts_by_its_content_and_a_missing_one_is_told(tmp_path: Path) -> None:
+    text = RECIPE.replace("members = 4", 'members = 4\nprior = "cheap.mtp"')
+    assert "cheap.mtp': neither a file in the host's folder nor" in message(tmp_path, text)
+    (tmp_path / "cheap.mtp").write_text("one")
+    before = toy_recipe(tmp_path, text)
+    (tmp_path / "cheap.mtp").write_text("another")
+    after = toy_recipe(tmp_path, text)
+    assert after.content["potential"]["prior"] != before.content["potential"]["prior"]
+    assert before.potential.prior == str(tmp_path / "cheap.mtp")
+
+
 def test_missing_given_labels_are_told(tmp_path: Path) -> None:
     text = RECIPE.replace("compositions = [0.0, 1.0]", 'given = "nowhere.extxyz"')
     shown = message(tmp_path, text)
