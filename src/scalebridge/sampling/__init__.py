@@ -9,13 +9,7 @@ from scalebridge.sampling.active_learning import (
     learn_round,
     spent,
 )
-from scalebridge.sampling.configuration import (
-    Configuration,
-    Template,
-    kinetic_energy,
-    maxwell_velocities,
-    sampling_masses,
-)
+from scalebridge.sampling.configuration import Configuration, Template, sampling_masses
 from scalebridge.sampling.exchange import Trial, deletion_trial, insertion_trial, relocation_trial
 from scalebridge.sampling.exploration import (
     Exploration,
@@ -52,6 +46,7 @@ from scalebridge.sampling.ladder_data import (
 )
 from scalebridge.sampling.macrostates import MacrostateDistribution, TransitionSums
 from scalebridge.sampling.model import Burst, EnergyModel, Evaluation, PotentialModel
+from scalebridge.sampling.momenta import kinetic_energy, maxwell_velocities
 from scalebridge.sampling.moves import (
     BurstSettings,
     Ensemble,

@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from scalebridge.foundation import InputError, constants
+from scalebridge.foundation import InputError
 from scalebridge.sampling.host_cell import HostCell
 from scalebridge.sampling.model import ORIGIN, Changes, EnergyModel
 
@@ -204,14 +204,3 @@ def sampling_masses(
     ]
     named = overrides or {}
     return np.array([named.get(symbol, value) for symbol, value in zip(species, values, strict=True)])
-
-
-def maxwell_velocities(masses: FloatArray, temperature: float, rng: np.random.Generator) -> FloatArray:
-    """Draw velocities (n, 3) [(eV/u)^½] of the Maxwell distribution at ``temperature`` [K]."""
-    scale = np.sqrt(constants.BOLTZMANN_EV * temperature / masses)
-    return np.asarray(scale[:, None] * rng.standard_normal((len(masses), 3)))
-
-
-def kinetic_energy(masses: FloatArray, velocities: FloatArray) -> float:
-    """Return ½ Σ m v² [eV]."""
-    return float(0.5 * np.einsum("i,ij,ij->", masses, velocities, velocities))

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.foundation import constants
-from scalebridge.potential import Kernel, LocalEnergies
+from scalebridge.potential import Kernel, LocalEnergies, SwitchEnd, SwitchPath, follow_switch
+from scalebridge.sampling._reference import follow_switch_reference
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
@@ -88,6 +89,18 @@ class EnergyModel(ABC):
             velocities += kick * state.forces
         return Burst(positions, velocities, state.energy)
 
+    def switch(
+        self,
+        types: IntArray,
+        positions: FloatArray,
+        velocities: FloatArray,
+        cell: FloatArray,
+        *,
+        path: SwitchPath,
+    ) -> SwitchEnd:
+        """Integrate a switch between two sets of interacting atoms (``switching``)."""
+        return follow_switch_reference(self.evaluate, types, positions, velocities, cell, path=path)
+
 
 @dataclass(frozen=True, eq=False)
 class _WholeChanges:
@@ -166,3 +179,15 @@ class PotentialModel(EnergyModel):
             types, positions, velocities, masses, cell, self._periodic, timestep, steps
         )
         return Burst(burst.positions, burst.velocities, burst.energy)
+
+    def switch(
+        self,
+        types: IntArray,
+        positions: FloatArray,
+        velocities: FloatArray,
+        cell: FloatArray,
+        *,
+        path: SwitchPath,
+    ) -> SwitchEnd:
+        """Integrate in one compiled call with one evaluation per step."""
+        return follow_switch(self._kernel, types, positions, velocities, cell, path=path)

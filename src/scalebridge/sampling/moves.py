@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.foundation import InputError, constants
-from scalebridge.sampling.configuration import Configuration, kinetic_energy, maxwell_velocities
+from scalebridge.sampling.configuration import Configuration
 from scalebridge.sampling.model import EnergyModel
+from scalebridge.sampling.momenta import kinetic_energy, maxwell_velocities
 from scalebridge.sampling.site_density import SiteDensity
 
 FloatArray = NDArray[np.float64]
