@@ -28,6 +28,7 @@ from scalebridge.sampling import (
     FlatHistogramSettings,
     GrandCanonicalSettings,
     SiteDensity,
+    SwitchSettings,
     even_windows,
     sample_flat_histogram,
 )
@@ -100,11 +101,13 @@ def test_interacting_lattice_of_wells(wells, windows, coupling):
     np.testing.assert_allclose(found.free_energy(), KT * (partition[0] - partition), atol=0.1 * KT)
 
 
-def test_a_stopped_run_goes_on_bit_for_bit(tmp_path, monkeypatch):
+@pytest.mark.parametrize("steps", [0, 3])
+def test_a_stopped_run_goes_on_bit_for_bit(tmp_path, monkeypatch, steps):
     model = CoupledWells(well_positions(6), coupling_energy=0.05)
     cell = wells_cell(model)
     ranges = even_windows(0, 6, 2)
-    settings = FlatHistogramSettings(rounds=8, equilibration=2, moves_per_round=60, blocks=4, moves=MIXED)
+    moves = replace(MIXED, switching=SwitchSettings(steps, 10.0))
+    settings = FlatHistogramSettings(rounds=8, equilibration=2, moves_per_round=60, blocks=4, moves=moves)
     target = ensemble(model, SiteDensity(width=0.3, vacant_only=True))
 
     def run(checkpoint, seed=5):

@@ -56,7 +56,9 @@ from scalebridge.sampling.moves import (
     strain_move,
     volume_move,
 )
+from scalebridge.sampling.pilot import measure_friction, optimise_schedule
 from scalebridge.sampling.relaxation import MakeCalculator, RelaxationSettings, Relaxed, relax
+from scalebridge.sampling.schedule import Schedule, constant_speed, schedule_from_friction
 from scalebridge.sampling.site_density import SiteDensity
 from scalebridge.sampling.switching import SwitchSettings
 
@@ -93,6 +95,7 @@ __all__ = [
     "PotentialTools",
     "RelaxationSettings",
     "Relaxed",
+    "Schedule",
     "SiteDensity",
     "SwitchSettings",
     "Template",
@@ -100,6 +103,7 @@ __all__ = [
     "Trial",
     "WalkerPlan",
     "bennett",
+    "constant_speed",
     "deletion_trial",
     "displacement_move",
     "even_windows",
@@ -112,12 +116,15 @@ __all__ = [
     "learn",
     "learn_round",
     "maxwell_velocities",
+    "measure_friction",
     "merge_ladders",
+    "optimise_schedule",
     "relax",
     "relocation_trial",
     "sample_flat_histogram",
     "sample_ladder",
     "sampling_masses",
+    "schedule_from_friction",
     "spent",
     "starting_cells",
     "statistical_inefficiency",

@@ -38,6 +38,8 @@ class LadderSettings:
         Trajectories; the burst's time step is the first guess of the tuning. Bare attempts are the
         default: in Na_x Mn[Fe(CN)6] forty bare attempts cost as much as one switched over 20 steps and
         tell more.
+    tune_schedule
+        Find the schedule of switches with a pilot run after the equilibration (``optimise_schedule``).
     density
         Proposal density of trial ions; its width is the first guess of the tuning.
     tune_width
@@ -61,6 +63,7 @@ class LadderSettings:
     attempts: int = 5
     burst: BurstSettings = field(default_factory=lambda: BurstSettings(steps=20, timestep=2.0))
     switching: SwitchSettings = field(default_factory=SwitchSettings)
+    tune_schedule: bool = True
     density: SiteDensity = field(default_factory=lambda: SiteDensity(width=0.5, vacant_only=True))
     tune_width: bool = True
     cell_moves: int = 2

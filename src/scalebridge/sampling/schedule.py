@@ -75,7 +75,9 @@ def constant_speed(edges: FloatArray, friction: FloatArray, knots: int = KNOTS) 
     duration = np.sqrt(friction) * np.diff(edges)
     times = np.concatenate([[0.0], np.cumsum(duration)]) / duration.sum()
     times = (1 - UNIFORM_SHARE) * times + UNIFORM_SHARE * np.linspace(0, 1, len(edges))
-    return np.asarray(np.interp(np.linspace(0, 1, knots), times, edges))
+    strengths = np.interp(np.linspace(0, 1, knots), times, edges)
+    strengths[[0, -1]] = 0.0, 1.0
+    return np.asarray(strengths)
 
 
 def schedule_from_friction(edges: FloatArray, friction: FloatArray) -> Schedule:
@@ -88,7 +90,7 @@ def schedule_from_friction(edges: FloatArray, friction: FloatArray) -> Schedule:
     middle = 0.5 * (every[1:] + every[:-1])
     both = _of_bin(edges, friction, middle) + _of_bin(edges, friction, 1 - middle)
     relocation = constant_speed(every, both)
-    relocation = 0.5 * (relocation + 1 - relocation[::-1])
+    relocation = 0.5 * (relocation + 1 - relocation[::-1])  # its own reverse to the last bit
     return Schedule(tuple(constant_speed(edges, friction).tolist()), tuple(relocation.tolist()))
 
 
