@@ -202,7 +202,12 @@ LocalEnergies local_energies(const Potential& p, const Configuration& c) {
 
 double energy_after(LocalEnergies& local, int removed, int added, const std::array<double, 3>& position) {
     nb::gil_scoped_release release;
-    return local.after(removed, added, position);
+    return local.after({removed, added, position});
+}
+
+void accept_change(LocalEnergies& local, int removed, int added, const std::array<double, 3>& position, bool in_place) {
+    nb::gil_scoped_release release;
+    local.accept({removed, added, position}, in_place);
 }
 
 void move_atoms(const Potential& p, Configuration& c, const In<double>& positions) {
@@ -255,7 +260,8 @@ NB_MODULE(_core, module) {
 
     nb::class_<LocalEnergies>(module, "LocalEnergies")
         .def_prop_ro("energy", &LocalEnergies::energy)
-        .def("after", &energy_after, "removed"_a, "added"_a, "position"_a);
+        .def("after", &energy_after, "removed"_a, "added"_a, "position"_a)
+        .def("accept", &accept_change, "removed"_a, "added"_a, "position"_a, "in_place"_a);
 
     nb::class_<Potential>(module, "Potential")
         .def(

@@ -9,7 +9,7 @@ from scalebridge.sampling.active_learning import (
     learn_round,
     spent,
 )
-from scalebridge.sampling.configuration import Configuration, Template, sampling_masses
+from scalebridge.sampling.configuration import Change, Configuration, Template, sampling_masses
 from scalebridge.sampling.exchange import Trial, deletion_trial, insertion_trial, relocation_trial
 from scalebridge.sampling.exploration import (
     Exploration,
@@ -65,6 +65,7 @@ from scalebridge.sampling.switching import SwitchSettings
 __all__ = [
     "Burst",
     "BurstSettings",
+    "Change",
     "Configuration",
     "EnergyModel",
     "Ensemble",

@@ -20,12 +20,12 @@ accepted or not.
 A relocation is both at once at fixed N: one ion fades into a ghost while a ghost at another site fades in.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scalebridge.sampling.configuration import Configuration
+from scalebridge.sampling.configuration import Change, Configuration
 from scalebridge.sampling.moves import Ensemble
 from scalebridge.sampling.switching import Ghost, Switch, SwitchResult, SwitchSettings, switch
 
@@ -70,7 +70,7 @@ def insertion_trial(
     weight = float(weights[tether.component])
     ratio = density.log_ratio(tether, weight, result.positions[n], final_centres, cell)
     work = result.work + ensemble.thermal_energy * (np.log(configuration.ions + 1) + ratio)
-    return _trial(configuration, work, result.positions, result.energy)
+    return _trial(configuration, work, result.positions, result)
 
 
 def deletion_trial(
@@ -100,7 +100,7 @@ def deletion_trial(
     position, centres = configuration.positions[chosen], configuration.centres
     ratio = density.log_ratio(tether, weight, position, centres, cell)
     work = result.work - ensemble.thermal_energy * (np.log(ions) + ratio)
-    return _trial(configuration, work, remaining, result.energy)
+    return _trial(configuration, work, remaining, result)
 
 
 def relocation_trial(
@@ -140,7 +140,7 @@ def relocation_trial(
     forward = density.log_ratio(new, weight, result.positions[n], final_centres, cell)
     reverse = density.log_ratio(old, final_weight, old_position, centres, cell)
     cost = result.work + ensemble.thermal_energy * (forward - reverse) if np.isfinite(reverse) else np.inf
-    return _trial(configuration, cost, final, result.energy)
+    return _trial(configuration, cost, final, result)
 
 
 def _switch(
@@ -155,13 +155,13 @@ def _switch(
 ) -> SwitchResult:
     template = configuration.template
     types = template.types(len(positions) - template.n_framework)
-    end_energy = None
+    end_energy = change = None
     if settings.steps == 0:
-        end_energy = configuration.energy_after(
-            ensemble.model,
-            removed=fading_out.atom if fading_out else None,
-            added=(template.ion_type, positions[fading_in.atom]) if fading_in else None,
-        )
+        removed = fading_out.atom if fading_out else None
+        change = Change(removed)
+        if fading_in is not None:
+            change = Change(removed, template.ion_type, positions[fading_in.atom])
+        end_energy = configuration.energy_after(ensemble.model, change)
     problem = Switch(
         template=template,
         types=types,
@@ -172,7 +172,7 @@ def _switch(
         start_energy=configuration.energy,
         end_energy=end_energy,
     )
-    return switch(
+    result = switch(
         problem,
         ensemble.model,
         settings=settings,
@@ -181,9 +181,12 @@ def _switch(
         temperature=ensemble.temperature,
         rng=rng,
     )
+    return replace(result, change=change)
 
 
-def _trial(configuration: Configuration, work: float, positions: FloatArray, energy: float) -> Trial:
+def _trial(configuration: Configuration, work: float, positions: FloatArray, result: SwitchResult) -> Trial:
     if not np.isfinite(work):
         return REFUSED
-    return Trial(float(work), Configuration(configuration.template, positions, configuration.cell, energy))
+    if result.change is not None:
+        return Trial(float(work), configuration.after_change(result.change, positions, result.energy))
+    return Trial(float(work), replace(configuration, positions=positions, energy=result.energy))

@@ -219,7 +219,8 @@ def _walk(
 ) -> None:
     moves = replace(settings.moves, smallest_ions=window.lowest, largest_ions=window.highest)
     walker = GrandCanonicalWalker(ensemble, chemical_potential, moves, bias)
-    state, first = walker.init(window.configuration), run.windows[0].lowest
+    # a copy knows nothing of its atoms' energies: a run that resumes here goes on with the same last bits
+    state, first = walker.init(replace(window.configuration)), run.windows[0].lowest
     block = counted * settings.blocks // settings.rounds
     for _ in range(settings.moves_per_round):
         state = walker.step(state, window.rng)

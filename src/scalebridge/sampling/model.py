@@ -42,6 +42,17 @@ class Changes(Protocol):
         """Return the energy [eV] without atom ``removed`` and with one of type ``added`` at ``position``."""
         ...
 
+    def accept(
+        self,
+        *,
+        removed: int | None = None,
+        added: int | None = None,
+        position: FloatArray = ORIGIN,
+        in_place: bool = False,
+    ) -> None:
+        """Make the change; the added atom becomes the last, or ``in_place`` takes the removed one's index."""
+        ...
+
 
 class EnergyModel(ABC):
     """Potential energy of periodic configurations.
@@ -102,7 +113,7 @@ class EnergyModel(ABC):
         return follow_switch_reference(self.evaluate, types, positions, velocities, cell, path=path)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _WholeChanges:
     model: EnergyModel
     types: IntArray
@@ -112,12 +123,31 @@ class _WholeChanges:
     def after(
         self, *, removed: int | None = None, added: int | None = None, position: FloatArray = ORIGIN
     ) -> float:
+        return self.model.energy(*self._changed(removed, added, position), self.cell)
+
+    def accept(
+        self,
+        *,
+        removed: int | None = None,
+        added: int | None = None,
+        position: FloatArray = ORIGIN,
+        in_place: bool = False,
+    ) -> None:
+        types, positions = self._changed(removed, added, position)
+        if in_place and removed is not None and added is not None:
+            order = np.insert(np.arange(len(types) - 1), removed, len(types) - 1)
+            types, positions = types[order], positions[order]
+        self.types, self.positions = types, positions
+
+    def _changed(
+        self, removed: int | None, added: int | None, position: FloatArray
+    ) -> tuple[IntArray, FloatArray]:
         types, positions = self.types, self.positions
         if removed is not None:
             types, positions = np.delete(types, removed), np.delete(positions, removed, axis=0)
         if added is not None:
             types, positions = np.append(types, np.int32(added)), np.vstack([positions, position])
-        return self.model.energy(types, positions, self.cell)
+        return types, positions
 
 
 class Potential(Protocol):

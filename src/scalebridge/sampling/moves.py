@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.foundation import InputError, constants
-from scalebridge.sampling.configuration import Configuration
+from scalebridge.sampling.configuration import Change, Configuration
 from scalebridge.sampling.model import EnergyModel
 from scalebridge.sampling.momenta import kinetic_energy, maxwell_velocities
 from scalebridge.sampling.site_density import SiteDensity
@@ -129,14 +129,13 @@ def displacement_move(
         return Move(configuration, False)
     atom = int(rng.integers(len(configuration.positions)))
     position = configuration.positions[atom] + amplitude * (2 * rng.random(3) - 1)
-    energy = configuration.energy_after(
-        ensemble.model, removed=atom, added=(int(configuration.types[atom]), position)
-    )
+    change = Change(atom, int(configuration.types[atom]), position, in_place=True)
+    energy = configuration.energy_after(ensemble.model, change)
     if not accept(energy - configuration.energy, ensemble.thermal_energy, rng):
         return Move(configuration, False)
     positions = configuration.positions.copy()
     positions[atom] = position
-    return Move(replace(configuration, positions=positions, energy=energy), True)
+    return Move(configuration.after_change(change, positions, energy), True)
 
 
 def _deform(

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from scalebridge.foundation import InputError
 from scalebridge.potential import IN_BOTH, IN_FIRST, IN_SECOND, SwitchPath
-from scalebridge.sampling.configuration import Template
+from scalebridge.sampling.configuration import Change, Template
 from scalebridge.sampling.model import EnergyModel
 from scalebridge.sampling.momenta import maxwell_velocities
 from scalebridge.sampling.schedule import Schedule
@@ -103,6 +103,8 @@ class SwitchResult:
     work: float
     positions: FloatArray
     energy: float
+    change: Change | None = None
+    """What a bare move changed."""
 
 
 def couplings(problem: Switch, settings: SwitchSettings) -> FloatArray:
