@@ -1,10 +1,11 @@
 """Flat-histogram sampling of the ion content: walkers in windows of N, biased by what they have seen.
 
 Each window's walker is grand canonical with a bias w_N = kT ln Π(N) from the transition sums of all windows
-so far, so that it visits all contents alike [Errington 2003, J. Chem. Phys. 118, 9915]. After each round the
-bias is renewed, and walkers of neighbouring windows that are both in the overlap change places, which their
-common bias always accepts. The sums of the last rounds, in blocks, give ln Π(N) with errors. A run is a loop
-over rounds whose state goes to a checkpoint; it resumes bit for bit.
+so far, so that it visits all contents alike [Errington 2003, J. Chem. Phys. 118, 9915]. With volume or strain
+moves Π is that at the ensemble's pressure, Π(N; p, T), without them that of the cell as it is. After each
+round the bias is renewed, and walkers of neighbouring windows that are both in the overlap change places,
+which their common bias always accepts. The sums of the last rounds, in blocks, give ln Π(N) with errors. A
+run is a loop over rounds whose state goes to a checkpoint; it resumes bit for bit.
 """
 
 import time
@@ -148,8 +149,18 @@ def sample_flat_histogram(
             ):
                 write_checkpoint(checkpoint, identity, snapshot(run))
                 saved = time.monotonic()
-    first = run.windows[0].lowest
-    return MacrostateDistribution(ensemble.temperature, chemical_potential, first, run.sums, *run.energy)
+    energies, visits, volumes = run.sampled
+    return MacrostateDistribution(
+        ensemble.temperature,
+        chemical_potential,
+        run.windows[0].lowest,
+        run.sums,
+        energies,
+        visits,
+        volumes,
+        pressure=ensemble.pressure if settings.moves.changes_cells else None,
+        approximations=settings.moves.approximations,
+    )
 
 
 def _begin(
@@ -177,7 +188,7 @@ def _begin(
         templates=[start.template for start in starts],
         sums=TransitionSums.zeros(blocks, steps),
         bias_sums=TransitionSums.zeros(1, steps),
-        energy=np.zeros((2, blocks, steps + 1)),
+        sampled=np.zeros((3, blocks, steps + 1)),
     )
 
 
@@ -232,7 +243,8 @@ def _walk(
             if counted >= 0:
                 run.sums.add(block, step, upwards=upwards, probability=probability)
         if counted >= 0:
-            run.energy[:, block, state.configuration.ions - first] += (state.configuration.energy, 1.0)
+            now = state.configuration
+            run.sampled[:, block, now.ions - first] += (now.energy, 1.0, now.volume)
     window.configuration = state.configuration
 
 

@@ -33,8 +33,8 @@ class Run:
     sums: TransitionSums
     bias_sums: TransitionSums
     """Those of the equilibration too."""
-    energy: FloatArray
-    """Sums of the potential energy [eV] and of visits, (2, blocks, contents)."""
+    sampled: FloatArray
+    """Sums of the potential energy [eV], of visits and of volumes [Å³], (3, blocks, contents)."""
     rounds: int = 0
     schedule: Schedule | None = None
     """Of the switches, once it was found."""
@@ -42,7 +42,7 @@ class Run:
 
 def snapshot(run: Run) -> dict[str, object]:
     """Return the run as arrays and plain values."""
-    out: dict[str, object] = {"rounds": run.rounds, "energy": run.energy}
+    out: dict[str, object] = {"rounds": run.rounds, "sampled": run.sampled}
     if run.schedule is not None:
         out |= {f"schedule {name}": np.array(knots) for name, knots in vars(run.schedule).items()}
     for name in SUMS:
@@ -66,7 +66,7 @@ def restore(run: Run, saved: dict[str, object]) -> None:
     arrays = {name: value for name, value in saved.items() if isinstance(value, np.ndarray)}
     states = {name: value for name, value in saved.items() if isinstance(value, dict)}
     run.rounds = int(str(saved["rounds"]))
-    run.energy = arrays["energy"]
+    run.sampled = arrays["sampled"]
     if "schedule exchange" in arrays:
         knots = (tuple(arrays[f"schedule {name}"].tolist()) for name in ("exchange", "relocation"))
         run.schedule = Schedule(*knots)

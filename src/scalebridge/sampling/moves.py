@@ -78,6 +78,16 @@ class BurstSettings:
     timestep: float = 2.0
     metropolis: bool = True
 
+    @property
+    def approximation(self) -> str:
+        """What a burst does not sample exactly, in a sentence; empty: nothing."""
+        if self.metropolis:
+            return ""
+        return (
+            f"bursts of {self.steps} steps of {self.timestep:g} fs were not accepted on the total energy "
+            "(Andersen's thermostat): averages are off by the order of the time step squared"
+        )
+
     def __post_init__(self) -> None:
         if self.steps < 1 or self.timestep <= 0:
             raise InputError(
