@@ -18,6 +18,8 @@ WELLS = {("Cu", "Cu"): (0.35, 1.7, 2.83), ("Cu", "Li"): (0.35, 2.0, 2.35), ("Li"
 """Depth [eV], inverse width [1/Å] and distance of the minimum [Å]."""
 MANY_BODY = 2e-4
 TEMPERATURE = 600.0
+CHEMICAL_POTENTIAL = -2.57
+"""[eV], at which contents 0 and 1 of 32 sites are about as likely."""
 MASSES = np.array([64.0, 12.0])
 
 
@@ -53,17 +55,17 @@ def stiff_potential(level=8, radial_size=12) -> MomentTensorPotential:
     )
 
 
-def stiff_cell(repeat: int) -> HostCell:
-    framework = bulk("Cu", "fcc", a=LATTICE, cubic=True).repeat(repeat)
+def stiff_cell(repeat: int, lattice: float = LATTICE) -> HostCell:
+    framework = bulk("Cu", "fcc", a=lattice, cubic=True).repeat(repeat)
     sites = framework.get_scaled_positions() + np.array([0.5 / repeat, 0.0, 0.0])
     return HostCell(framework, sites % 1.0, len(framework), "Li")
 
 
-def stiff_ensemble(width=0.15, level=8, pressure=0.0) -> Ensemble:
+def stiff_ensemble(width=0.12, level=8, pressure=0.0) -> Ensemble:
     density = SiteDensity(width=width, vacant_only=True)
     return Ensemble(PotentialModel(stiff_potential(level)), TEMPERATURE, MASSES, density, pressure)
 
 
-def stiff_start(ensemble: Ensemble, repeat: int, occupied=()) -> Configuration:
-    cell = stiff_cell(repeat)
+def stiff_start(ensemble: Ensemble, repeat: int, occupied=(), *, lattice: float = LATTICE) -> Configuration:
+    cell = stiff_cell(repeat, lattice)
     return Configuration.from_atoms(cell, cell.atoms(list(occupied)), ensemble.model)

@@ -1,8 +1,9 @@
 """ln Π(N; p, T): flat histograms whose walkers change their cells, against closed forms and quadrature.
 
 The factors V^{N+1} of the cell moves, the density q(r) of a cell that changes and the framework's own atoms
-all enter. Deviations at fixed seeds are bounded by 0.05 (flexible cell: 0.1) and by five jackknife errors of eight blocks: by
-Student's t with seven degrees of freedom one comparison of the second kind fails with probability 1.6e-3.
+all enter. Deviations at fixed seeds are bounded by 0.05 (flexible cell: 0.1) and by five jackknife errors of
+eight blocks: by Student's t with seven degrees of freedom one comparison of the second kind fails with
+probability 1.6e-3.
 """
 
 from dataclasses import replace

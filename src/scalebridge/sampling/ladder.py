@@ -104,7 +104,8 @@ def sample_ladder(task: LadderTask, progress: Progress = SILENT) -> Ladder:
                 replica.record(task.grader)
             bar.advance()
     rungs = tuple(_rung(task.first + k, replica) for k, replica in enumerate(replicas))
-    return Ladder(task.temperature, task.starts[0].n_sites, task.starts[0].formula_units, rungs)
+    head, said = task.starts[0], settings.burst.approximation
+    return Ladder(task.temperature, head.n_sites, head.formula_units, rungs, (said,) if said else ())
 
 
 def _replicas(task: LadderTask) -> list[_Replica]:
@@ -170,7 +171,8 @@ def _burst(task: LadderTask, ensemble: Ensemble, replica: _Replica, gain: float)
     move = hybrid_burst(replica.configuration, ensemble, settings, replica.rng)
     replica.configuration = move.configuration
     replica.count("burst", move.accepted)
-    replica.timestep *= np.exp(gain * (float(move.accepted) - BURST_ACCEPTANCE))
+    if settings.metropolis:  # else every burst is taken, and the acceptance says nothing
+        replica.timestep *= np.exp(gain * (float(move.accepted) - BURST_ACCEPTANCE))
 
 
 def _cell_move(task: LadderTask, ensemble: Ensemble, replica: _Replica, gain: float) -> None:

@@ -123,12 +123,16 @@ class LadderRung:
 
 @dataclass(frozen=True)
 class Ladder:
-    """Rungs of consecutive ion contents at one temperature [K], for cells of ``n_sites`` sites."""
+    """Rungs of consecutive ion contents at one temperature [K], for cells of ``n_sites`` sites.
+
+    ``approximations`` says in sentences what was not sampled exactly; empty: all moves were exact.
+    """
 
     temperature: float
     n_sites: int
     formula_units: int
     rungs: tuple[LadderRung, ...]
+    approximations: tuple[str, ...] = ()
 
     def free_energy_differences(self) -> tuple[FreeEnergyDifference, ...]:
         """Return F(N+1) − F(N) with standard errors for neighbouring rungs (Bennett)."""
@@ -249,7 +253,8 @@ def merge_ladders(parts: Sequence[Ladder]) -> Ladder:
     contents = sorted(rungs)
     if contents != list(range(contents[0], contents[-1] + 1)):
         raise InputError(f"the joined ladders hold rungs {contents}, with a gap; sample the missing rungs")
-    return replace(head, rungs=tuple(rungs[ions] for ions in contents))
+    said = dict.fromkeys(sentence for part in parts for sentence in part.approximations)
+    return replace(head, rungs=tuple(rungs[ions] for ions in contents), approximations=tuple(said))
 
 
 def _merged(first: LadderRung, second: LadderRung) -> LadderRung:

@@ -134,8 +134,8 @@ class _WholeChanges:
         in_place: bool = False,
     ) -> None:
         types, positions = self._changed(removed, added, position)
-        if in_place and removed is not None and added is not None:
-            order = np.insert(np.arange(len(types) - 1), removed, len(types) - 1)
+        if removed is not None and added is not None and not in_place:
+            order = np.append(np.delete(np.arange(len(types)), removed), removed)
             types, positions = types[order], positions[order]
         self.types, self.positions = types, positions
 
@@ -143,6 +143,10 @@ class _WholeChanges:
         self, removed: int | None, added: int | None, position: FloatArray
     ) -> tuple[IntArray, FloatArray]:
         types, positions = self.types, self.positions
+        if removed is not None and added is not None:
+            types, positions = types.copy(), positions.copy()
+            types[removed], positions[removed] = added, position
+            return types, positions
         if removed is not None:
             types, positions = np.delete(types, removed), np.delete(positions, removed, axis=0)
         if added is not None:

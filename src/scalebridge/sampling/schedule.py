@@ -6,6 +6,7 @@ of X = ∂H/∂λ at fixed λ; in a given time it is least where dλ/dt ∝ ζ(�
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from scalebridge.foundation import InputError
 
 FloatArray = NDArray[np.float64]
+CITATIONS: Final = ("sivak2012",)
 
 KNOTS = 33
 """Times at which a schedule is tabulated."""
