@@ -38,6 +38,18 @@ double kinetic(const std::vector<double>& masses, const std::vector<double>& vel
     return out;
 }
 
+// Move the atoms along their velocities; false if one would go as far as `limit`: the trajectory blew up.
+bool drift(CoupledStates& states, const std::vector<double>& velocities, double timestep, double limit) {
+    std::vector<double> next = states.positions();
+    for (std::size_t i = 0; i < next.size(); ++i) {
+        const double step = timestep * velocities[i];
+        if (!(std::fabs(step) < limit)) return false;
+        next[i] += step;
+    }
+    states.move(std::move(next));
+    return true;
+}
+
 void check(const SwitchPath& path, std::size_t atoms, std::size_t velocities, std::size_t masses) {
     if (velocities != 3 * atoms || masses != atoms || path.roles.size() != atoms)
         throw std::invalid_argument("velocities must have shape (N, 3), masses and roles shape (N,) with N = " +
@@ -78,13 +90,7 @@ SwitchEnd follow_switch(const Potential& potential, std::vector<int> types, std:
             out.velocities[i] += 0.5 * halves * path.timestep / masses[i / 3] * forces[i];
         end = model[1] + ghosts[1];
         if (k == steps || !sound) break;
-        std::vector<double> next = states.positions();
-        for (std::size_t i = 0; i < 3 * atoms; ++i) {
-            const double step = path.timestep * out.velocities[i];
-            sound = sound && std::fabs(step) < potential.data().r_max;  // else blown up
-            next[i] += step;
-        }
-        if (sound) states.move(std::move(next));
+        sound = drift(states, out.velocities, path.timestep, potential.data().r_max);
     }
     out.positions = states.positions();
     if (sound)
