@@ -50,7 +50,7 @@ def test_a_roomy_host_where_both_are_precise():
     start = stiff_start(ensemble, 1, lattice=4.5)
     common = {"rounds": 32, "chemical_potential": -3.05}
     bare, error, *_ = sample(
-        ensemble, start, 2, switching=SwitchSettings(0), weights={"exchange": 10.0}, moves=1500, **common
+        ensemble, start, 2, switching=SwitchSettings(0), weights={"exchange": 10.0}, moves=900, **common
     )
     switched, other, *_ = sample(
         ensemble,
@@ -58,11 +58,11 @@ def test_a_roomy_host_where_both_are_precise():
         2,
         switching=SwitchSettings(8, 6.0),
         weights={"exchange": 2.0, "relocation": 0.5},
-        moves=500,
+        moves=300,
         **common,
     )
     both = np.hypot(error, other)
-    assert (both < 0.12).all()
+    assert (both < 0.15).all()
     assert (np.abs(bare - switched) < 5 * both).all()
 
 

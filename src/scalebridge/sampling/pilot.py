@@ -1,8 +1,9 @@
 """The pilot run that measures how hard it is to switch a trial ion at each strength of its interaction.
 
-An ion is inserted in stages of fixed strength. At each, short trajectories from fresh Maxwell momenta record
-X = ∂H/∂λ; its variance times its correlation time is the friction (``schedule``). The pilot need not be in
-equilibrium: any schedule samples the same distribution, a poor one only less efficiently.
+An ion, one of those present or a new one in an empty host, goes through stages of fixed strength. At each,
+short trajectories from fresh Maxwell momenta record X = ∂H/∂λ; its variance times its correlation time is the
+friction (``schedule``). The pilot need not be in equilibrium: any schedule samples the same distribution, a
+poor one only less efficiently.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,9 @@ from scalebridge.sampling.switching import Ghost, Switch, SwitchSettings, switch
 
 FloatArray = NDArray[np.float64]
 
-STAGES, TRAJECTORIES, STEPS = 10, 6, 20
+FEWEST = 3
+"""Pilots at least, whose frictions are averaged: configurations are taken repeatedly if there are fewer."""
+STAGES, TRAJECTORIES, STEPS = 8, 6, 20
 """Strengths, trajectories at each after one that settles, and steps of a trajectory."""
 
 
@@ -35,7 +38,7 @@ def optimise_schedule(
     Parameters
     ----------
     configurations
-        States into each of which one ion is inserted; those that refuse it do not count.
+        States in each of which one ion is switched; those that refuse it do not count.
     ensemble
         Model, temperature, density of trial ions.
     settings
@@ -47,7 +50,10 @@ def optimise_schedule(
     if settings.steps == 0 or settings.schedule is not None:
         return settings
     edges = np.linspace(0, 1, STAGES + 1) ** settings.exponent
-    measured = [measure_friction(each, ensemble, settings, rng) for each in configurations]
+    repeats = -(-FEWEST // max(1, len(configurations)))
+    measured = [
+        measure_friction(each, ensemble, settings, rng) for _ in range(repeats) for each in configurations
+    ]
     known = np.array([friction for friction in measured if np.all(np.isfinite(friction))])
     if not np.any(known > 0):
         return settings
@@ -61,19 +67,7 @@ def measure_friction(
 
     NaN at strengths where all trajectories were refused.
     """
-    density, template = ensemble.density, configuration.template
-    centres, cell = configuration.centres, configuration.cell
-    weights = density.weights(configuration.ion_positions(), centres, cell)
-    tether, position = density.draw(weights, centres, cell, rng)
-    problem = Switch(
-        template=template,
-        types=template.types(configuration.ions + 1),
-        positions=np.vstack([configuration.positions, position]),
-        cell=cell,
-        fading_in=Ghost(len(configuration.positions), tether),
-        fading_out=None,
-        start_energy=configuration.energy,
-    )
+    problem = _problem(configuration, ensemble, rng)
     out = np.full(STAGES, np.nan)
     for stage in range(STAGES):
         strength = ((stage + 0.5) / STAGES) ** settings.exponent
@@ -82,6 +76,29 @@ def measure_friction(
             correlated = statistical_inefficiency(slopes) * settings.timestep / 2
             out[stage] = np.var(slopes) * correlated / ensemble.thermal_energy
     return out
+
+
+def _problem(configuration: Configuration, ensemble: Ensemble, rng: np.random.Generator) -> Switch:
+    """Return the switching of a random ion that is there, else of one drawn as for an insertion."""
+    density, template = ensemble.density, configuration.template
+    centres, cell, positions = configuration.centres, configuration.cell, configuration.positions
+    if configuration.ions:
+        atom = template.n_framework + int(rng.integers(configuration.ions))
+        tether = density.assign(positions[atom], centres, cell, rng)
+    else:
+        atom = len(positions)
+        weights = density.weights(configuration.ion_positions(), centres, cell)
+        tether, position = density.draw(weights, centres, cell, rng)
+        positions = np.vstack([positions, position])
+    return Switch(
+        template=template,
+        types=template.types(len(positions) - template.n_framework),
+        positions=positions,
+        cell=cell,
+        fading_in=Ghost(atom, tether),
+        fading_out=None,
+        start_energy=configuration.energy,
+    )
 
 
 def _stay(

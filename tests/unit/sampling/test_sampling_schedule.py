@@ -113,6 +113,21 @@ def test_what_the_pilot_leaves_alone():
     assert both == optimise_schedule([configuration], ensemble, settings, np.random.default_rng(7))
 
 
+def test_in_a_full_host_the_pilot_takes_an_ion_that_is_there():
+    """No second ion is put onto the only site: the model would refuse it."""
+
+    class One(Spring):
+        def evaluate(self, types, positions, cell):
+            result = super().evaluate(types, positions, cell)
+            return Evaluation(np.inf if len(positions) > 1 else result.energy, result.forces)
+
+    _, ensemble = pilot(One())
+    cell = HostCell(Atoms(cell=[9.0] * 3, pbc=True), np.zeros((1, 3)), 1, "Na")
+    full = Configuration.from_atoms(cell, cell.atoms([0]), ensemble.model)
+    friction = measure_friction(full, ensemble, SwitchSettings(steps=5), np.random.default_rng(0))
+    assert (friction > 0).all()
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
