@@ -12,6 +12,7 @@
 #include "scalebridge/dynamics.hpp"
 #include "scalebridge/local.hpp"
 #include "scalebridge/potential.hpp"
+#include "scalebridge/switching.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -161,6 +162,30 @@ nb::tuple verlet(const Potential& p, const In<int>& types, const In<double>& pos
                           array(std::vector<double>(s.virial, s.virial + 9), {3, 3}), s.steps_done);
 }
 
+nb::tuple switch_atoms(const Potential& p, const In<int>& types, const In<double>& positions,
+                       const In<double>& velocities, const In<double>& masses, const In<double>& cell,
+                       const In<int>& roles, const In<int>& ghosts, const In<double>& hooks,
+                       const std::array<double, 2>& scales, int framework, const In<double>& couplings) {
+    const std::size_t n = types.size();
+    if (hooks.size() != 3 * ghosts.size()) throw std::invalid_argument("hooks must have shape (ghosts, 3)");
+    SwitchPath path{vector_of(roles), {}, scales[0], framework, scales[1], vector_of(couplings)};
+    for (std::size_t g = 0; g < ghosts.size(); ++g) {
+        const double* hook = hooks.data() + 3 * g;
+        path.ghosts.push_back({ghosts.data()[g], {hook[0], hook[1], hook[2]}});
+    }
+    std::vector<int> t = vector_of(types);
+    std::vector<double> x = vector_of(positions), v = vector_of(velocities), m = vector_of(masses);
+    const Cell box = cell_of(cell);
+    SwitchEnd end;
+    {
+        nb::gil_scoped_release release;
+        end = follow_switch(p, std::move(t), std::move(x), std::move(v), m, box, path);
+    }
+    const std::size_t visited = end.slopes.size();
+    return nb::make_tuple(end.work, end.energy, array(std::move(end.positions), {n, 3}),
+                          array(std::move(end.velocities), {n, 3}), array(std::move(end.slopes), {visited}));
+}
+
 Configuration configure(const Potential& p, const In<int>& types, const In<double>& positions, const In<double>& cell,
                         const std::array<bool, 3>& pbc, double skin) {
     std::vector<int> t = vector_of(types);
@@ -177,7 +202,12 @@ LocalEnergies local_energies(const Potential& p, const Configuration& c) {
 
 double energy_after(LocalEnergies& local, int removed, int added, const std::array<double, 3>& position) {
     nb::gil_scoped_release release;
-    return local.after(removed, added, position);
+    return local.after({removed, added, position});
+}
+
+void accept_change(LocalEnergies& local, int removed, int added, const std::array<double, 3>& position, bool in_place) {
+    nb::gil_scoped_release release;
+    local.accept({removed, added, position}, in_place);
 }
 
 void move_atoms(const Potential& p, Configuration& c, const In<double>& positions) {
@@ -230,7 +260,8 @@ NB_MODULE(_core, module) {
 
     nb::class_<LocalEnergies>(module, "LocalEnergies")
         .def_prop_ro("energy", &LocalEnergies::energy)
-        .def("after", &energy_after, "removed"_a, "added"_a, "position"_a);
+        .def("after", &energy_after, "removed"_a, "added"_a, "position"_a)
+        .def("accept", &accept_change, "removed"_a, "added"_a, "position"_a, "in_place"_a);
 
     nb::class_<Potential>(module, "Potential")
         .def(
@@ -262,5 +293,7 @@ NB_MODULE(_core, module) {
         .def("record", &record, "configuration"_a)
         .def("loss_gradient", &loss_gradient, "recording"_a, "weight"_a, "velocities"_a, "strain_rate"_a)
         .def("velocity_verlet", &verlet, "types"_a, "positions"_a, "velocities"_a, "masses"_a, "cell"_a, "pbc"_a,
-             "timestep"_a, "steps"_a);
+             "timestep"_a, "steps"_a)
+        .def("switch", &switch_atoms, "types"_a, "positions"_a, "velocities"_a, "masses"_a, "cell"_a, "roles"_a,
+             "ghosts"_a, "hooks"_a, "scales"_a, "framework"_a, "couplings"_a);
 }

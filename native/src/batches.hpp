@@ -1,6 +1,7 @@
 // Packs a configuration into batches of atoms, one atom per lane.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
@@ -47,20 +48,38 @@ struct SiteTable {
     explicit SiteTable(const Configuration& c);
 };
 
-// Neighbours of one atom, written out: r_ij and species.
+// Neighbours of one atom, written out: r_ij, species, and to whom they belong.
 struct Environment {
-    int type;
+    int type = -1;
     std::vector<double> d;  // [neighbour][3]
-    std::vector<int> kind;
+    std::vector<int> kind, owner;
 
     void clear(int of_type) {
         type = of_type;
         d.clear();
         kind.clear();
+        owner.clear();
     }
-    void add(double x, double y, double z, int of_kind) {
-        d.insert(d.end(), {x, y, z});
+    void add(const std::array<double, 3>& x, int of_kind, int of_owner) {
+        d.insert(d.end(), x.begin(), x.end());
         kind.push_back(of_kind);
+        owner.push_back(of_owner);
+    }
+    // Append neighbours first .. last-1 of another one, but those of the owner `without`.
+    void copy_without(const Environment& from, std::size_t first, std::size_t last, int without) {
+        for (std::size_t n = first; n < last; ++n) {
+            if (from.owner[n] != without) continue;
+            copy(from, first, n);
+            first = n + 1;
+        }
+        copy(from, first, last);
+    }
+
+private:
+    void copy(const Environment& from, std::size_t first, std::size_t last) {
+        d.insert(d.end(), from.d.begin() + 3 * first, from.d.begin() + 3 * last);
+        kind.insert(kind.end(), from.kind.begin() + first, from.kind.begin() + last);
+        owner.insert(owner.end(), from.owner.begin() + first, from.owner.begin() + last);
     }
 };
 

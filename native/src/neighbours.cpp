@@ -314,6 +314,16 @@ std::vector<double> translations(const Cell& cell, const Periodicity& periodic, 
     return out;
 }
 
+std::vector<double> with_images(const std::array<double, 3>& position, const Cell& cell, const Periodicity& periodic,
+                                double cutoff) {
+    NeighbourList list;
+    list.cutoff = cutoff;
+    const Sites sites = make_sites(1, position.data(), cell, periodic, list);
+    std::vector<double> out;
+    for (const Vector& x : sites.position) out.insert(out.end(), x.begin(), x.end());
+    return out;
+}
+
 NeighbourList build_neighbours(int atoms, const int* types, const double* positions, const Cell& cell,
                                const Periodicity& periodic, double cutoff, int species, int threads) {
     NeighbourList out;

@@ -153,7 +153,7 @@ void Potential::list_neighbours(Configuration& c) const {
     c.listed = c.positions;
 }
 
-void Potential::move(Configuration& c, std::vector<double> positions) const {
+bool Potential::move(Configuration& c, std::vector<double> positions) const {
     if (positions.size() != c.positions.size())
         throw std::invalid_argument("positions must have shape (N, 3) with N = " + std::to_string(c.atoms));
     c.positions = std::move(positions);
@@ -164,6 +164,7 @@ void Potential::move(Configuration& c, std::vector<double> positions) const {
         served = x * x + y * y + z * z <= 0.25 * c.skin * c.skin;
     }
     if (!served) list_neighbours(c);
+    return !served;
 }
 
 int Potential::parts_for(int batches) const { return std::max(1, std::min(threads_, batches)); }

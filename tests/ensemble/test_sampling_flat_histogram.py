@@ -5,6 +5,7 @@ Student's t with seven degrees of freedom one comparison of the second kind fail
 """
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from sampling_models import (
     wells_cell,
 )
 from scipy.special import gammaln
+from stiff_host import stiff_ensemble, stiff_start
 
 from scalebridge.foundation import ConvergenceError, InputError
 from scalebridge.sampling import (
@@ -28,6 +30,7 @@ from scalebridge.sampling import (
     FlatHistogramSettings,
     GrandCanonicalSettings,
     SiteDensity,
+    SwitchSettings,
     even_windows,
     sample_flat_histogram,
 )
@@ -100,18 +103,24 @@ def test_interacting_lattice_of_wells(wells, windows, coupling):
     np.testing.assert_allclose(found.free_energy(), KT * (partition[0] - partition), atol=0.1 * KT)
 
 
-def test_a_stopped_run_goes_on_bit_for_bit(tmp_path, monkeypatch):
-    model = CoupledWells(well_positions(6), coupling_energy=0.05)
-    cell = wells_cell(model)
+@pytest.mark.parametrize(("host", "steps"), [("wells", 0), ("wells", 3), ("potential", 0), ("potential", 3)])
+def test_a_stopped_run_goes_on_bit_for_bit(tmp_path, monkeypatch, host, steps):
     ranges = even_windows(0, 6, 2)
-    settings = FlatHistogramSettings(rounds=8, equilibration=2, moves_per_round=60, blocks=4, moves=MIXED)
-    target = ensemble(model, SiteDensity(width=0.3, vacant_only=True))
+    if host == "wells":
+        model = CoupledWells(well_positions(6), coupling_energy=0.05)
+        target = ensemble(model, SiteDensity(width=0.3, vacant_only=True))
+        begin, chemical_potential = partial(start, wells_cell(model), model), -KT * model.log_weight()
+    else:
+        target, chemical_potential = stiff_ensemble(), 0.0
+        begin = partial(stiff_start, target, 2)
+    moves = replace(MIXED, switching=SwitchSettings(steps, 10.0))
+    settings = FlatHistogramSettings(rounds=8, equilibration=2, moves_per_round=60, blocks=4, moves=moves)
 
     def run(checkpoint, seed=5):
-        starts = [start(cell, model, range(low)) for low, _ in ranges]
+        starts = [begin(range(low)) for low, _ in ranges]
         return sample_flat_histogram(
             target,
-            -KT * model.log_weight(),
+            chemical_potential,
             ranges,
             starts,
             settings=settings,

@@ -127,6 +127,22 @@ def test_ladder_depends_on_seed_only():
     assert not np.array_equal(first, other)
 
 
+def test_approximate_bursts_are_said_and_keep_their_time_step():
+    """Every burst is taken, which tells nothing of the step: it is not tuned, and ⟨U⟩ stays at N · 3kT/2."""
+    model = Wells(well_positions(2), depth=0.0)
+    options = settings(
+        SwitchSettings(0), sweeps=30, equilibration=60, burst=BurstSettings(4, 20.0, metropolis=False)
+    )
+    (task,) = ladder_tasks(model, [wells_cell(model)] * 3, TEMPERATURE, settings=options)
+    ladder = sample_ladder(task)
+    (said,) = ladder.approximations
+    assert "4 steps of 20 fs" in said
+    assert merge_ladders([ladder, replace(ladder, approximations=())]).approximations == (said,)
+    rung = ladder.rungs[2]
+    assert rung.counts["burst"].rate == 1.0
+    assert abs(deviation(rung.energy, 3 * KT)) < LIMIT
+
+
 def test_mean_framework_is_the_bath_at_rest():
     """Without ions the bath's mean positions are its homes, up to a common shift."""
     model = Wells(well_positions(3), bath=3)

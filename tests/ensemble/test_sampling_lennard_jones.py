@@ -98,7 +98,7 @@ class Fluid(EnergyModel):
         return FluidChanges(positions, cell[0, 0], self.energy(types, positions, cell))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class FluidChanges:
     positions: np.ndarray
     length: float
@@ -115,6 +115,17 @@ class FluidChanges:
         if added is not None:
             change += pair_energies(self.positions, np.asarray(position), skip, self.length)
         return self.energy + EPSILON * change
+
+    def accept(self, *, removed=None, added=None, position=None, in_place=False):
+        self.energy = self.after(removed=removed, added=added, position=position)
+        if in_place:
+            self.positions = self.positions.copy()
+            self.positions[removed] = position
+            return
+        if removed is not None:
+            self.positions = np.delete(self.positions, removed, axis=0)
+        if added is not None:
+            self.positions = np.vstack([self.positions, position])
 
 
 def fluid(length, atoms):
@@ -144,6 +155,10 @@ def test_changes_are_those_of_the_whole():
         for removed, added in ((atom, None), (None, 0), (atom, 0)):
             arguments = {"removed": removed, "added": added, "position": position}
             assert changes.after(**arguments) == pytest.approx(whole.after(**arguments), rel=1e-9)
+        for each in (changes, whole):
+            each.accept(removed=atom, added=0, position=position, in_place=True)
+            each.accept(removed=3)
+        assert changes.after(removed=7) == pytest.approx(whole.after(removed=7), rel=1e-9)
 
 
 @pytest.mark.slow

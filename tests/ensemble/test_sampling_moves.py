@@ -4,10 +4,12 @@ Every comparison is |mean − exact| < 4.5 standard errors, seeds fixed: each fa
 """
 
 import numpy as np
+import pytest
 from ase import Atoms
 from sampling_models import (
     KT,
     UNIFORM,
+    CoupledWells,
     IdealGas,
     LennardJones,
     Wells,
@@ -22,8 +24,10 @@ from sampling_models import (
 from scalebridge.sampling import (
     BurstSettings,
     Configuration,
+    Schedule,
     SiteDensity,
     SwitchSettings,
+    displacement_move,
     hybrid_burst,
     relocation_trial,
     strain_move,
@@ -141,6 +145,48 @@ def test_relocations_alone_visit_equal_wells_equally():
         wells.append(int(configuration.ion_positions()[0, 0] % 16.0 // 4.0))
     for well in range(4):
         assert abs(deviation(np.array(wells) == well, 0.25)) < LIMIT
+
+
+@pytest.mark.parametrize("switching", [SwitchSettings(0), SwitchSettings(3, 10.0), None])
+@pytest.mark.parametrize("vacant_only", [True, False])
+def test_relocations_weigh_neighbours_by_their_energy(vacant_only, switching):
+    """Two ions on a ring of four wells: 4 pairs of neighbours, 2 across, by enumeration of the six states.
+
+    Bare, switched, and switched on a schedule that is all but flat in the middle.
+    """
+    model = CoupledWells(well_positions(4), coupling_energy=0.04)
+    surroundings = ensemble(model, SiteDensity(width=0.3, vacant_only=vacant_only))
+    knots = (0.0, 0.45, 0.5, 0.55, 1.0)
+    switching = switching or SwitchSettings(3, 10.0, schedule=Schedule((0.0, 0.1, 1.0), knots))
+    configuration = start(wells_cell(model), model, [0, 1])
+    rng, neighbours = np.random.default_rng(9), []
+    for _ in range(2000):
+        trial = relocation_trial(configuration, surroundings, switching, rng)
+        if trial.configuration is not None and accept(trial.work, KT, rng):
+            configuration = trial.configuration
+        wells = (configuration.ion_positions()[:, 0] % 16.0 // 4.0).astype(int)
+        neighbours.append((wells[1] - wells[0]) % 4 != 2)
+    weight = 4 * np.exp(-0.04 / KT)
+    assert abs(deviation(neighbours, weight / (weight + 2))) < LIMIT
+
+
+@pytest.mark.parametrize("bath", [0, 2])
+def test_displacements_alone_sample_harmonic_energies(bath):
+    """Framework atoms and ions one at a time: ⟨U⟩ = U_min + kT/2 per coordinate, as exact bursts have it."""
+    model = Wells(well_positions(2), depth=0.0, bath=bath, coupling=0.0, stiffness=1.5)
+    configuration = start(wells_cell(model), model, [0, 1])
+    rng, energies, surroundings = np.random.default_rng(10), [], ensemble(model, UNIFORM)
+    accepted = 0
+    for _ in range(12000):
+        move = displacement_move(configuration, surroundings, 0.2, rng)
+        configuration, accepted = move.configuration, accepted + move.accepted
+        energies.append(configuration.energy)
+    assert 0.2 < accepted / 12000 < 0.9
+    assert configuration.energy == pytest.approx(
+        model.energy(None, configuration.positions, configuration.cell), abs=1e-10
+    )
+    coordinates = 3 * (2 + bath)
+    assert abs(deviation(energies[1000:], 0.5 * coordinates * KT)) < LIMIT
 
 
 def test_lennard_jones_pair_correlation_of_two_atoms():

@@ -78,6 +78,9 @@ struct KernelTable {
     int width;
     // unit vectors, f, f', moments, energy
     void (*forward)(const Tables&, Batch&);
+    // its two halves: from neighbours to the reduced moments, which are sums over them, and from these to the energy
+    void (*gather)(const Tables&, Batch&);
+    void (*contract)(const Tables&, Batch&);
     // adjoints of the moments, from the seeds
     void (*adjoint)(const Tables&, Batch&);
     // from the adjoints: pair gradients, their sums, the virial, and by_f

@@ -9,6 +9,13 @@
 
 namespace scalebridge {
 
+// One atom taken away, one added, or both.
+struct Change {
+    int removed;                     // index of an atom, -1: none
+    int added;                       // type of an atom, -1: none
+    std::array<double, 3> position;  // of the added atom
+};
+
 // A configuration with the energy of each atom. Only atoms within the cutoff of what changes are evaluated anew.
 class LocalEnergies {
 public:
@@ -17,24 +24,26 @@ public:
     LocalEnergies(LocalEnergies&&) noexcept;
     ~LocalEnergies();
 
-    int atoms() const { return configuration_.atoms; }
+    int atoms() const;
     double energy() const { return energy_; }
-    // Energy after atom `removed` is taken away and one of type `added` put at `position`; -1: none of it.
-    // Infinite where a hard core is touched. The configuration itself stays. Not for two threads at a time.
-    double after(int removed, int added, const std::array<double, 3>& position);
+    // Energy after a change; infinite where a hard core is touched. The configuration itself stays. Not for two
+    // threads at a time.
+    double after(const Change& change);
+    // Make the change. The atom added becomes the last, or with `in_place` takes the index of the atom removed.
+    // Throws std::invalid_argument where the energy after it is infinite.
+    void accept(const Change& change, bool in_place);
 
 private:
-    struct Scratch;
+    struct State;
 
-    bool find(int removed, int added, const std::array<double, 3>& position);
-    void touch(int atom);
-    void write_environments(int removed, int added, const std::array<double, 3>& position);
+    void check(const Change& change) const;
+    bool find(const Change& change);
+    void touch(int slot);
+    void write_environments(const Change& change);
 
     const Potential& potential_;
-    Configuration configuration_;
-    std::vector<double> energies_, translations_;
     double energy_;
-    std::unique_ptr<Scratch> scratch_;
+    std::unique_ptr<State> state_;
 };
 
 }  // namespace scalebridge

@@ -27,6 +27,10 @@ std::array<double, 3> wrapped(const std::array<double, 3>& position, const Cell&
 // Lattice translations other than zero that are shorter than `cutoff`, [][3].
 std::vector<double> translations(const Cell& cell, const Periodicity& periodic, double cutoff);
 
+// The position wrapped into the cell, then those of its images within `cutoff` of the cell, [][3].
+std::vector<double> with_images(const std::array<double, 3>& position, const Cell& cell, const Periodicity& periodic,
+                                double cutoff);
+
 // Every pair closer than `cutoff`, images of an atom included. Cost is linear in the number of atoms in
 // large cells; in cells smaller than the cutoff all needed images are made.
 // Throws std::invalid_argument when the cell is singular, a coordinate is not finite, or the cutoff asks

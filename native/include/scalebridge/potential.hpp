@@ -50,13 +50,15 @@ public:
     explicit Potential(PotentialData data, const char* kernel = nullptr, int threads = 1);
 
     const PotentialData& data() const { return data_; }
+    const KernelTable& kernel() const { return *kernel_; }
+    Tables tables() const { return tables_.whole(); }
     int width() const { return kernel_->width; }
     const char* kernel_name() const { return kernel_->name; }
     int threads() const { return threads_; }
     Configuration configure(std::vector<int> types, std::vector<double> positions, const Cell& cell,
                             const Periodicity& periodic, double skin = 0.0) const;
-    // Put the atoms elsewhere, with a new neighbour list where the old one no longer serves.
-    void move(Configuration& c, std::vector<double> positions) const;
+    // Put the atoms elsewhere, with a new neighbour list where the old one no longer serves: then true.
+    bool move(Configuration& c, std::vector<double> positions) const;
 
     // energies[N]; infinite where a hard core is touched
     void energies(const Configuration& c, double* energies) const;

@@ -21,10 +21,21 @@ from scalebridge.potential.local import LocalEnergies
 from scalebridge.potential.model import Evaluation, MomentTensorPotential
 from scalebridge.potential.posterior import LinearPosterior, linear_posterior
 from scalebridge.potential.selection import extrapolation_grades, select
+from scalebridge.potential.switching import (
+    IN_BOTH,
+    IN_FIRST,
+    IN_SECOND,
+    SwitchEnd,
+    SwitchPath,
+    follow_switch,
+)
 from scalebridge.potential.training import FitWeights, Label, labels_of
 
 __all__ = [
     "FEWEST_HELD_OUT",
+    "IN_BOTH",
+    "IN_FIRST",
+    "IN_SECOND",
     "ActiveSet",
     "Burst",
     "Calibration",
@@ -43,6 +54,8 @@ __all__ = [
     "LocalEnergies",
     "MTPCalculator",
     "MomentTensorPotential",
+    "SwitchEnd",
+    "SwitchPath",
     "calibrate_committee",
     "check_conformance",
     "correct_potential",
@@ -52,6 +65,7 @@ __all__ = [
     "fit_committee",
     "fit_member",
     "fit_report",
+    "follow_switch",
     "labels_of",
     "linear_posterior",
     "merge_reports",

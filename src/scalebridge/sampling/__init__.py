@@ -1,13 +1,7 @@
 """Hybrid grand-canonical Monte Carlo with molecular dynamics bursts, free energies in N, active learning."""
 
 from scalebridge.sampling.active_learning import PotentialTools, learn, learn_round
-from scalebridge.sampling.configuration import (
-    Configuration,
-    Template,
-    kinetic_energy,
-    maxwell_velocities,
-    sampling_masses,
-)
+from scalebridge.sampling.configuration import Change, Configuration, Template, sampling_masses
 from scalebridge.sampling.dead_ends import DeadEnd, DeadEndLimits, Known, Watch, known_structures
 from scalebridge.sampling.exchange import Trial, deletion_trial, insertion_trial, relocation_trial
 from scalebridge.sampling.exploration import explore
@@ -54,6 +48,7 @@ from scalebridge.sampling.learning_data import (
 )
 from scalebridge.sampling.macrostates import MacrostateDistribution, TransitionSums
 from scalebridge.sampling.model import Burst, EnergyModel, Evaluation, PotentialModel
+from scalebridge.sampling.momenta import kinetic_energy, maxwell_velocities
 from scalebridge.sampling.moves import (
     BurstSettings,
     Ensemble,
@@ -63,7 +58,9 @@ from scalebridge.sampling.moves import (
     strain_move,
     volume_move,
 )
+from scalebridge.sampling.pilot import measure_friction, optimise_schedule
 from scalebridge.sampling.relaxation import MakeCalculator, RelaxationSettings, Relaxed, relax
+from scalebridge.sampling.schedule import Schedule, constant_speed, schedule_from_friction
 from scalebridge.sampling.site_density import SiteDensity
 from scalebridge.sampling.stopping import spent
 from scalebridge.sampling.switching import SwitchSettings
@@ -72,6 +69,7 @@ from scalebridge.sampling.verification import Verification, VerificationTask, ve
 __all__ = [
     "Burst",
     "BurstSettings",
+    "Change",
     "Configuration",
     "Cost",
     "Coverage",
@@ -107,6 +105,7 @@ __all__ = [
     "PotentialTools",
     "RelaxationSettings",
     "Relaxed",
+    "Schedule",
     "SiteDensity",
     "StoppingRule",
     "SwitchSettings",
@@ -118,6 +117,7 @@ __all__ = [
     "WalkerPlan",
     "Watch",
     "bennett",
+    "constant_speed",
     "deletion_trial",
     "displacement_move",
     "even_windows",
@@ -131,13 +131,16 @@ __all__ = [
     "learn",
     "learn_round",
     "maxwell_velocities",
+    "measure_friction",
     "merge_ladders",
+    "optimise_schedule",
     "place",
     "relax",
     "relocation_trial",
     "sample_flat_histogram",
     "sample_ladder",
     "sampling_masses",
+    "schedule_from_friction",
     "spent",
     "starting_cells",
     "statistical_inefficiency",

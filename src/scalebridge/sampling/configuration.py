@@ -1,6 +1,6 @@
 """What a walker carries: positions, cell and energy of a framework with its ions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
 
@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from scalebridge.foundation import InputError, constants
+from scalebridge.foundation import InputError
 from scalebridge.sampling.host_cell import HostCell
 from scalebridge.sampling.model import ORIGIN, Changes, EnergyModel
 
@@ -92,6 +92,47 @@ class Template:
         return np.asarray(centres)
 
 
+@dataclass(frozen=True)
+class Change:
+    """One atom taken away, one of a type added at a position [Å], or both.
+
+    ``in_place``: the added atom takes the index of the one taken away, else it becomes the last.
+    """
+
+    removed: int | None = None
+    added: int | None = None
+    position: FloatArray = field(default_factory=lambda: ORIGIN)
+    in_place: bool = False
+
+
+@dataclass(eq=False)
+class _Shared:
+    """The atoms' energies of the configuration that made the last of ``made`` changes."""
+
+    model: EnergyModel
+    changes: Changes
+    made: int = 0
+
+
+@dataclass(eq=False)
+class _Held:
+    """A configuration's claim on shared energies: good after so many changes, and the one to be made yet."""
+
+    shared: _Shared
+    made: int = 0
+    pending: Change | None = None
+
+    def take(self, model: EnergyModel) -> Changes | None:
+        """Return the energies of changes, the pending change made; None if others went on with them."""
+        if self.shared.model is not model or self.shared.made != self.made:
+            return None
+        if self.pending is not None:
+            self.shared.changes.accept(**vars(self.pending))
+            self.shared.made += 1
+            self.made, self.pending = self.shared.made, None
+        return self.shared.changes
+
+
 @dataclass(frozen=True, eq=False)
 class Configuration:
     """A configuration with its energy; positions are unwrapped, framework first, then ions.
@@ -112,6 +153,7 @@ class Configuration:
     positions: FloatArray
     cell: FloatArray
     energy: float
+    _held: "_Held | None" = field(default=None, init=False, repr=False)
 
     @classmethod
     def from_atoms(cls, cell: HostCell, atoms: Atoms, model: EnergyModel) -> Self:
@@ -157,18 +199,23 @@ class Configuration:
         """Current site centres, (n_sites, 3) [Å]."""
         return self.template.centres(self.positions, self.cell)
 
-    @cached_property
-    def _changes(self) -> dict[EnergyModel, Changes]:
-        return {}
+    def energy_after(self, model: EnergyModel, change: Change) -> float:
+        """Return the energy [eV] after one atom is taken away, added, or both."""
+        changes = self._held.take(model) if self._held is not None else None
+        if changes is None:
+            changes = model.changes(self.types, self.positions, self.cell)
+            object.__setattr__(self, "_held", _Held(_Shared(model, changes)))
+        return changes.after(removed=change.removed, added=change.added, position=change.position)
 
-    def energy_after(
-        self, model: EnergyModel, *, removed: int | None, added: tuple[int, FloatArray] | None
-    ) -> float:
-        """Return the energy [eV] after one atom is taken away, added (type and position [Å]), or both."""
-        if model not in self._changes:
-            self._changes[model] = model.changes(self.types, self.positions, self.cell)
-        kind, position = added or (None, ORIGIN)
-        return self._changes[model].after(removed=removed, added=kind, position=position)
+    def after_change(self, change: Change, positions: FloatArray, energy: float) -> "Configuration":
+        """Return the configuration after a change, of which positions and energy [eV] are known.
+
+        Once it is asked for ``energy_after``, it takes over what this one knows of its atoms' energies.
+        """
+        out = replace(self, positions=positions, energy=energy)
+        if self._held is not None and self._held.pending is None:
+            object.__setattr__(out, "_held", replace(self._held, pending=change))
+        return out
 
     def ion_positions(self) -> FloatArray:
         """Return the ions' positions, (ions, 3) [Å]."""
@@ -204,14 +251,3 @@ def sampling_masses(
     ]
     named = overrides or {}
     return np.array([named.get(symbol, value) for symbol, value in zip(species, values, strict=True)])
-
-
-def maxwell_velocities(masses: FloatArray, temperature: float, rng: np.random.Generator) -> FloatArray:
-    """Draw velocities (n, 3) [(eV/u)^½] of the Maxwell distribution at ``temperature`` [K]."""
-    scale = np.sqrt(constants.BOLTZMANN_EV * temperature / masses)
-    return np.asarray(scale[:, None] * rng.standard_normal((len(masses), 3)))
-
-
-def kinetic_energy(masses: FloatArray, velocities: FloatArray) -> float:
-    """Return ½ Σ m v² [eV]."""
-    return float(0.5 * np.einsum("i,ij,ij->", masses, velocities, velocities))

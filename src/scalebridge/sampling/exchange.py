@@ -20,14 +20,14 @@ accepted or not.
 A relocation is both at once at fixed N: one ion fades into a ghost while a ghost at another site fades in.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scalebridge.sampling.configuration import Configuration
+from scalebridge.sampling.configuration import Change, Configuration
 from scalebridge.sampling.moves import Ensemble
-from scalebridge.sampling.switching import EndPoint, Ghost, Switch, SwitchResult, SwitchSettings, switch
+from scalebridge.sampling.switching import Ghost, Switch, SwitchResult, SwitchSettings, switch
 
 FloatArray = NDArray[np.float64]
 
@@ -56,12 +56,11 @@ def insertion_trial(
     weights = density.weights(configuration.ion_positions(), centres, cell)
     tether, position = density.draw(weights, centres, cell, rng)
     n = len(configuration.positions)
-    everything = np.arange(n + 1)
     result = _switch(
         configuration,
         ensemble,
         np.vstack([configuration.positions, position]),
-        (EndPoint(everything[:n], (Ghost(n, tether),)), EndPoint(everything)),
+        fading_in=Ghost(n, tether),
         settings=settings,
         rng=rng,
     )
@@ -71,7 +70,7 @@ def insertion_trial(
     weight = float(weights[tether.component])
     ratio = density.log_ratio(tether, weight, result.positions[n], final_centres, cell)
     work = result.work + ensemble.thermal_energy * (np.log(configuration.ions + 1) + ratio)
-    return _trial(configuration, work, result.positions, result.energy)
+    return _trial(configuration, work, result.positions, result)
 
 
 def deletion_trial(
@@ -85,25 +84,23 @@ def deletion_trial(
     first = configuration.template.n_framework
     chosen = first + int(rng.integers(ions))
     tether = density.assign(configuration.positions[chosen], configuration.centres, cell, rng)
-    everything = np.arange(len(configuration.positions))
-    rest = np.delete(everything, chosen)
     result = _switch(
         configuration,
         ensemble,
         configuration.positions,
-        (EndPoint(everything), EndPoint(rest, (Ghost(chosen, tether),))),
+        fading_out=Ghost(chosen, tether),
         settings=settings,
         rng=rng,
     )
     if not np.isfinite(result.work):
         return REFUSED
-    remaining = result.positions[rest]
+    remaining = np.delete(result.positions, chosen, axis=0)
     final_centres = configuration.template.centres(remaining, cell)
     weight = float(density.weights(remaining[first:], final_centres, cell)[tether.component])
     position, centres = configuration.positions[chosen], configuration.centres
     ratio = density.log_ratio(tether, weight, position, centres, cell)
     work = result.work - ensemble.thermal_energy * (np.log(ions) + ratio)
-    return _trial(configuration, work, remaining, result.energy)
+    return _trial(configuration, work, remaining, result)
 
 
 def relocation_trial(
@@ -125,51 +122,57 @@ def relocation_trial(
     weights = density.weights(configuration.ion_positions(), centres, cell)
     new, position = density.draw(weights, centres, cell, rng)
     n = len(configuration.positions)
-    before = np.arange(n)
-    after = np.append(np.delete(before, chosen), n)
     result = _switch(
         configuration,
         ensemble,
         np.vstack([configuration.positions, position]),
-        (EndPoint(before, (Ghost(n, new),)), EndPoint(after, (Ghost(chosen, old),))),
+        fading_in=Ghost(n, new),
+        fading_out=Ghost(chosen, old),
         settings=settings,
         rng=rng,
     )
     if not np.isfinite(result.work):
         return REFUSED
-    final = result.positions[after]
+    final = np.delete(result.positions, chosen, axis=0)
     final_centres = template.centres(final, cell)
     final_weight = float(density.weights(final[first:], final_centres, cell)[old.component])
     weight = float(weights[new.component])
     forward = density.log_ratio(new, weight, result.positions[n], final_centres, cell)
     reverse = density.log_ratio(old, final_weight, old_position, centres, cell)
     cost = result.work + ensemble.thermal_energy * (forward - reverse) if np.isfinite(reverse) else np.inf
-    return _trial(configuration, cost, final, result.energy)
+    return _trial(configuration, cost, final, result)
 
 
 def _switch(
     configuration: Configuration,
     ensemble: Ensemble,
     positions: FloatArray,
-    ends: tuple[EndPoint, EndPoint],
     *,
+    fading_in: Ghost | None = None,
+    fading_out: Ghost | None = None,
     settings: SwitchSettings,
     rng: np.random.Generator,
 ) -> SwitchResult:
     template = configuration.template
     types = template.types(len(positions) - template.n_framework)
-    end_energy = None
+    end_energy = change = None
     if settings.steps == 0:
-        fading_in, fading_out = ([ghost.atom for ghost in end.ghosts] for end in ends)
-        end_energy = configuration.energy_after(
-            ensemble.model,
-            removed=fading_out[0] if fading_out else None,
-            added=(template.ion_type, positions[fading_in[0]]) if fading_in else None,
-        )
+        removed = fading_out.atom if fading_out else None
+        change = Change(removed)
+        if fading_in is not None:
+            change = Change(removed, template.ion_type, positions[fading_in.atom])
+        end_energy = configuration.energy_after(ensemble.model, change)
     problem = Switch(
-        template, types, positions, configuration.cell, ends[0], ends[1], configuration.energy, end_energy
+        template=template,
+        types=types,
+        positions=positions,
+        cell=configuration.cell,
+        fading_in=fading_in,
+        fading_out=fading_out,
+        start_energy=configuration.energy,
+        end_energy=end_energy,
     )
-    return switch(
+    result = switch(
         problem,
         ensemble.model,
         settings=settings,
@@ -178,9 +181,12 @@ def _switch(
         temperature=ensemble.temperature,
         rng=rng,
     )
+    return replace(result, change=change)
 
 
-def _trial(configuration: Configuration, work: float, positions: FloatArray, energy: float) -> Trial:
+def _trial(configuration: Configuration, work: float, positions: FloatArray, result: SwitchResult) -> Trial:
     if not np.isfinite(work):
         return REFUSED
-    return Trial(float(work), Configuration(configuration.template, positions, configuration.cell, energy))
+    if result.change is not None:
+        return Trial(float(work), configuration.after_change(result.change, positions, result.energy))
+    return Trial(float(work), replace(configuration, positions=positions, energy=result.energy))

@@ -1,15 +1,16 @@
 """Flat-histogram sampling of the ion content: walkers in windows of N, biased by what they have seen.
 
 Each window's walker is grand canonical with a bias w_N = kT ln Π(N) from the transition sums of all windows
-so far, so that it visits all contents alike [Errington 2003, J. Chem. Phys. 118, 9915]. After each round the
-bias is renewed, and walkers of neighbouring windows that are both in the overlap change places, which their
-common bias always accepts. The sums of the last rounds, in blocks, give ln Π(N) with errors. A run is a loop
-over rounds whose state goes to a checkpoint; it resumes bit for bit.
+so far, so that it visits all contents alike [Errington 2003, J. Chem. Phys. 118, 9915]. With volume or strain
+moves Π is that at the ensemble's pressure, Π(N; p, T), without them that of the cell as it is. After each
+round the bias is renewed, and walkers of neighbouring windows that are both in the overlap change places,
+which their common bias always accepts. The sums of the last rounds, in blocks, give ln Π(N) with errors. A
+run is a loop over rounds whose state goes to a checkpoint; it resumes bit for bit.
 """
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -19,14 +20,16 @@ from numpy.typing import NDArray
 
 from scalebridge.foundation import SILENT, InputError, Progress, random_stream
 from scalebridge.sampling.checkpoint import read_checkpoint, write_checkpoint
-from scalebridge.sampling.configuration import Configuration, Template
+from scalebridge.sampling.configuration import Configuration
+from scalebridge.sampling.flat_histogram_state import Run, Window, restore, snapshot
 from scalebridge.sampling.grand_canonical import GrandCanonicalSettings, GrandCanonicalWalker
 from scalebridge.sampling.macrostates import MacrostateDistribution, TransitionSums
 from scalebridge.sampling.moves import Ensemble
+from scalebridge.sampling.pilot import optimise_schedule
+from scalebridge.sampling.schedule import Schedule
 
 FloatArray = NDArray[np.float64]
 CITATIONS: Final = ("errington2003",)
-SUMS: Final = tuple(field.name for field in fields(TransitionSums))
 CHECKPOINT_SECONDS: Final = 60.0
 """Between two checkpoints, at least."""
 
@@ -47,6 +50,8 @@ class FlatHistogramSettings:
         Blocks of rounds for the standard errors.
     moves
         Mixture of moves of all walkers; must have exchanges.
+    tune_schedule
+        Find the schedule of switches with a pilot run after the equilibration (``optimise_schedule``).
     """
 
     rounds: int = 80
@@ -54,6 +59,7 @@ class FlatHistogramSettings:
     moves_per_round: int = 500
     blocks: int = 8
     moves: GrandCanonicalSettings = field(default_factory=GrandCanonicalSettings)
+    tune_schedule: bool = True
 
     def __post_init__(self) -> None:
         if min(self.rounds, self.moves_per_round) < 1 or self.blocks < 2 or self.rounds % self.blocks:
@@ -65,30 +71,6 @@ class FlatHistogramSettings:
             raise InputError(
                 "the moves have no exchanges, without which the ion content stays; give them weight"
             )
-
-
-@dataclass
-class _Window:
-    """A range of contents and its walker."""
-
-    lowest: int
-    highest: int
-    configuration: Configuration
-    rng: np.random.Generator
-
-
-@dataclass
-class _Run:
-    """All that a run knows: goes to checkpoints."""
-
-    windows: list[_Window]
-    templates: list[Template]
-    sums: TransitionSums
-    bias_sums: TransitionSums
-    """Those of the equilibration too."""
-    energy: FloatArray
-    """Sums of the potential energy [eV] and of visits, (2, blocks, contents)."""
-    rounds: int = 0
 
 
 def even_windows(first: int, last: int, count: int) -> tuple[tuple[int, int], ...]:
@@ -153,25 +135,37 @@ def sample_flat_histogram(
         "seed": seed,
     }
     if checkpoint is not None and checkpoint.exists():
-        _restore(run, read_checkpoint(checkpoint, identity))
+        restore(run, read_checkpoint(checkpoint, identity))
     total, saved = settings.equilibration + settings.rounds, time.monotonic()
     with progress.task("contents", total=total) as bar:
         bar.advance(run.rounds)
         while run.rounds < total:
-            _round(run, ensemble, chemical_potential, settings)
+            if run.rounds == settings.equilibration and settings.tune_schedule:
+                _find_schedule(run, ensemble, settings, seed)
+            _round(run, ensemble, chemical_potential, _scheduled(settings, run.schedule))
             bar.advance()
             if checkpoint is not None and (
                 run.rounds == total or time.monotonic() - saved > CHECKPOINT_SECONDS
             ):
-                write_checkpoint(checkpoint, identity, _snapshot(run))
+                write_checkpoint(checkpoint, identity, snapshot(run))
                 saved = time.monotonic()
-    first = run.windows[0].lowest
-    return MacrostateDistribution(ensemble.temperature, chemical_potential, first, run.sums, *run.energy)
+    energies, visits, volumes = run.sampled
+    return MacrostateDistribution(
+        ensemble.temperature,
+        chemical_potential,
+        run.windows[0].lowest,
+        run.sums,
+        energies,
+        visits,
+        volumes,
+        pressure=ensemble.pressure if settings.moves.changes_cells else None,
+        approximations=settings.moves.approximations,
+    )
 
 
 def _begin(
     windows: Sequence[tuple[int, int]], starts: Sequence[Configuration], blocks: int, seed: int
-) -> _Run:
+) -> Run:
     if not windows or len(windows) != len(starts):
         raise InputError(
             f"{len(starts)} starts for {len(windows)} windows; give one for each, and at least one"
@@ -186,19 +180,33 @@ def _begin(
         if low > high:
             raise InputError(f"no window covers the step from {high} to {low} ions; let them overlap")
     steps = windows[-1][1] - windows[0][0]
-    return _Run(
+    return Run(
         windows=[
-            _Window(low, high, start, random_stream(seed, "sampling", "flat histogram", number))
+            Window(low, high, start, random_stream(seed, "sampling", "flat histogram", number))
             for number, ((low, high), start) in enumerate(zip(windows, starts, strict=True))
         ],
         templates=[start.template for start in starts],
         sums=TransitionSums.zeros(blocks, steps),
         bias_sums=TransitionSums.zeros(1, steps),
-        energy=np.zeros((2, blocks, steps + 1)),
+        sampled=np.zeros((3, blocks, steps + 1)),
     )
 
 
-def _round(run: _Run, ensemble: Ensemble, chemical_potential: float, settings: FlatHistogramSettings) -> None:
+def _find_schedule(run: Run, ensemble: Ensemble, settings: FlatHistogramSettings, seed: int) -> None:
+    """Measure the friction of switching where the walkers are."""
+    rng = random_stream(seed, "sampling", "flat histogram", "schedule")
+    chosen = [window.configuration for window in run.windows]
+    run.schedule = optimise_schedule(chosen, ensemble, settings.moves.switching, rng).schedule
+
+
+def _scheduled(settings: FlatHistogramSettings, schedule: Schedule | None) -> FlatHistogramSettings:
+    if schedule is None:
+        return settings
+    switching = replace(settings.moves.switching, schedule=schedule)
+    return replace(settings, moves=replace(settings.moves, switching=switching))
+
+
+def _round(run: Run, ensemble: Ensemble, chemical_potential: float, settings: FlatHistogramSettings) -> None:
     bias = _bias(run, ensemble.thermal_energy)
     counted = run.rounds - settings.equilibration
     for window in run.windows:
@@ -211,8 +219,8 @@ def _round(run: _Run, ensemble: Ensemble, chemical_potential: float, settings: F
 
 
 def _walk(
-    run: _Run,
-    window: _Window,
+    run: Run,
+    window: Window,
     ensemble: Ensemble,
     chemical_potential: float,
     settings: FlatHistogramSettings,
@@ -222,7 +230,8 @@ def _walk(
 ) -> None:
     moves = replace(settings.moves, smallest_ions=window.lowest, largest_ions=window.highest)
     walker = GrandCanonicalWalker(ensemble, chemical_potential, moves, bias)
-    state, first = walker.init(window.configuration), run.windows[0].lowest
+    # a copy knows nothing of its atoms' energies: a run that resumes here goes on with the same last bits
+    state, first = walker.init(replace(window.configuration)), run.windows[0].lowest
     block = counted * settings.blocks // settings.rounds
     for _ in range(settings.moves_per_round):
         state = walker.step(state, window.rng)
@@ -234,50 +243,13 @@ def _walk(
             if counted >= 0:
                 run.sums.add(block, step, upwards=upwards, probability=probability)
         if counted >= 0:
-            run.energy[:, block, state.configuration.ions - first] += (state.configuration.energy, 1.0)
+            now = state.configuration
+            run.sampled[:, block, now.ions - first] += (now.energy, 1.0, now.volume)
     window.configuration = state.configuration
 
 
-def _bias(run: _Run, thermal_energy: float) -> FloatArray:
+def _bias(run: Run, thermal_energy: float) -> FloatArray:
     """Return w_N = kT ln Π(N) from all sums so far, level beyond what was seen; from N = 0 on [eV]."""
     ratios = run.bias_sums.log_ratios(np.zeros(1, dtype=np.int64))
     known = np.where(np.isnan(ratios), 0.0, ratios)
     return np.concatenate([np.zeros(run.windows[0].lowest + 1), thermal_energy * np.cumsum(known)])
-
-
-def _snapshot(run: _Run) -> dict[str, object]:
-    """Return the run as arrays and plain values."""
-    out: dict[str, object] = {"rounds": run.rounds, "energy": run.energy}
-    for name in SUMS:
-        out[f"sums {name}"] = getattr(run.sums, name)
-        out[f"bias {name}"] = getattr(run.bias_sums, name)
-    for number, window in enumerate(run.windows):
-        out |= {
-            f"positions {number}": window.configuration.positions,
-            f"cell {number}": window.configuration.cell,
-            f"energy {number}": np.array(window.configuration.energy),
-            f"rng {number}": window.rng.bit_generator.state,
-            f"template {number}": next(
-                n for n, kept in enumerate(run.templates) if kept is window.configuration.template
-            ),
-        }
-    return out
-
-
-def _restore(run: _Run, snapshot: dict[str, object]) -> None:
-    """Put a run where its snapshot was taken."""
-    arrays = {name: value for name, value in snapshot.items() if isinstance(value, np.ndarray)}
-    states = {name: value for name, value in snapshot.items() if isinstance(value, dict)}
-    run.rounds = int(str(snapshot["rounds"]))
-    run.energy = arrays["energy"]
-    for name in SUMS:
-        getattr(run.sums, name)[...] = arrays[f"sums {name}"]
-        getattr(run.bias_sums, name)[...] = arrays[f"bias {name}"]
-    for number, window in enumerate(run.windows):
-        window.configuration = Configuration(
-            run.templates[int(str(snapshot[f"template {number}"]))],
-            arrays[f"positions {number}"],
-            arrays[f"cell {number}"],
-            float(arrays[f"energy {number}"]),
-        )
-        window.rng.bit_generator.state = states[f"rng {number}"]

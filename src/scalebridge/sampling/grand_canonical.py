@@ -68,6 +68,17 @@ class GrandCanonicalSettings:
                 "with a positive sum"
             )
 
+    @property
+    def changes_cells(self) -> bool:
+        """Whether the cell moves, and the pressure with it is that of the ensemble."""
+        return any(self.weights.get(name, 0) > 0 for name in ("volume", "strain"))
+
+    @property
+    def approximations(self) -> tuple[str, ...]:
+        """What these moves do not sample exactly, in sentences."""
+        approximate = self.weights.get("burst", 0) > 0 and not self.burst.metropolis
+        return (self.burst.approximation,) if approximate else ()
+
 
 @dataclass(frozen=True)
 class MoveCount:

@@ -22,6 +22,7 @@ from scalebridge.sampling.grading import Grader
 from scalebridge.sampling.grand_canonical import MoveCount
 from scalebridge.sampling.ladder_data import Ladder, LadderRung, LadderTask
 from scalebridge.sampling.moves import Ensemble, accept, hybrid_burst, strain_move, volume_move
+from scalebridge.sampling.pilot import optimise_schedule
 
 FloatArray = NDArray[np.float64]
 
@@ -33,6 +34,8 @@ SMALLEST_WIDTH = 0.1
 """The site density is not tuned to a width below this [Å]."""
 JITTER = (0.75, 1.25)
 """Range of the factor drawn for each burst's time step, so that no vibration keeps in step with them."""
+PILOTS = 4
+"""Rungs on which the friction of switching is measured, about."""
 FIRST_GAIN = 0.5
 """Change of ln(size) per unit of acceptance in the first sweep of the equilibration; falls like 1/sweep."""
 
@@ -93,6 +96,7 @@ def sample_ladder(task: LadderTask, progress: Progress = SILENT) -> Ladder:
                 replica.spread.append(_spread(replica.configuration))
             bar.advance()
         ensemble = _tuned(task, ensemble, replicas)
+        task = _scheduled(task, ensemble, replicas)
         replicas = [_Replica(r.configuration, r.rng, r.timestep, r.strain_amplitude) for r in replicas]
         for _ in range(settings.sweeps):
             _sweep(task, ensemble, replicas, gain=0.0)
@@ -100,7 +104,8 @@ def sample_ladder(task: LadderTask, progress: Progress = SILENT) -> Ladder:
                 replica.record(task.grader)
             bar.advance()
     rungs = tuple(_rung(task.first + k, replica) for k, replica in enumerate(replicas))
-    return Ladder(task.temperature, task.starts[0].n_sites, task.starts[0].formula_units, rungs)
+    head, said = task.starts[0], settings.burst.approximation
+    return Ladder(task.temperature, head.n_sites, head.formula_units, rungs, (said,) if said else ())
 
 
 def _replicas(task: LadderTask) -> list[_Replica]:
@@ -149,13 +154,25 @@ def _tuned(task: LadderTask, ensemble: Ensemble, replicas: list[_Replica]) -> En
     return replace(ensemble, density=replace(ensemble.density, width=width))
 
 
+def _scheduled(task: LadderTask, ensemble: Ensemble, replicas: list[_Replica]) -> LadderTask:
+    """Return the task with the schedule of switches that suits ions inserted on some of the rungs."""
+    if not task.settings.tune_schedule:
+        return task
+    rng = random_stream(task.seed, "sampling", "ladder", "schedule", f"{task.temperature:g}", task.first)
+    chosen = [replica.configuration for replica in replicas[:-1]]
+    every = max(1, len(chosen) // PILOTS)
+    switching = optimise_schedule(chosen[::every], ensemble, task.settings.switching, rng)
+    return replace(task, settings=replace(task.settings, switching=switching))
+
+
 def _burst(task: LadderTask, ensemble: Ensemble, replica: _Replica, gain: float) -> None:
     timestep = replica.timestep * replica.rng.uniform(*JITTER)
     settings = replace(task.settings.burst, timestep=timestep)
     move = hybrid_burst(replica.configuration, ensemble, settings, replica.rng)
     replica.configuration = move.configuration
     replica.count("burst", move.accepted)
-    replica.timestep *= np.exp(gain * (float(move.accepted) - BURST_ACCEPTANCE))
+    if settings.metropolis:  # else every burst is taken, and the acceptance says nothing
+        replica.timestep *= np.exp(gain * (float(move.accepted) - BURST_ACCEPTANCE))
 
 
 def _cell_move(task: LadderTask, ensemble: Ensemble, replica: _Replica, gain: float) -> None:

@@ -38,6 +38,8 @@ class LadderSettings:
         Trajectories; the burst's time step is the first guess of the tuning. Bare attempts are the
         default: in Na_x Mn[Fe(CN)6] forty bare attempts cost as much as one switched over 20 steps and
         tell more.
+    tune_schedule
+        Find the schedule of switches with a pilot run after the equilibration (``optimise_schedule``).
     density
         Proposal density of trial ions; its width is the first guess of the tuning.
     tune_width
@@ -61,6 +63,7 @@ class LadderSettings:
     attempts: int = 5
     burst: BurstSettings = field(default_factory=lambda: BurstSettings(steps=20, timestep=2.0))
     switching: SwitchSettings = field(default_factory=SwitchSettings)
+    tune_schedule: bool = True
     density: SiteDensity = field(default_factory=lambda: SiteDensity(width=0.5, vacant_only=True))
     tune_width: bool = True
     cell_moves: int = 2
@@ -120,12 +123,16 @@ class LadderRung:
 
 @dataclass(frozen=True)
 class Ladder:
-    """Rungs of consecutive ion contents at one temperature [K], for cells of ``n_sites`` sites."""
+    """Rungs of consecutive ion contents at one temperature [K], for cells of ``n_sites`` sites.
+
+    ``approximations`` says in sentences what was not sampled exactly; empty: all moves were exact.
+    """
 
     temperature: float
     n_sites: int
     formula_units: int
     rungs: tuple[LadderRung, ...]
+    approximations: tuple[str, ...] = ()
 
     def free_energy_differences(self) -> tuple[FreeEnergyDifference, ...]:
         """Return F(N+1) − F(N) with standard errors for neighbouring rungs (Bennett)."""
@@ -246,7 +253,8 @@ def merge_ladders(parts: Sequence[Ladder]) -> Ladder:
     contents = sorted(rungs)
     if contents != list(range(contents[0], contents[-1] + 1)):
         raise InputError(f"the joined ladders hold rungs {contents}, with a gap; sample the missing rungs")
-    return replace(head, rungs=tuple(rungs[ions] for ions in contents))
+    said = dict.fromkeys(sentence for part in parts for sentence in part.approximations)
+    return replace(head, rungs=tuple(rungs[ions] for ions in contents), approximations=tuple(said))
 
 
 def _merged(first: LadderRung, second: LadderRung) -> LadderRung:

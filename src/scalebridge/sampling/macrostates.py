@@ -71,8 +71,13 @@ class MacrostateDistribution:
         Smallest content.
     sums
         Transition sums of every step from ``first`` on.
-    energies, visits
-        Sums of the potential energy [eV] and numbers of samples per block and content, (blocks, contents).
+    energies, visits, volumes
+        Sums of the potential energy [eV], numbers of samples and sums of the cell's volume [Å³] per block and
+        content, (blocks, contents).
+    pressure
+        [eV/Å³] of the walkers that changed their cells, so that Π is at N, p, T; else the cell was constant.
+    approximations
+        What was not sampled exactly, in sentences; empty: all moves were exact.
     """
 
     temperature: float
@@ -81,6 +86,9 @@ class MacrostateDistribution:
     sums: TransitionSums
     energies: FloatArray
     visits: FloatArray
+    volumes: FloatArray
+    pressure: float | None = None
+    approximations: tuple[str, ...] = ()
 
     @property
     def ions(self) -> IndexArray:
@@ -112,10 +120,16 @@ class MacrostateDistribution:
 
         NaN where a content, or all but one block of it, was never visited.
         """
+        return self._mean(self.energies)
+
+    def mean_volume(self) -> tuple[FloatArray, FloatArray]:
+        """Return the mean volume of the cell at each content and its standard error [Å³], as the energy's."""
+        return self._mean(self.volumes)
+
+    def _mean(self, sums: FloatArray) -> tuple[FloatArray, FloatArray]:
         with np.errstate(invalid="ignore", divide="ignore"):
-            mean = self.energies.sum(axis=0) / self.visits.sum(axis=0)
-            rest = self.energies.sum(axis=0) - self.energies
-            samples = rest / (self.visits.sum(axis=0) - self.visits)
+            mean = sums.sum(axis=0) / self.visits.sum(axis=0)
+            samples = (sums.sum(axis=0) - sums) / (self.visits.sum(axis=0) - self.visits)
         return mean, _jackknife_error(samples)
 
     def free_energy(self) -> FloatArray:

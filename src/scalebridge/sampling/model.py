@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.foundation import constants
-from scalebridge.potential import Kernel, LocalEnergies
+from scalebridge.potential import Kernel, LocalEnergies, SwitchEnd, SwitchPath, follow_switch
+from scalebridge.sampling._reference import follow_switch_reference
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
@@ -39,6 +40,17 @@ class Changes(Protocol):
         self, *, removed: int | None = None, added: int | None = None, position: FloatArray = ORIGIN
     ) -> float:
         """Return the energy [eV] without atom ``removed`` and with one of type ``added`` at ``position``."""
+        ...
+
+    def accept(
+        self,
+        *,
+        removed: int | None = None,
+        added: int | None = None,
+        position: FloatArray = ORIGIN,
+        in_place: bool = False,
+    ) -> None:
+        """Make the change; the added atom becomes the last, or ``in_place`` takes the removed one's index."""
         ...
 
 
@@ -88,8 +100,20 @@ class EnergyModel(ABC):
             velocities += kick * state.forces
         return Burst(positions, velocities, state.energy)
 
+    def switch(
+        self,
+        types: IntArray,
+        positions: FloatArray,
+        velocities: FloatArray,
+        cell: FloatArray,
+        *,
+        path: SwitchPath,
+    ) -> SwitchEnd:
+        """Integrate a switch between two sets of interacting atoms (``switching``)."""
+        return follow_switch_reference(self.evaluate, types, positions, velocities, cell, path=path)
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(eq=False)
 class _WholeChanges:
     model: EnergyModel
     types: IntArray
@@ -99,12 +123,35 @@ class _WholeChanges:
     def after(
         self, *, removed: int | None = None, added: int | None = None, position: FloatArray = ORIGIN
     ) -> float:
+        return self.model.energy(*self._changed(removed, added, position), self.cell)
+
+    def accept(
+        self,
+        *,
+        removed: int | None = None,
+        added: int | None = None,
+        position: FloatArray = ORIGIN,
+        in_place: bool = False,
+    ) -> None:
+        types, positions = self._changed(removed, added, position)
+        if removed is not None and added is not None and not in_place:
+            order = np.append(np.delete(np.arange(len(types)), removed), removed)
+            types, positions = types[order], positions[order]
+        self.types, self.positions = types, positions
+
+    def _changed(
+        self, removed: int | None, added: int | None, position: FloatArray
+    ) -> tuple[IntArray, FloatArray]:
         types, positions = self.types, self.positions
+        if removed is not None and added is not None:
+            types, positions = types.copy(), positions.copy()
+            types[removed], positions[removed] = added, position
+            return types, positions
         if removed is not None:
             types, positions = np.delete(types, removed), np.delete(positions, removed, axis=0)
         if added is not None:
             types, positions = np.append(types, np.int32(added)), np.vstack([positions, position])
-        return self.model.energy(types, positions, self.cell)
+        return types, positions
 
 
 class Potential(Protocol):
@@ -166,3 +213,15 @@ class PotentialModel(EnergyModel):
             types, positions, velocities, masses, cell, self._periodic, timestep, steps
         )
         return Burst(burst.positions, burst.velocities, burst.energy)
+
+    def switch(
+        self,
+        types: IntArray,
+        positions: FloatArray,
+        velocities: FloatArray,
+        cell: FloatArray,
+        *,
+        path: SwitchPath,
+    ) -> SwitchEnd:
+        """Integrate in one compiled call with one evaluation per step."""
+        return follow_switch(self._kernel, types, positions, velocities, cell, path=path)

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.foundation import InputError, constants
-from scalebridge.sampling.configuration import Configuration, kinetic_energy, maxwell_velocities
+from scalebridge.sampling.configuration import Change, Configuration
 from scalebridge.sampling.model import EnergyModel
+from scalebridge.sampling.momenta import kinetic_energy, maxwell_velocities
 from scalebridge.sampling.site_density import SiteDensity
 
 FloatArray = NDArray[np.float64]
@@ -79,6 +80,16 @@ class BurstSettings:
     timestep: float = 2.0
     metropolis: bool = True
 
+    @property
+    def approximation(self) -> str:
+        """What a burst does not sample exactly, in a sentence; empty: nothing."""
+        if self.metropolis:
+            return ""
+        return (
+            f"bursts of {self.steps} steps of {self.timestep:g} fs were not accepted on the total energy "
+            "(Andersen's thermostat): averages are off by the order of the time step squared"
+        )
+
     def __post_init__(self) -> None:
         if self.steps < 1 or self.timestep <= 0:
             raise InputError(
@@ -131,14 +142,13 @@ def displacement_move(
         return Move(configuration, False)
     atom = int(rng.integers(len(configuration.positions)))
     position = configuration.positions[atom] + amplitude * (2 * rng.random(3) - 1)
-    energy = configuration.energy_after(
-        ensemble.model, removed=atom, added=(int(configuration.types[atom]), position)
-    )
+    change = Change(atom, int(configuration.types[atom]), position, in_place=True)
+    energy = configuration.energy_after(ensemble.model, change)
     if not accept(energy - configuration.energy, ensemble.thermal_energy, rng):
         return Move(configuration, False)
     positions = configuration.positions.copy()
     positions[atom] = position
-    return Move(replace(configuration, positions=positions, energy=energy), True)
+    return Move(configuration.after_change(change, positions, energy), True)
 
 
 def _deform(

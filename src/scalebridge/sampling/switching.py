@@ -13,6 +13,9 @@ included, is the work for which P_forward(path) e^{−βH_0} = P_reverse(path) e
 time-step error [Nilmeier, Crooks, Minh, Chodera, PNAS 108, E1009 (2011)]. A path on which the
 model refuses either end's atoms at any visited point is refused (W = +inf); the reverse path visits the
 same points.
+
+The core evaluates both ends at once (``potential.switching``); ``_reference`` is the readable twin. Any λ_k
+do, as long as the reverse move reads them backwards: ``schedule`` finds those that lose little work.
 """
 
 from dataclasses import dataclass
@@ -20,14 +23,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scalebridge.foundation import InputError, constants
-from scalebridge.sampling.configuration import Template, kinetic_energy, maxwell_velocities
+from scalebridge.foundation import InputError
+from scalebridge.potential import IN_BOTH, IN_FIRST, IN_SECOND, SwitchPath
+from scalebridge.sampling.configuration import Change, Template
 from scalebridge.sampling.model import EnergyModel
+from scalebridge.sampling.momenta import maxwell_velocities
+from scalebridge.sampling.schedule import Schedule
 from scalebridge.sampling.site_density import Tether
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
-IndexArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -41,14 +46,17 @@ class SwitchSettings:
     timestep
         [fs].
     exponent
-        The strength s of the interaction of the trial ion grows as s = t^exponent with the time t = 0 … 1
-        of an insertion, and goes back the same way in a deletion: above 1, slow where the ion is nearly
-        free. A relocation is switched linearly, so that it is its own reverse.
+        Without a schedule, the strength s of the interaction of the trial ion grows as s = t^exponent with
+        the time t = 0 … 1 of an insertion, and goes back the same way in a deletion: above 1, slow where the
+        ion is nearly free. A relocation is switched linearly, so that it is its own reverse.
+    schedule
+        How the strengths go instead, for example as found by ``optimise_schedule``.
     """
 
     steps: int = 0
     timestep: float = 2.0
     exponent: float = 2.0
+    schedule: Schedule | None = None
 
     def __post_init__(self) -> None:
         if self.steps < 0 or self.timestep <= 0 or self.exponent <= 0:
@@ -57,37 +65,35 @@ class SwitchSettings:
                 "a time step and an exponent above 0"
             )
 
+    def strengths(self, times: FloatArray, *, relocation: bool = False) -> FloatArray:
+        """Return the strength of the fading-in ion at ``times`` 0 … 1 of an insertion, or of a relocation."""
+        if self.schedule is not None:
+            return self.schedule.strengths(times, relocation=relocation)
+        return times if relocation else times**self.exponent
+
 
 @dataclass(frozen=True)
 class Ghost:
-    """An atom that feels only the tether ½k|r − centre|² of its site."""
+    """An atom that feels only the tether ½k|r − centre|² of its site while it does not interact."""
 
     atom: int
     tether: Tether
 
 
 @dataclass(frozen=True)
-class EndPoint:
-    """Indices of the interacting atoms, and the ghosts among the others."""
-
-    interacting: IndexArray
-    ghosts: tuple[Ghost, ...] = ()
-
-
-@dataclass(frozen=True)
 class Switch:
-    """A switch to be carried out: all atoms (framework, then ions), from ``start`` to ``end``."""
+    """A switch to be carried out: all atoms (framework, then ions), and which ion fades in or out."""
 
     template: Template
     types: IntArray
     positions: FloatArray
     cell: FloatArray
-    start: EndPoint
-    end: EndPoint
+    fading_in: Ghost | None
+    fading_out: Ghost | None
     start_energy: float
     """Potential energy of the start's interacting atoms [eV], already known to the walker."""
     end_energy: float | None = None
-    """Of the end's atoms at the same positions [eV]; a bare move needs no other."""
+    """Of the end's atoms at the same positions [eV]; what a bare move needs."""
 
 
 @dataclass(frozen=True)
@@ -97,16 +103,59 @@ class SwitchResult:
     work: float
     positions: FloatArray
     energy: float
+    change: Change | None = None
+    """What a bare move changed."""
 
 
-def _coupling(k: int, settings: SwitchSettings, problem: Switch) -> float:
-    """Return λ of step k = 0 … steps − 1: slow where a ghost is about to fade in or out."""
-    done = (k + 0.5) / settings.steps
-    if problem.start.ghosts and problem.end.ghosts:
-        return done
-    if problem.end.ghosts:
-        return float(1 - (1 - done) ** settings.exponent)
-    return float(done**settings.exponent)
+def couplings(problem: Switch, settings: SwitchSettings) -> FloatArray:
+    """Return λ of each step, (steps,): a deletion goes back the way of an insertion."""
+    times = (np.arange(settings.steps) + 0.5) / max(settings.steps, 1)
+    if problem.fading_in is None:
+        return np.asarray(1 - settings.strengths(1 - times))
+    return settings.strengths(times, relocation=problem.fading_out is not None)
+
+
+def switch_path(
+    problem: Switch, values: FloatArray, *, timestep: float, stiffness: float, masses: FloatArray
+) -> SwitchPath:
+    """Return the path of a switch with the couplings ``values``, (steps,).
+
+    Parameters
+    ----------
+    problem
+        Atoms and ghosts.
+    values
+        λ of each step.
+    timestep
+        [fs].
+    stiffness
+        k of the tethers [eV/Å²], kT/σ².
+    masses
+        Of all atoms, (n,) [u].
+    """
+    template = problem.template
+    roles = np.full(len(problem.positions), IN_BOTH, dtype=np.int32)
+    atoms, hooks = [], []
+    for ghost, role in ((problem.fading_in, IN_SECOND), (problem.fading_out, IN_FIRST)):
+        if ghost is None:
+            continue
+        roles[ghost.atom] = role
+        if ghost.tether.component < len(template.sites):
+            hook = template.sites[ghost.tether.component] + ghost.tether.image
+            if template.n_framework:
+                hook = hook - template.framework_centre
+            atoms.append(ghost.atom)
+            hooks.append(hook @ problem.cell)
+    return SwitchPath(
+        roles=roles,
+        ghosts=np.array(atoms, dtype=np.int32),
+        hooks=np.array(hooks, dtype=np.float64).reshape(-1, 3),
+        stiffness=stiffness,
+        framework=template.n_framework,
+        masses=masses,
+        timestep=timestep,
+        couplings=values,
+    )
 
 
 def switch(
@@ -124,11 +173,11 @@ def switch(
     Parameters
     ----------
     problem
-        Atoms and end points.
+        Atoms and ghosts.
     model
         Energy model.
     settings
-        Steps and time step; 0 steps changes λ at once.
+        Steps, time step and schedule; 0 steps changes λ at once.
     stiffness
         k of the tethers [eV/Å²], kT/σ².
     masses
@@ -137,73 +186,34 @@ def switch(
         Of the momenta [K].
     rng
         Random stream of the momenta.
+
+    Raises
+    ------
+    InputError
+        If a bare move comes without the energy of its end.
     """
-    start, end = _Side(problem, problem.start, stiffness), _Side(problem, problem.end, stiffness)
+    path = switch_path(
+        problem,
+        couplings(problem, settings),
+        timestep=settings.timestep,
+        stiffness=stiffness,
+        masses=masses,
+    )
     positions = problem.positions
     if settings.steps == 0:
-        energy = end.energy(model, positions) if problem.end_energy is None else problem.end_energy
-        work = energy + end.ghost_energy(positions) - problem.start_energy - start.ghost_energy(positions)
-        return SwitchResult(work, positions, energy)
+        if problem.end_energy is None:
+            raise InputError("a bare move needs the energy of its end; give end_energy")
+        work = problem.end_energy - problem.start_energy + _ghost_work(path, positions)
+        return SwitchResult(work, positions, problem.end_energy)
     velocities = maxwell_velocities(masses, temperature, rng)
-    initial = problem.start_energy + start.ghost_energy(positions) + kinetic_energy(masses, velocities)
-    time = settings.timestep * constants.FEMTOSECOND
-    kick = 0.5 * time / masses[:, None]
-    energy, second = end.evaluate(model, positions)
-    if not np.isfinite(energy):
-        return SwitchResult(np.inf, positions, np.inf)
-    _, first = start.evaluate(model, positions)
-    for k in range(settings.steps):
-        fraction = _coupling(k, settings, problem)
-        velocities = velocities + kick * ((1 - fraction) * first + fraction * second)
-        positions = positions + time * velocities
-        start_energy, first = start.evaluate(model, positions)
-        energy, second = end.evaluate(model, positions)
-        if not np.isfinite(start_energy + energy):
-            return SwitchResult(np.inf, positions, np.inf)
-        velocities = velocities + kick * ((1 - fraction) * first + fraction * second)
-    final = energy + end.ghost_energy(positions) + kinetic_energy(masses, velocities)
-    return SwitchResult(final - initial, positions, energy)
+    end = model.switch(problem.types, positions, velocities, problem.cell, path=path)
+    return SwitchResult(end.work, end.positions, end.energy)
 
 
-class _Side:
-    """One end point's energy and forces on all atoms of the switch."""
-
-    def __init__(self, problem: Switch, end_point: EndPoint, stiffness: float) -> None:
-        self._indices = end_point.interacting
-        self._types = problem.types[self._indices]
-        self._cell = problem.cell
-        self._framework = problem.template.n_framework
-        self._stiffness = stiffness
-        template = problem.template
-        self._hooks: list[tuple[int, FloatArray]] = []
-        for ghost in end_point.ghosts:
-            if ghost.tether.component < len(template.sites):
-                hook = template.sites[ghost.tether.component] + ghost.tether.image
-                if self._framework:
-                    hook = hook - template.framework_centre
-                self._hooks.append((ghost.atom, hook @ problem.cell))
-
-    def energy(self, model: EnergyModel, positions: FloatArray) -> float:
-        return model.energy(self._types, positions[self._indices], self._cell)
-
-    def _offset(self, positions: FloatArray, atom: int, hook: FloatArray) -> FloatArray:
-        offset = positions[atom] - hook
-        if self._framework:
-            offset = offset - positions[: self._framework].sum(axis=0) / self._framework
-        return np.asarray(offset)
-
-    def ghost_energy(self, positions: FloatArray) -> float:
-        offsets = [self._offset(positions, atom, hook) for atom, hook in self._hooks]
-        return 0.5 * self._stiffness * float(sum(offset @ offset for offset in offsets))
-
-    def evaluate(self, model: EnergyModel, positions: FloatArray) -> tuple[float, FloatArray]:
-        """Return the model energy of the interacting atoms, and the forces of model and tethers on all."""
-        result = model.evaluate(self._types, positions[self._indices], self._cell)
-        forces = np.zeros_like(positions)
-        forces[self._indices] = result.forces
-        for atom, hook in self._hooks:
-            pull = -self._stiffness * self._offset(positions, atom, hook)
-            forces[atom] += pull
-            if self._framework:
-                forces[: self._framework] -= pull / self._framework
-        return result.energy, forces
+def _ghost_work(path: SwitchPath, positions: FloatArray) -> float:
+    """Return the tethers' energy at the end minus that at the start [eV], both at ``positions``."""
+    n = path.framework
+    mean = positions[:n].sum(axis=0) / n if n else np.zeros(3)
+    offsets = positions[path.ghosts] - path.hooks - mean
+    signs = np.where(path.roles[path.ghosts] == IN_FIRST, 1.0, -1.0)
+    return 0.5 * path.stiffness * float(signs @ np.einsum("ij,ij->i", offsets, offsets))

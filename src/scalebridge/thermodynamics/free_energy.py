@@ -140,6 +140,8 @@ def fit_free_energy(
     remarks: list[str] = []
     for name, ladders in branches.items():
         data = _sampled_grid(name, ladders, sites_per_formula_unit)
+        said = [sentence for row in ladders for ladder in row for sentence in ladder.approximations]
+        remarks.extend(f"free energy of '{name}': {sentence}" for sentence in dict.fromkeys(said))
         shape = (len(data), len(data[0]))
         metal = np.broadcast_to(np.asarray(metal_chemical_potential, dtype=np.float64), shape)
         offset = np.broadcast_to((offsets or {}).get(name, np.zeros(1)), shape)

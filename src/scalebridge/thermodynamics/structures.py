@@ -120,7 +120,10 @@ def tabulate_structures(
     volumes = [[rung.volume / ladder.formula_units for rung in ladder.rungs] for ladder in ladders]
     x = np.array([rung.ions for rung in head.rungs]) / head.formula_units
     cubic = constants.ANGSTROM**3
-    remarks = () if averages else ("space groups are those of the average framework, ions left out",)
+    remarks: tuple[str, ...] = (
+        () if averages else ("space groups are those of the average framework, ions left out",)
+    )
+    remarks += tuple(dict.fromkeys(said for ladder in ladders for said in ladder.approximations))
     return StructureTable(
         provenance=provenance,
         validity=Validity(

@@ -73,6 +73,53 @@ def test_one_atom_and_its_images():
     compare(random_potential(6, SPECIES), atoms, 6)
 
 
+def accepted(types, positions, removed, added, position, *, in_place):
+    if in_place and removed is not None and added is not None:
+        types, positions = types.copy(), positions.copy()
+        types[removed], positions[removed] = added, position
+        return types, positions
+    return changed(types, positions, removed, added, position)
+
+
+@pytest.mark.parametrize("pbc", [(True, True, True), (True, False, True), (False, False, False)])
+@pytest.mark.parametrize("repeat", [(1, 1, 1), (2, 1, 1), (2, 2, 2)])
+def test_accepted_changes_equal_a_rebuild(repeat, pbc):
+    """A walk of insertions, deletions, moves and exchanges, some without a trial, others after another's."""
+    potential = replace(random_potential(8, SPECIES), hard_core=np.full((3, 3), 0.9))
+    atoms, random = random_crystal(SPECIES, seed=3, repeat=repeat), np.random.default_rng(11)
+    kernel, cell = potential.kernel(), atoms.cell.array
+    types, positions = potential.types(atoms), atoms.positions
+    local = LocalEnergies(kernel, types, positions, cell, pbc)
+    start = kernel.energy(types, positions, cell, pbc)
+    made = 0
+    for step in range(120):
+        removed = int(random.integers(len(types))) if random.random() < 0.6 and len(types) > 2 else None
+        added = int(random.integers(3)) if removed is None or random.random() < 0.6 else None
+        position, in_place = (3 * random.random(3) - 1) @ cell, bool(random.random() < 0.5)
+        arguments = {"removed": removed, "added": added, "position": position}
+        after = accepted(types, positions, removed, added, position, in_place=in_place)
+        whole = kernel.energy(*after, cell, pbc)
+        if step % 3:
+            assert local.after(**arguments) == pytest.approx(whole, rel=1e-10, abs=1e-10)
+        if step % 3 == 1:
+            local.after(removed=0, added=1, position=position + 0.7)
+        if math.isinf(whole):
+            with pytest.raises(InputError, match="infinite energy cannot be accepted"):
+                local.accept(**arguments, in_place=in_place)
+            continue
+        local.accept(**arguments, in_place=in_place)
+        types, positions = after
+        made += 1
+        assert local.after() == pytest.approx(whole, rel=1e-10, abs=1e-10)
+    assert made > 60
+    assert abs(local.after() - start) > 1.0
+    rebuilt = LocalEnergies(kernel, types, positions, cell, pbc)
+    copied = pickle.loads(pickle.dumps(local))
+    for atom in range(len(types)):
+        assert local.after(removed=atom) == pytest.approx(rebuilt.after(removed=atom), rel=1e-10, abs=1e-10)
+        assert copied.after(removed=atom) == rebuilt.after(removed=atom)
+
+
 def test_copies_and_mistakes():
     potential, atoms = random_potential(4, SPECIES), random_crystal(SPECIES)
     arrays = (potential.types(atoms), atoms.positions, atoms.cell.array, atoms.pbc)

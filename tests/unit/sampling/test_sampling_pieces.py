@@ -7,6 +7,7 @@ from ase import Atoms
 from scalebridge.foundation import InputError
 from scalebridge.sampling import (
     BurstSettings,
+    Change,
     Configuration,
     EnergyModel,
     Ensemble,
@@ -21,6 +22,7 @@ from scalebridge.sampling import (
     SwitchSettings,
     Template,
     deletion_trial,
+    displacement_move,
     hybrid_burst,
     insertion_trial,
     ladder_tasks,
@@ -166,3 +168,58 @@ def test_a_walker_counts_its_moves():
         state = walker.step(state, rng)
     assert set(state.counts) == {"burst", "volume", "strain", "insertion", "deletion", "relocation"}
     assert sum(count.attempted for count in state.counts.values()) == 120
+
+
+class Counting(Refusing):
+    """Zero energy; counts how often the energies of single atoms are made anew."""
+
+    def __init__(self):
+        self.made = 0
+
+    def changes(self, types, positions, cell):
+        self.made += 1
+        return super().changes(types, positions, cell)
+
+
+def test_accepted_changes_hand_on_the_energies_of_atoms():
+    """A walk of bare moves makes them once; a state that comes back, and every burst, makes them anew."""
+    model = Counting()
+    surroundings = Ensemble(model, 300.0, np.array([50.0, 10.0]), SiteDensity(0.2))
+    cell, rng = host_cell(), np.random.default_rng(0)
+    first = configuration = Configuration.from_atoms(cell, cell.atoms([]), model)
+    bare = SwitchSettings(0)
+    for attempt in (insertion_trial, insertion_trial, relocation_trial, deletion_trial, insertion_trial):
+        trial = attempt(configuration, surroundings, bare, rng)
+        configuration = trial.configuration
+        move = displacement_move(configuration, surroundings, 0.1, rng)
+        assert move.accepted
+        held = model.changes(move.configuration.types, move.configuration.positions, configuration.cell)
+        configuration = move.configuration
+        configuration.energy_after(model, Change())
+        own = configuration._held.shared.changes
+        assert np.array_equal(own.types, held.types)
+        assert np.array_equal(own.positions, configuration.positions)
+    assert model.made == 1 + 5
+    first.energy_after(model, Change())
+    assert model.made == 2 + 5
+    burst = hybrid_burst(configuration, surroundings, BurstSettings(), rng).configuration
+    burst.energy_after(model, Change())
+    assert model.made == 3 + 5
+
+
+def test_of_two_children_of_a_state_one_inherits():
+    model = Counting()
+    surroundings = Ensemble(model, 300.0, np.array([50.0, 10.0]), SiteDensity(0.2))
+    cell, rng = host_cell(), np.random.default_rng(0)
+    parent = Configuration.from_atoms(cell, cell.atoms([0]), model)
+    children = [insertion_trial(parent, surroundings, SwitchSettings(0), rng).configuration for _ in range(2)]
+    assert model.made == 1
+    for child in children:
+        child.energy_after(model, Change())
+        held = child._held.shared.changes
+        assert np.array_equal(held.positions, child.positions)
+    assert model.made == 2
+    grandchild = children[0].after_change(Change(removed=2), children[0].positions[:2], 0.0)
+    unasked = grandchild.after_change(Change(removed=1), children[0].positions[:1], 0.0)
+    unasked.energy_after(model, Change())
+    assert len(unasked._held.shared.changes.positions) == 1

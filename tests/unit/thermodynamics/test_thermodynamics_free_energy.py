@@ -1,5 +1,7 @@
 """The fit of sampled free energies, against models solved exactly on the same number of sites."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from synthetic_ladders import independent_sites, ladder_of, mean_field, ring, ring_bulk_potential
@@ -289,6 +291,9 @@ def test_thin_statistics_and_missed_structure_are_said() -> None:
     found = fit_free_energy({"one": [[quiet]]}, [0.0], sites_per_formula_unit=1, provenance=PROVENANCE)
     assert found.validity.remarks == ()
     assert solve_spinodals(found, KELVIN) == ()
+    loose = replace(quiet, approximations=("bursts were not accepted",))
+    found = fit_free_energy({"one": [[loose]]}, [0.0], sites_per_formula_unit=1, provenance=PROVENANCE)
+    assert found.validity.remarks == ("free energy of 'one': bursts were not accepted",)
 
 
 def test_bad_grids_are_refused() -> None:

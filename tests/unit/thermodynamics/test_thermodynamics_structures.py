@@ -125,6 +125,9 @@ def test_table_of_structures_in_si() -> None:
         ladders, ["cubic"] * 5, provenance=PROVENANCE, averages=[bulk("Cu", "fcc", a=3.6)] * 5
     )
     assert full.validity.remarks == ()
+    approximate = [replace(ladder, approximations=("bursts were not accepted",)) for ladder in ladders]
+    said = tabulate_structures(approximate, ["cubic"] * 5, provenance=PROVENANCE).validity.remarks
+    assert said[1:] == ("bursts were not accepted",)
 
 
 def test_tables_of_unlike_ladders_are_refused() -> None:
