@@ -81,7 +81,14 @@ def compute(context: StageContext) -> None:
                     "remarks": (*dataset.validity.remarks, *context.warnings, *_state_posterior(posterior))
                 }
             ),
-            citations=("shapeev2016", "novikov2021", "podryabinkin2023", "golub1973", "goreinov2010"),
+            citations=(
+                "shapeev2016",
+                "novikov2021",
+                "podryabinkin2023",
+                "golub1973",
+                "goreinov2010",
+                *_multi_fidelity(dataset, history),
+            ),
             members=tuple(files),
             species=best.potential.species,
             level=best.potential.level,
@@ -106,6 +113,11 @@ def compute(context: StageContext) -> None:
 
 
 _FORCE = constants.EV / constants.ANGSTROM
+
+
+def _multi_fidelity(dataset: Dataset, history: LearningHistory) -> tuple[str, ...]:
+    """Return what to cite where a fit corrects another."""
+    return ("bishop2006",) if dataset.target is not None or history.prior is not None else ()
 
 
 def _metal(context: StageContext, dataset: Dataset) -> dict[str, Any]:
