@@ -44,7 +44,7 @@ PARENTS = {
     "learning/dataset": {"host/host", "labels/dataset"},
     "learning/learning_history": {"host/host", "labels/dataset"},
     "learning/learning_cost": {"host/host", "labels/dataset"},
-    "potential/potential_card": {"learning/dataset", "learning/learning_history"},
+    "potential/potential_card": {"host/host", "learning/dataset", "learning/learning_history"},
     "verification/verification_runs": {*POTENTIAL, "learning/dataset"},
     FREE_ENERGY: POTENTIAL,
     "thermodynamics/structure_table": POTENTIAL,
@@ -141,6 +141,9 @@ def test_the_toy_from_given_labels_needs_no_calculator_and_says_what_to_label(tm
         if atoms.symbols.count("Li")
     ]
     assert abs(np.mean(shift)) < 0.1
+    assert sum(entry.errors.structures for entry in card.errors_by_x) == len(unseen)
+    shares = [entry.errors.energy_rmse**2 * entry.errors.structures for entry in card.errors_by_x]
+    assert sum(shares) / len(unseen) == pytest.approx(card.errors[0].energy_rmse ** 2)
     metal, isotherm = at_rest(read(TOY / "metal.xyz")), found["thermodynamics/isotherm"]
     assert card.metal_errors.energy_rmse < 0.02 * constants.EV
     chemical_potential = isotherm.metal_chemical_potential[0, -1] / constants.EV

@@ -12,6 +12,7 @@ from scalebridge.contracts.host import Host, HostPhase, LiteratureValue
 from scalebridge.contracts.interfaces import InterfaceEnergies, InterfaceSample
 from scalebridge.contracts.material_card import MaterialCard
 from scalebridge.contracts.potential import (
+    CompositionErrors,
     Dataset,
     ErrorSummary,
     FileReference,
@@ -49,6 +50,7 @@ __all__ = [
     "ActiveParticles",
     "Array",
     "ArrheniusDiffusivity",
+    "CompositionErrors",
     "Contract",
     "Dataset",
     "DiffusivitySample",

@@ -51,6 +51,13 @@ class ErrorSummary(Record):
     structures: int
 
 
+class CompositionErrors(Record):
+    """Errors of the best estimate at one ion content."""
+
+    x: Annotated[float, Unit("1")]
+    errors: ErrorSummary
+
+
 class LearningStep(Record):
     """One round of active learning."""
 
@@ -222,6 +229,8 @@ class PotentialCard(Contract):
     """Its errors on the labels it was fitted to, each left out in turn in one of five parts."""
     errors: tuple[ErrorSummary, ...]
     """One per member."""
+    errors_by_x: tuple[CompositionErrors, ...] = ()
+    """Of member 0, by ion content."""
     learning: tuple[LearningStep, ...]
     break_grade: Annotated[float, Unit("1")]
     """Extrapolation grade above which walkers stopped."""

@@ -46,9 +46,9 @@ LADDER: Final[tuple[Stage, ...]] = (
     Stage(
         "potential",
         _compute("potential"),
-        parents=("learning",),
+        parents=("host", "learning"),
         sections=("potential", "seed"),
-        version=4,
+        version=5,
         title="fit the committee",
         weight=20,
     ),

@@ -99,6 +99,22 @@ def error_table(card: PotentialCard) -> Table:
     return Table(header, rows, caption)
 
 
+def error_by_x_table(card: PotentialCard) -> Table:
+    """Return the best estimate's held-out errors by ion content."""
+    rows = tuple(
+        (
+            f"{entry.x:g}",
+            str(entry.errors.structures),
+            f"{1e3 * entry.errors.energy_rmse / EV:.2f}",
+            f"{entry.errors.force_rmse * ANGSTROM / EV:.3f}",
+            f"{entry.errors.stress_rmse / 1e9:.3f}",
+        )
+        for entry in card.errors_by_x
+    )
+    header = ("x", "structures", "energy RMSE (meV/atom)", "force RMSE (eV/Å)", "stress RMSE (GPa)")
+    return Table(header, rows, "The same errors of the best estimate, by ion content.")
+
+
 def structure_rows(table: StructureTable) -> Table:
     """Return lattice and volume at every composition."""
     rows = []

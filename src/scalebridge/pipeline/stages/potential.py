@@ -1,5 +1,6 @@
 """Stage ``potential``: the best estimate, its committee, and their errors on structures no fit saw."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,9 +11,11 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from scalebridge.contracts import (
+    CompositionErrors,
     Dataset,
     ErrorSummary,
     FileReference,
+    Host,
     LearningHistory,
     PotentialCard,
 )
@@ -36,6 +39,7 @@ from scalebridge.potential import (
     labels_of,
     linear_posterior,
 )
+from scalebridge.sampling import HostCell, place
 
 PARITY_FORCES = 2000
 """Force components kept for the parity plot."""
@@ -53,6 +57,7 @@ class _MemberTask:
 def compute(context: StageContext) -> None:
     """Fit, save the members and describe them in a ``PotentialCard``."""
     section = context.recipe.potential
+    host = context.load("host", Host)
     dataset = context.load("learning", Dataset)
     history = context.load("learning", LearningHistory)
     folder = context.parent_folder("learning")
@@ -97,6 +102,7 @@ def compute(context: StageContext) -> None:
             condition_number=best.condition_number,
             selections=selections,
             errors=tuple(error_summary(report) for report in reports),
+            errors_by_x=_errors_by_x(members[0], held_out, host),
             learning=history.steps,
             break_grade=history.break_grade,
             converged=history.converged,
@@ -113,6 +119,21 @@ def compute(context: StageContext) -> None:
 
 
 _FORCE = constants.EV / constants.ANGSTROM
+
+
+def _errors_by_x(
+    best: MomentTensorPotential, held_out: Sequence[Atoms], host: Host
+) -> tuple[CompositionErrors, ...]:
+    cell = HostCell.from_phase(host.phases[0], host.ion)
+    by_x: dict[float, list[Atoms]] = {}
+    for atoms in held_out:
+        found = place(atoms, cell)
+        if found is not None:
+            by_x.setdefault(round(found[0], 6), []).append(atoms)
+    return tuple(
+        CompositionErrors(x=x, errors=error_summary(evaluate_errors(best, frames)))
+        for x, frames in sorted(by_x.items())
+    )
 
 
 def _multi_fidelity(dataset: Dataset, history: LearningHistory) -> tuple[str, ...]:
