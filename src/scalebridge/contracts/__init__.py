@@ -5,6 +5,8 @@ from scalebridge.contracts.electrode import (
     ActiveParticles,
     ElectrodeDesign,
     Electrolyte,
+    ListedSizes,
+    LognormalSizes,
     PorousLayer,
     Sourced,
 )
@@ -61,7 +63,9 @@ __all__ = [
     "JumpDiffusivity",
     "LearningHistory",
     "LearningStep",
+    "ListedSizes",
     "LiteratureValue",
+    "LognormalSizes",
     "MaterialCard",
     "Plateau",
     "PorousLayer",

@@ -1,7 +1,9 @@
 """Porous electrode against the ion's metal."""
 
 from scalebridge.electrode.discharge import CellSolution, solve_cell
+from scalebridge.electrode.electrolytes import SaltSolution, dilute, named_electrolyte, named_electrolytes
 from scalebridge.electrode.model import CellModel, Layer
+from scalebridge.electrode.population import Population
 from scalebridge.electrode.results import DischargeTask, rate_capability, run_discharge, solve_discharge
 
 __all__ = [
@@ -9,6 +11,11 @@ __all__ = [
     "CellSolution",
     "DischargeTask",
     "Layer",
+    "Population",
+    "SaltSolution",
+    "dilute",
+    "named_electrolyte",
+    "named_electrolytes",
     "rate_capability",
     "run_discharge",
     "solve_cell",

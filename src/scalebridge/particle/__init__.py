@@ -35,6 +35,7 @@ from scalebridge.particle.solve import (
     solve_particle,
 )
 from scalebridge.particle.stability import resolves_growth
+from scalebridge.particle.tables import evaluate, tabulate
 from scalebridge.particle.widening import state_widening
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "consistent_start",
     "empty_entries",
     "entry_count",
+    "evaluate",
     "particle_arrays",
     "particle_entries",
     "particle_residual",
@@ -64,5 +66,6 @@ __all__ = [
     "solve_implicit",
     "solve_particle",
     "state_widening",
+    "tabulate",
     "trimmed",
 ]

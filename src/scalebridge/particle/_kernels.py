@@ -13,6 +13,10 @@ of shell i, so that elimination in this order meets no small pivot.
 | M = D(θ) θ(1−θ) at the mean θ of a face | ``mobility`` |
 | A_f/V, V_i/V, A_surface/V | ``face_areas``, ``fractions``, ``surface_area`` |
 | λ = κ/(ρkT), b = B/(ρkT) | ``gradient``, ``coherency`` |
+| s = R₀/R: size of the arrays over the particle's own | ``shrink`` |
+| Δ̃ of the reaction = Δ̃ + r_film dθ̄/dt | ``film`` |
+
+Particles of several sizes share one set of arrays: areas over volumes grow as s, spacings fall as 1/s.
 """
 
 from typing import NamedTuple
@@ -63,6 +67,10 @@ class Place(NamedTuple):
     """ln a₊."""
     drive: float
     """z e (φ_s − φ_e)/kT counted from the standard potential."""
+    shrink: float
+    """Size of the `ParticleArrays` over the particle's."""
+    film: float
+    """Voltage over the surface film in kT/(z e) per unit of the filling rate."""
 
 
 class Entries(NamedTuple):
@@ -175,20 +183,22 @@ def log_vacancy(y: float) -> float:
 
 
 @compiled
-def chemical_potentials(p: ParticleArrays, state: FloatArray, o: int) -> FloatArray:
+def chemical_potentials(p: ParticleArrays, state: FloatArray, o: int, shrink: float) -> FloatArray:
     """Return μ_i/kT counted from μ°, shape (shells,)."""
     n = p.fractions.size
     mean = state[o + 2 * n]
+    gradient = p.gradient * shrink * shrink
+    per_spacing = 1.0 / p.spacing
     potential = np.empty(n)
     left = 0.0
     for i in range(n):
         theta = state[o + 2 * i]
         if i < n - 1:
-            right = p.face_areas[i] * (state[o + 2 * i + 2] - theta) / p.spacing
+            right = p.face_areas[i] * (state[o + 2 * i + 2] - theta) * per_spacing
         else:
-            right = p.surface_area * p.surface_gradient
+            right = p.surface_area * p.surface_gradient / shrink
         local = state[o + 2 * i + 1] + evaluate(p.excess, theta)[0] + p.coherency * (theta - mean)
-        potential[i] = local - p.gradient * (right - left) / p.fractions[i]
+        potential[i] = local - gradient * (right - left) / p.fractions[i]
         left = right
     return potential
 
@@ -207,7 +217,8 @@ def particle_residual(p: ParticleArrays, place: Place, residual: FloatArray) -> 
     """Write the residual of one particle's rows."""
     state, rates, o = place.state, place.rates, place.offset
     n = p.fractions.size
-    potential = chemical_potentials(p, state, o)
+    potential = chemical_potentials(p, state, o, place.shrink)
+    per_spacing = place.shrink * place.shrink / p.spacing
     mean = 0.0
     left = 0.0
     for i in range(n):
@@ -215,7 +226,7 @@ def particle_residual(p: ParticleArrays, place: Place, residual: FloatArray) -> 
         mean += p.fractions[i] * theta
         if i < n - 1:
             m = mobility(p, 0.5 * (theta + state[o + 2 * i + 2]))[0]
-            right = p.face_areas[i] * m * (potential[i + 1] - potential[i]) / p.spacing
+            right = p.face_areas[i] * m * (potential[i + 1] - potential[i]) * per_spacing
         else:
             right = state[o + 2 * n + 1] * p.rate_scale
         residual[o + 2 * i] = theta - odds_to_fraction(state[o + 2 * i + 1])[0]
@@ -224,8 +235,9 @@ def particle_residual(p: ParticleArrays, place: Place, residual: FloatArray) -> 
     residual[o + 2 * n] = state[o + 2 * n] - mean
     y = state[o + 2 * n - 1]
     transition = p.exclusion * log_vacancy(y) - p.following * (potential[n - 1] - y)
-    rate = reaction_rate(place.log_electrolyte, place.drive, potential[n - 1], transition, p.transfer)[0]
-    residual[o + 2 * n + 1] = state[o + 2 * n + 1] - p.rate * rate
+    drive = place.drive + place.film * state[o + 2 * n + 1]
+    rate = reaction_rate(place.log_electrolyte, drive, potential[n - 1], transition, p.transfer)[0]
+    residual[o + 2 * n + 1] = state[o + 2 * n + 1] - p.rate * place.shrink * rate
 
 
 @compiled
@@ -239,12 +251,13 @@ def add(entries: Entries, row: int, column: int, value: float) -> None:
 
 
 @compiled
-def _potential_slopes(p: ParticleArrays, state: FloatArray, o: int) -> FloatArray:
+def _potential_slopes(p: ParticleArrays, state: FloatArray, o: int, shrink: float) -> FloatArray:
     """Return ∂μ_i/∂θ_{i−1}, ∂μ_i/∂θ_i (y and θ̄ apart), ∂μ_i/∂θ_{i+1}, shape (shells, 3)."""
     n = p.fractions.size
     slopes = np.empty((n, 3))
+    gradient = p.gradient * shrink * shrink
     for i in range(n):
-        factor = p.gradient / (p.spacing * p.fractions[i])
+        factor = gradient / (p.spacing * p.fractions[i])
         below = factor * p.face_areas[i - 1] if i > 0 else 0.0
         above = factor * p.face_areas[i] if i < n - 1 else 0.0
         slopes[i, 0] = -below
@@ -261,8 +274,8 @@ def particle_entries(p: ParticleArrays, place: Place, cj: float, entries: Entrie
     """
     state, o = place.state, place.offset
     n = p.fractions.size
-    potential = chemical_potentials(p, state, o)
-    slopes = _potential_slopes(p, state, o)
+    potential = chemical_potentials(p, state, o, place.shrink)
+    slopes = _potential_slopes(p, state, o, place.shrink)
     for i in range(n):
         add(entries, o + 2 * i, o + 2 * i, 1.0)
         add(entries, o + 2 * i, o + 2 * i + 1, -odds_to_fraction(state[o + 2 * i + 1])[1])
@@ -274,19 +287,20 @@ def particle_entries(p: ParticleArrays, place: Place, cj: float, entries: Entrie
 
     y = state[o + 2 * n - 1]
     transition = p.exclusion * log_vacancy(y) - p.following * (potential[n - 1] - y)
-    _, by_electrolyte, by_drive, by_activity, by_transition = reaction_rate(
-        place.log_electrolyte, place.drive, potential[n - 1], transition, p.transfer
-    )
     row = o + 2 * n + 1
+    _, by_electrolyte, by_drive, by_activity, by_transition = reaction_rate(
+        place.log_electrolyte, place.drive + place.film * state[row], potential[n - 1], transition, p.transfer
+    )
+    scale = p.rate * place.shrink
     below, own = slopes[n - 1, 0], slopes[n - 1, 1]
     by_activity -= p.following * by_transition
     by_y = by_activity + by_transition * (p.following - p.exclusion * odds_to_fraction(y)[0])
-    add(entries, row, row, 1.0)
-    add(entries, row, o + 2 * n - 4, -p.rate * by_activity * below)
-    add(entries, row, o + 2 * n - 2, -p.rate * by_activity * own)
-    add(entries, row, o + 2 * n - 1, -p.rate * by_y)
-    add(entries, row, o + 2 * n, p.rate * by_activity * p.coherency)
-    return -p.rate * by_electrolyte, -p.rate * by_drive
+    add(entries, row, row, 1.0 - scale * by_drive * place.film)
+    add(entries, row, o + 2 * n - 4, -scale * by_activity * below)
+    add(entries, row, o + 2 * n - 2, -scale * by_activity * own)
+    add(entries, row, o + 2 * n - 1, -scale * by_y)
+    add(entries, row, o + 2 * n, scale * by_activity * p.coherency)
+    return -scale * by_electrolyte, -scale * by_drive
 
 
 @compiled
@@ -299,9 +313,10 @@ def _face_entries(
     """
     state, o = place.state, place.offset
     n = p.fractions.size
+    per_spacing = place.shrink * place.shrink / p.spacing
     for i in range(n - 1):
         m, m_slope = mobility(p, 0.5 * (state[o + 2 * i] + state[o + 2 * i + 2]))
-        scale = p.face_areas[i] / p.spacing
+        scale = p.face_areas[i] * per_spacing
         by_mobility = scale * 0.5 * m_slope * (potential[i + 1] - potential[i])
         conductance = scale * m
         for side in range(2):

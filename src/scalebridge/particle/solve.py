@@ -178,19 +178,19 @@ def _particle_system(
     size = block_size(n) + 1
     entries = empty_entries(entry_count(n))
     unused = np.empty(size)
-    offsets = np.zeros(1, np.int64)
+    offsets, shrinks = np.zeros(1, np.int64), np.ones(1)
     held = held_drive if fixed_drive else rate
 
     def residual(state: FloatArray, rates: FloatArray, out: FloatArray) -> None:
-        place = Place(state, rates, 0, 0.0, float(state[-1]))
+        place = Place(state, rates, 0, 0.0, float(state[-1]), 1.0, 0.0)
         _residual(p, place, held, fixed_drive, out)
 
     def values(state: FloatArray, cj: float) -> FloatArray:
-        _entries(p, Place(state, unused, 0, 0.0, float(state[-1])), cj, fixed_drive, entries)
+        _entries(p, Place(state, unused, 0, 0.0, float(state[-1]), 1.0, 0.0), cj, fixed_drive, entries)
         return entries.values
 
     def resolves(state: FloatArray, cj: float) -> bool:
-        return bool(resolves_growth(p, state, offsets, cj))
+        return bool(resolves_growth(p, state, offsets, shrinks, cj))
 
     def restore(state: FloatArray) -> FloatArray:
         restored = state.copy()

@@ -15,16 +15,21 @@ from scalebridge.particle.tables import evaluate
 
 
 @compiled
-def resolves_growth(p: ParticleArrays, state: FloatArray, offsets: IntArray, cj: float) -> bool:
-    """Return whether every mode of every particle at fixed filling grows slower than ``cj`` [1/s]."""
-    resolved = True
-    for k in range(offsets.size):
-        resolved = resolved and _particle_resolves(p, state, offsets[k], cj)
-    return resolved
+def resolves_growth(
+    p: ParticleArrays, state: FloatArray, offsets: IntArray, shrinks: FloatArray, cj: float
+) -> bool:
+    """Return whether every mode of every particle at fixed filling grows slower than ``cj`` [1/s].
+
+    ``shrinks`` (particles,): size of the arrays over each particle's.
+    """
+    for k in range(offsets.size):  # noqa: SIM110  # compiled: no generators
+        if not _particle_resolves(p, state, offsets[k], shrinks[k], cj):
+            return False
+    return True
 
 
 @compiled
-def _particle_resolves(p: ParticleArrays, state: FloatArray, o: int, cj: float) -> bool:
+def _particle_resolves(p: ParticleArrays, state: FloatArray, o: int, shrink: float, cj: float) -> bool:
     """Return whether no mode of one particle grows faster.
 
     A longer implicit step would damp the mode instead of following it: the particle would stay on its
@@ -44,10 +49,11 @@ def _particle_resolves(p: ParticleArrays, state: FloatArray, o: int, cj: float) 
     first, mixed, second = 0.0, 0.0, 0.0
     stiff_left, conduct_left = 0.0, 0.0
     negative = 0
+    per_spacing = shrink * shrink / p.spacing
     for i in range(n):
         stiff_right, conduct_right = 0.0, 0.0
         if i < n - 1:
-            face = p.face_areas[i] / p.spacing
+            face = p.face_areas[i] * per_spacing
             middle = 0.5 * (state[o + 2 * i] + state[o + 2 * i + 2])
             stiff_right = p.gradient * face
             conduct_right = face * max(mobility(p, middle)[0], 0.0) / cj

@@ -137,6 +137,16 @@ def _design(maker: Maker, values: dict[str, Any]) -> None:
     values["final_theta"] = maker.make(contracts.Sourced, value=high)
 
 
+def _electrolyte(maker: Maker, values: dict[str, Any]) -> None:
+    if values["cation_diffusivity"] is None or values["anion_diffusivity"] is None:
+        values["cation_diffusivity"] = values["anion_diffusivity"] = None
+
+
+def _listed_sizes(maker: Maker, values: dict[str, Any]) -> None:
+    if values["volume_shares"] is not None:
+        values["volume_shares"] = tuple(maker.rng.uniform(0.1, 1, size=len(values["sizes"])).tolist())
+
+
 def _field(maker: Maker, values: dict[str, Any]) -> None:
     values["unit"] = "V.m-1"
     values["axes"] = ("time", "volume")
@@ -150,9 +160,11 @@ def _rate_capability(_: Maker, values: dict[str, Any]) -> None:
 
 ADJUSTMENTS: dict[str, Callable[[Maker, dict[str, Any]], None]] = {
     "ElectrodeDesign": _design,
+    "Electrolyte": _electrolyte,
     "Field": _field,
     "Host": _host,
     "HostPhase": _host_phase,
+    "ListedSizes": _listed_sizes,
     "RateCapability": _rate_capability,
 }
 """What rules between fields ask for; everything else comes from the annotations alone."""
