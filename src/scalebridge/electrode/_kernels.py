@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scalebridge.foundation.compiled import compiled
+from scalebridge.foundation.compiled import compiled_arithmetic
 from scalebridge.kinetics import reaction_rate
 from scalebridge.particle import (
     Entries,
@@ -93,13 +93,13 @@ class CellArrays(NamedTuple):
     """From the last volume's middle to the collector, in kT/e per 1C."""
 
 
-@compiled
+@compiled_arithmetic
 def stride(a: CellArrays) -> int:
     """Return the number of unknowns of a cathode volume."""
     return a.particles * (block_size(a.particle.fractions.size) + a.chained) + 3
 
 
-@compiled
+@compiled_arithmetic
 def concentration_index(a: CellArrays, k: int) -> int:
     """Return the position of c in volume k; φ_e follows it, and in the cathode φ_s precedes it."""
     if k < a.separator_volumes:
@@ -107,20 +107,20 @@ def concentration_index(a: CellArrays, k: int) -> int:
     return 2 * a.separator_volumes + (k - a.separator_volumes + 1) * stride(a) - 1
 
 
-@compiled
+@compiled_arithmetic
 def particle_index(a: CellArrays, k: int, j: int) -> int:
     """Return the first unknown of particle j in cathode volume k (counted from the separator)."""
     return 1 + 2 * a.separator_volumes + k * stride(a) + j * block_size(a.particle.fractions.size)
 
 
-@compiled
+@compiled_arithmetic
 def potential_index(a: CellArrays, k: int, j: int) -> int:
     """Return the position of the potential that particle j of cathode volume k sees."""
     q = concentration_index(a, a.separator_volumes + k)
     return q - 1 - a.particles + j if a.chained == 1 else q - 1
 
 
-@compiled
+@compiled_arithmetic
 def safe_log(c: float) -> tuple[float, float]:
     """Return ln c and its slope, continued by the tangent below ``SMALLEST``."""
     if c > SMALLEST:
@@ -128,7 +128,7 @@ def safe_log(c: float) -> tuple[float, float]:
     return np.log(SMALLEST) + c / SMALLEST - 1.0, 1.0 / SMALLEST
 
 
-@compiled
+@compiled_arithmetic
 def transport(a: CellArrays, table: int, c: float) -> tuple[float, float]:
     """Return a property of the electrolyte and its slope; beyond the tables the value at their end."""
     u = c / a.largest
@@ -138,13 +138,13 @@ def transport(a: CellArrays, table: int, c: float) -> tuple[float, float]:
     return value, slope / a.largest
 
 
-@compiled
+@compiled_arithmetic
 def metal_concentration(a: CellArrays, current: float, c: float) -> float:
     """Return c(0) from the metal's current and c of the first volume: no anion crosses."""
     return c + current * transport(a, RISE, c)[0] / a.metal_face
 
 
-@compiled
+@compiled_arithmetic
 def metal_current(a: CellArrays, current: float, c: float, phi: float) -> tuple[float, float, float, float]:
     """Return i₀ less the metal's Butler–Volmer current, and its slopes by i₀, c and φ_e of the first volume.
 
@@ -164,7 +164,7 @@ def metal_current(a: CellArrays, current: float, c: float, phi: float) -> tuple[
     return current + k * rate, 1.0 + k * by_surface * by_current, k * towards_c, -k * by_drive
 
 
-@compiled
+@compiled_arithmetic
 def control_row(a: CellArrays, solid: float, applied: float) -> tuple[float, float, float]:
     """Return the last row's residual and its slopes by φ_s of the last volume and by I."""
     voltage = solid - a.drop * applied
@@ -176,7 +176,7 @@ def control_row(a: CellArrays, solid: float, applied: float) -> tuple[float, flo
     return total * applied - a.target, applied, total - a.drop * applied
 
 
-@compiled
+@compiled_arithmetic
 def face_fluxes(a: CellArrays, state: FloatArray, k: int) -> tuple[float, float]:
     """Return N₋ and i through the face between volumes k and k + 1."""
     q, r = concentration_index(a, k), concentration_index(a, k + 1)
@@ -187,7 +187,7 @@ def face_fluxes(a: CellArrays, state: FloatArray, k: int) -> tuple[float, float]
     return -a.face[k] * transport(a, DIFFUSION, c)[0] * rise - transport(a, ANION, c)[0] * current, current
 
 
-@compiled
+@compiled_arithmetic
 def cell_residual(a: CellArrays, state: FloatArray, rates: FloatArray, residual: FloatArray) -> None:
     """Write F(y, y′)."""
     volumes = a.separator_volumes + a.cathode_volumes
@@ -213,7 +213,7 @@ def cell_residual(a: CellArrays, state: FloatArray, rates: FloatArray, residual:
     residual[last] = control_row(a, state[concentration_index(a, volumes - 1) - 1], state[last])[0]
 
 
-@compiled
+@compiled_arithmetic
 def _place(a: CellArrays, state: FloatArray, rates: FloatArray, k: int, j: int) -> Place:
     """Return where particle j of cathode volume k sits."""
     q = concentration_index(a, a.separator_volumes + k)
@@ -223,7 +223,7 @@ def _place(a: CellArrays, state: FloatArray, rates: FloatArray, k: int, j: int) 
     )
 
 
-@compiled
+@compiled_arithmetic
 def _particles_residual(
     a: CellArrays, state: FloatArray, rates: FloatArray, residual: FloatArray, k: int
 ) -> float:
@@ -245,7 +245,7 @@ def _particles_residual(
     return total
 
 
-@compiled
+@compiled_arithmetic
 def cell_entries(a: CellArrays, state: FloatArray, cj: float, entries: Entries) -> None:
     """Write ∂F/∂y + cj ∂F/∂y′."""
     volumes = a.separator_volumes + a.cathode_volumes
@@ -270,7 +270,7 @@ def cell_entries(a: CellArrays, state: FloatArray, cj: float, entries: Entries) 
     add(entries, last, last, by_applied)
 
 
-@compiled
+@compiled_arithmetic
 def _particles_entries(a: CellArrays, state: FloatArray, cj: float, entries: Entries, k: int) -> None:
     """Write the derivatives of the rows of the particles in cathode volume k, and of their currents."""
     q = concentration_index(a, a.separator_volumes + k)
@@ -295,7 +295,7 @@ def _particles_entries(a: CellArrays, state: FloatArray, cj: float, entries: Ent
                 add(entries, own, own + 1, a.link)
 
 
-@compiled
+@compiled_arithmetic
 def _face_entries(a: CellArrays, state: FloatArray, k: int, entries: Entries) -> None:
     """Write the derivatives of the fluxes between volumes k and k + 1 into the rows of both."""
     q, r = concentration_index(a, k), concentration_index(a, k + 1)

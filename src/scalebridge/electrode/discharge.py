@@ -1,17 +1,26 @@
 """Constant-current discharge of a half cell."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.contracts import FINAL_FILLING, SOLVER_FAILURE
-from scalebridge.electrode._kernels import metal_concentration
+from scalebridge.electrode._kernels import CellArrays
 from scalebridge.electrode.arrays import cell_arrays, ohmic_drop
+from scalebridge.electrode.events import SALT_EVENT, VOLTAGE_EVENT, cell_events
 from scalebridge.electrode.model import HOUR, STANDARD_CONCENTRATION, CellModel
+from scalebridge.electrode.native import native_callbacks
 from scalebridge.electrode.system import Unknowns, cell_system, rest_state
 from scalebridge.foundation import InputError
-from scalebridge.particle import REFERENCE_TOLERANCE, ImplicitSolution, consistent_start, solve_implicit
+from scalebridge.particle import (
+    REFERENCE_TOLERANCE,
+    ImplicitSolution,
+    ImplicitSystem,
+    consistent_start,
+    solve_implicit,
+)
 
 FloatArray = NDArray[np.float64]
 
@@ -80,18 +89,14 @@ def solve_cell(
         times = _output_times(model, c_rate)
     arrays = cell_arrays(model, target=c_rate)
     unknowns = Unknowns.of(model, arrays)
-    system = cell_system(model, arrays, unknowns)
+    rules = np.array(
+        [
+            [VOLTAGE_EVENT, voltage_level(model, model.cutoff_voltage), 1.0],
+            [SALT_EVENT, -DEPLETION * model.salt_concentration / STANDARD_CONCENTRATION, 1.0],
+        ]
+    )
+    system, events = runnable(model, arrays, unknowns, rules)
     start = consistent_start(system, rest_state(model, arrays, unknowns, c_rate))
-    offset = model.particle.mean_voltage - c_rate * ohmic_drop(model)
-    thermal_voltage, last = model.particle.thermal_voltage, int(unknowns.solid[-1])
-    initial = model.salt_concentration / STANDARD_CONCENTRATION
-
-    def events(state: FloatArray) -> FloatArray:
-        metal = metal_concentration(arrays, float(state[0]), float(state[1]))
-        least = min(float(np.min(state[unknowns.concentration])), metal)
-        voltage = offset + thermal_voltage * state[last]
-        return np.array([voltage - model.cutoff_voltage, least / initial + DEPLETION])
-
     result = solve_implicit(system, times, start, events=events, relative_tolerance=relative_tolerance)
     termination = FINAL_FILLING
     if result.event is not None:
@@ -101,6 +106,26 @@ def solve_cell(
     return cell_solution(
         model, unknowns, result, termination=termination, status=_status(model, c_rate, result, termination)
     )
+
+
+def runnable(
+    model: CellModel, arrays: CellArrays, unknowns: Unknowns, rules: FloatArray
+) -> tuple[ImplicitSystem, Callable[[FloatArray], FloatArray]]:
+    """Return the system of a cell, callbacks in machine code included, and its events."""
+    system = cell_system(model, arrays, unknowns)
+    salt = np.ascontiguousarray(unknowns.concentration, dtype=np.int64)
+
+    def events(state: FloatArray) -> FloatArray:
+        out = np.empty(len(rules))
+        cell_events(arrays, state, salt, rules, out)
+        return out
+
+    return replace(system, native=native_callbacks(arrays, unknowns, system, rules)), events
+
+
+def voltage_level(model: CellModel, voltage: float) -> float:
+    """Return a terminal voltage [V] as the kernels count it."""
+    return (voltage - model.particle.mean_voltage) / model.particle.thermal_voltage
 
 
 def _output_times(model: CellModel, c_rate: float) -> FloatArray:

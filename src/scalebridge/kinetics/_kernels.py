@@ -15,13 +15,13 @@ j/k0 = (1/γ_‡) a₊^{1−α} a^α [exp(−α η̃) − exp((1−α) η̃)]
 
 import numpy as np
 
-from scalebridge.foundation.compiled import compiled
+from scalebridge.foundation.compiled import compiled_arithmetic
 
 LINEAR_FROM = 60.0
 """Exponent beyond which exp is continued by its tangent: no current is that large, and nothing overflows."""
 
 
-@compiled
+@compiled_arithmetic
 def bounded_exponential(x: float) -> tuple[float, float]:
     """Return exp(x) and its derivative, continued linearly above ``LINEAR_FROM``."""
     if x > LINEAR_FROM:
@@ -31,7 +31,7 @@ def bounded_exponential(x: float) -> tuple[float, float]:
     return value, value
 
 
-@compiled
+@compiled_arithmetic
 def reaction_rate(
     log_electrolyte: float, drive: float, log_activity: float, log_transition: float, transfer: float
 ) -> tuple[float, float, float, float, float]:

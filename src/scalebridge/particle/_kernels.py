@@ -24,24 +24,28 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scalebridge.foundation.compiled import compiled
+from scalebridge.foundation.compiled import compiled_arithmetic, inlined_arithmetic
 from scalebridge.kinetics import reaction_rate
 from scalebridge.particle.model import ParticleModel
-from scalebridge.particle.tables import evaluate
+from scalebridge.particle.tables import evaluate, tabulate_monotone
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+
+DIFFUSIVITY_INTERVALS = 256
+"""Of the table of D: monotone pieces, which stay positive over decades."""
 
 
 class ParticleArrays(NamedTuple):
     """A `ParticleModel` as the kernels take it; equation symbols in the module table."""
 
     fractions: FloatArray
+    inverse_fractions: FloatArray
     face_areas: FloatArray
     surface_area: float
     spacing: float
     excess: FloatArray
-    log_diffusivity: FloatArray
+    diffusivity: FloatArray
     gradient: float
     coherency: float
     surface_gradient: float
@@ -103,11 +107,12 @@ def particle_arrays(model: ParticleModel, rate_scale: float) -> ParticleArrays:
     law = model.rate_law
     return ParticleArrays(
         fractions=grid.fractions,
+        inverse_fractions=1.0 / grid.fractions,
         face_areas=grid.face_areas,
         surface_area=grid.surface_area,
         spacing=grid.spacing,
         excess=model.excess,
-        log_diffusivity=model.log_diffusivity,
+        diffusivity=tabulate_monotone(model.diffusivity, DIFFUSIVITY_INTERVALS),
         gradient=model.gradient_energy / scale,
         coherency=model.coherency_modulus / scale,
         surface_gradient=model.surface_gradient,
@@ -119,7 +124,7 @@ def particle_arrays(model: ParticleModel, rate_scale: float) -> ParticleArrays:
     )
 
 
-@compiled
+@compiled_arithmetic
 def block_size(shells: int) -> int:
     """Return the number of unknowns of a particle."""
     return 2 * shells + 2
@@ -130,7 +135,7 @@ def entry_count(shells: int) -> int:
     return 19 * shells + 10
 
 
-@compiled
+@inlined_arithmetic
 def odds_to_fraction(y: float) -> tuple[float, float]:
     """Return θ = 1/(1 + exp(−y)) and dθ/dy without overflow."""
     if y >= 0:
@@ -142,7 +147,7 @@ def odds_to_fraction(y: float) -> tuple[float, float]:
     return theta, small / (1.0 + small) ** 2
 
 
-@compiled
+@compiled_arithmetic
 def restore_particle(p: ParticleArrays, state: FloatArray, o: int) -> None:
     """Make θ_i and θ̄ those of the log-odds, shifted together so that the ions Σ V_i/V θ_i are kept.
 
@@ -175,63 +180,66 @@ def restore_particle(p: ParticleArrays, state: FloatArray, o: int) -> None:
     state[o + 2 * n] = ions
 
 
-@compiled
+@compiled_arithmetic
 def log_vacancy(y: float) -> float:
     """Return ln(1 − θ) = −ln(1 + exp(y)) without overflow."""
     value: float = -y - np.log1p(np.exp(-y)) if y > 0 else -np.log1p(np.exp(y))
     return value
 
 
-@compiled
+@compiled_arithmetic
 def chemical_potentials(p: ParticleArrays, state: FloatArray, o: int, shrink: float) -> FloatArray:
     """Return μ_i/kT counted from μ°, shape (shells,)."""
     n = p.fractions.size
     mean = state[o + 2 * n]
     gradient = p.gradient * shrink * shrink
-    per_spacing = 1.0 / p.spacing
+    per_spacing = gradient / p.spacing
+    face_areas, inverse, excess, coherency = p.face_areas, p.inverse_fractions, p.excess, p.coherency
     potential = np.empty(n)
     left = 0.0
-    for i in range(n):
-        theta = state[o + 2 * i]
-        if i < n - 1:
-            right = p.face_areas[i] * (state[o + 2 * i + 2] - theta) * per_spacing
-        else:
-            right = p.surface_area * p.surface_gradient / shrink
-        local = state[o + 2 * i + 1] + evaluate(p.excess, theta)[0] + p.coherency * (theta - mean)
-        potential[i] = local - gradient * (right - left) / p.fractions[i]
-        left = right
+    theta = state[o]
+    for i in range(n - 1):
+        outer = state[o + 2 * i + 2]
+        right = face_areas[i] * (outer - theta) * per_spacing
+        local = state[o + 2 * i + 1] + evaluate(excess, theta)[0] + coherency * (theta - mean)
+        potential[i] = local - (right - left) * inverse[i]
+        left, theta = right, outer
+    right = gradient * p.surface_area * p.surface_gradient / shrink
+    local = state[o + 2 * n - 1] + evaluate(excess, theta)[0] + coherency * (theta - mean)
+    potential[n - 1] = local - (right - left) * inverse[n - 1]
     return potential
 
 
-@compiled
-def mobility(p: ParticleArrays, theta: float) -> tuple[float, float]:
-    """Return D θ(1−θ) [m²/s] and its slope."""
-    log_value, log_slope = evaluate(p.log_diffusivity, theta)
-    diffusivity = np.exp(log_value)
-    value = diffusivity * theta * (1.0 - theta)
-    return value, log_slope * value + diffusivity * (1.0 - 2.0 * theta)
+@inlined_arithmetic
+def mobility(table: FloatArray, theta: float) -> tuple[float, float]:
+    """Return D θ(1−θ) [m²/s] and its slope, D from its table."""
+    diffusivity, slope = evaluate(table, theta)
+    vacant = theta * (1.0 - theta)
+    return diffusivity * vacant, slope * vacant + diffusivity * (1.0 - 2.0 * theta)
 
 
-@compiled
+@compiled_arithmetic
 def particle_residual(p: ParticleArrays, place: Place, residual: FloatArray) -> None:
     """Write the residual of one particle's rows."""
     state, rates, o = place.state, place.rates, place.offset
     n = p.fractions.size
     potential = chemical_potentials(p, state, o, place.shrink)
     per_spacing = place.shrink * place.shrink / p.spacing
-    mean = 0.0
-    left = 0.0
+    fractions, face_areas, inverse, table = p.fractions, p.face_areas, p.inverse_fractions, p.diffusivity
+    mean, left = 0.0, 0.0
+    theta = state[o]
     for i in range(n):
-        theta = state[o + 2 * i]
-        mean += p.fractions[i] * theta
+        mean += fractions[i] * theta
+        outer = theta
         if i < n - 1:
-            m = mobility(p, 0.5 * (theta + state[o + 2 * i + 2]))[0]
-            right = p.face_areas[i] * m * (potential[i + 1] - potential[i]) * per_spacing
+            outer = state[o + 2 * i + 2]
+            m = mobility(table, 0.5 * (theta + outer))[0]
+            right = face_areas[i] * m * (potential[i + 1] - potential[i]) * per_spacing
         else:
             right = state[o + 2 * n + 1] * p.rate_scale
         residual[o + 2 * i] = theta - odds_to_fraction(state[o + 2 * i + 1])[0]
-        residual[o + 2 * i + 1] = rates[o + 2 * i] - (right - left) / p.fractions[i]
-        left = right
+        residual[o + 2 * i + 1] = rates[o + 2 * i] - (right - left) * inverse[i]
+        left, theta = right, outer
     residual[o + 2 * n] = state[o + 2 * n] - mean
     y = state[o + 2 * n - 1]
     transition = p.exclusion * log_vacancy(y) - p.following * (potential[n - 1] - y)
@@ -240,17 +248,17 @@ def particle_residual(p: ParticleArrays, place: Place, residual: FloatArray) -> 
     residual[o + 2 * n + 1] = state[o + 2 * n + 1] - p.rate * place.shrink * rate
 
 
-@compiled
+@compiled_arithmetic
 def add(entries: Entries, row: int, column: int, value: float) -> None:
     """Write one triplet."""
     k = entries.filled[0]
+    entries.values[k] = value
     entries.rows[k] = row
     entries.columns[k] = column
-    entries.values[k] = value
     entries.filled[0] = k + 1
 
 
-@compiled
+@compiled_arithmetic
 def _potential_slopes(p: ParticleArrays, state: FloatArray, o: int, shrink: float) -> FloatArray:
     """Return ∂μ_i/∂θ_{i−1}, ∂μ_i/∂θ_i (y and θ̄ apart), ∂μ_i/∂θ_{i+1}, shape (shells, 3)."""
     n = p.fractions.size
@@ -266,7 +274,7 @@ def _potential_slopes(p: ParticleArrays, state: FloatArray, o: int, shrink: floa
     return slopes
 
 
-@compiled
+@compiled_arithmetic
 def particle_entries(p: ParticleArrays, place: Place, cj: float, entries: Entries) -> tuple[float, float]:
     """Write ∂F/∂y + cj ∂F/∂y′ of one particle's rows by its own unknowns.
 
@@ -303,7 +311,7 @@ def particle_entries(p: ParticleArrays, place: Place, cj: float, entries: Entrie
     return -scale * by_electrolyte, -scale * by_drive
 
 
-@compiled
+@compiled_arithmetic
 def _face_entries(
     p: ParticleArrays, place: Place, potential: FloatArray, slopes: FloatArray, entries: Entries
 ) -> None:
@@ -315,7 +323,7 @@ def _face_entries(
     n = p.fractions.size
     per_spacing = place.shrink * place.shrink / p.spacing
     for i in range(n - 1):
-        m, m_slope = mobility(p, 0.5 * (state[o + 2 * i] + state[o + 2 * i + 2]))
+        m, m_slope = mobility(p.diffusivity, 0.5 * (state[o + 2 * i] + state[o + 2 * i + 2]))
         scale = p.face_areas[i] * per_spacing
         by_mobility = scale * 0.5 * m_slope * (potential[i + 1] - potential[i])
         conductance = scale * m

@@ -35,9 +35,9 @@ from scalebridge.particle.tables import evaluate_many
 
 FloatArray = NDArray[np.float64]
 
-THETA_TOLERANCE = 1e-5
-POTENTIAL_TOLERANCE = 1e-3
-"""Of log-odds and potentials, in kT."""
+THETA_TOLERANCE = 2e-6
+POTENTIAL_TOLERANCE = 2e-4
+"""Of log-odds and potentials, in kT; both at the reference tolerance."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,7 +26,7 @@ def growth_rates(theta: float | np.ndarray, shape: str) -> tuple[object, np.ndar
     volume = p.fractions
     curvature = 1 / (profile * (1 - profile)) + evaluate_many(p.excess, profile)[1]
     stiffness = np.diag(volume * curvature) + p.gradient * faces.T @ np.diag(weights) @ faces
-    m = np.array([mobility(p, t)[0] for t in 0.5 * (profile[1:] + profile[:-1])])
+    m = np.array([mobility(p.diffusivity, t)[0] for t in 0.5 * (profile[1:] + profile[:-1])])
     conductance = faces.T @ np.diag(weights * m) @ faces
     rates = np.linalg.eigvals(-np.diag(1 / volume) @ conductance @ np.diag(1 / volume) @ stiffness).real
     return p, state, np.sort(rates)[::-1]
