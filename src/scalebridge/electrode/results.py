@@ -1,6 +1,6 @@
 """From arrays to the contracts `Solution` and `RateCapability`."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ from scalebridge.electrode.discharge import CellSolution, solve_cell
 from scalebridge.electrode.model import CellModel
 from scalebridge.electrode.population import active_shares
 from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress
-from scalebridge.particle import REFERENCE_TOLERANCE, boundary_radius, state_widening
+from scalebridge.particle import REFERENCE_TOLERANCE, ParticleModel, boundary_radius, state_widening
 
 FloatArray = NDArray[np.float64]
 
@@ -97,11 +97,8 @@ def solve_discharge(
         solution = _nothing_reached(cell, c_rate, str(error))
     return Solution(
         provenance=provenance,
-        validity=Validity(
-            temperature=(float(design.temperature),) * 2,
-            remarks=(*card.validity.remarks, *state_widening({member: cell.particle})),
-        ),
-        citations=_citations(cell),
+        validity=card_validity(card, design, {member: cell.particle}),
+        citations=citations(cell),
         fields=_fields(solution, cell, card.host.theoretical_capacity),
         status=solution.status,
         termination=solution.termination,
@@ -169,7 +166,18 @@ def run_discharge(task: DischargeTask) -> Solution:
     )
 
 
-def _citations(cell: CellModel) -> tuple[str, ...]:
+def card_validity(
+    card: MaterialCard, design: ElectrodeDesign, particles: Mapping[int, ParticleModel]
+) -> Validity:
+    """Return where a solution holds: at the design's temperature, with the card's and the grid's remarks."""
+    return Validity(
+        temperature=(float(design.temperature),) * 2,
+        remarks=(*card.validity.remarks, *state_widening(particles)),
+    )
+
+
+def citations(cell: CellModel) -> tuple[str, ...]:
+    """Return the keys of the works behind a cell's solution."""
     own = cell.electrolyte.citation
     return CITATIONS if own is None else (*CITATIONS, own)
 
@@ -213,30 +221,30 @@ def _fields(solution: CellSolution, cell: CellModel, theoretical_capacity: float
     time, mapped = ("time",), ("map_time",)
     position, volume = ("map_time", "position"), ("map_time", "volume")
     return {
-        "time": _field("s", time, solution.time),
-        "voltage": _field("V", time, solution.voltage),
-        "filling": _field("1", time, solution.filling),
-        "capacity": _field("C.kg-1", time, (solution.filling - solution.filling[0]) * theoretical_capacity),
-        "map_time": _field("s", mapped, solution.time[times]),
-        "map_filling": _field("1", mapped, solution.filling[times]),
-        "radius": _field("m", ("radius",), solution.radius[radii]),
-        "position": _field("m", ("position",), solution.position),
-        "depth": _field("m", ("volume",), depth),
-        "theta": _field("1", (*volume, "radius"), theta[:, :, radii], 4),
-        "boundary_level": _field("1", ("gap",), levels),
-        "front_level": _field("1", ("front",), cell.particle.front_levels),
-        "phase_boundary": _field("m", (*volume, "gap"), boundary, 4),
-        "reaction_rate": _field("s-1", volume, reaction, 4),
-        "particle_size": _field("m", ("volume", "particle"), cell.particle_sizes, 5),
-        "particle_filling": _field("1", (*volume, "particle"), fillings, 4),
-        "active_fraction": _field("1", mapped, active, 4),
-        "concentration": _field("mol.m-3", position, solution.concentration[times], 5),
-        "electrolyte_potential": _field("V", position, solution.electrolyte_potential[times], 5),
-        "solid_potential": _field("V", volume, solution.solid_potential[times], 6),
+        "time": field("s", time, solution.time),
+        "voltage": field("V", time, solution.voltage),
+        "filling": field("1", time, solution.filling),
+        "capacity": field("C.kg-1", time, (solution.filling - solution.filling[0]) * theoretical_capacity),
+        "map_time": field("s", mapped, solution.time[times]),
+        "map_filling": field("1", mapped, solution.filling[times]),
+        "radius": field("m", ("radius",), solution.radius[radii]),
+        "position": field("m", ("position",), solution.position),
+        "depth": field("m", ("volume",), depth),
+        "theta": field("1", (*volume, "radius"), theta[:, :, radii], 4),
+        "boundary_level": field("1", ("gap",), levels),
+        "front_level": field("1", ("front",), cell.particle.front_levels),
+        "phase_boundary": field("m", (*volume, "gap"), boundary, 4),
+        "reaction_rate": field("s-1", volume, reaction, 4),
+        "particle_size": field("m", ("volume", "particle"), cell.particle_sizes, 5),
+        "particle_filling": field("1", (*volume, "particle"), fillings, 4),
+        "active_fraction": field("1", mapped, active, 4),
+        "concentration": field("mol.m-3", position, solution.concentration[times], 5),
+        "electrolyte_potential": field("V", position, solution.electrolyte_potential[times], 5),
+        "solid_potential": field("V", volume, solution.solid_potential[times], 6),
     }
 
 
-def _field(unit: str, axes: tuple[str, ...], values: FloatArray, digits: int = 9) -> Field:
+def field(unit: str, axes: tuple[str, ...], values: FloatArray, digits: int = 9) -> Field:
     """Return a field rounded to significant digits."""
     rounded = np.array([float(f"{value:.{digits}g}") for value in values.ravel()]).reshape(values.shape)
     return Field(unit=unit, axes=axes, values=rounded)
@@ -275,7 +283,7 @@ def _summary(
     return RateCapability(
         provenance=provenance,
         validity=Validity(temperature=(float(design.temperature),) * 2, remarks=tuple(remarks)),
-        citations=_citations(cells[0]),
+        citations=citations(cells[0]),
         c_rate=np.array([s.c_rate for s in solutions[:rates]]),
         one_c_current=np.array([cell.one_c_current for cell in cells]),
         capacity=capacity,

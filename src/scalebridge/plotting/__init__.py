@@ -11,6 +11,7 @@ from scalebridge.plotting.electrode import (
 )
 from scalebridge.plotting.interfaces import normal_name, plot_slab_energy
 from scalebridge.plotting.potential import plot_evaluation, plot_fit, plot_learning_curve, plot_parity
+from scalebridge.plotting.protocol import plot_protocol
 from scalebridge.plotting.style import to_png, to_svg
 from scalebridge.plotting.thermodynamics import (
     plot_free_energy,
@@ -34,6 +35,7 @@ __all__ = [
     "plot_learning_curve",
     "plot_parity",
     "plot_phase_map",
+    "plot_protocol",
     "plot_rate_capability",
     "plot_slab_energy",
     "plot_voltage",
