@@ -1,7 +1,8 @@
 """The half cell's residual, Jacobian, linear solution and events as callbacks of SUNDIALS' C interface.
 
-The Krylov iteration is preconditioned by the exact inverse P of the Jacobian J, so P⁻¹J is the identity:
-`_multiply` hands its vector on, and the `_precondition` that follows gives it back.
+`_solve_directly` takes the place of SUNDIALS' Krylov iteration. Where that cannot be done, the iteration is
+preconditioned by the exact inverse P of the Jacobian J, so P⁻¹J is the identity: `_multiply` hands its vector
+on, and the `_precondition` that follows gives it back.
 """
 
 from typing import NamedTuple
@@ -15,8 +16,9 @@ from scalebridge.electrode._kernels import CellArrays, cell_entries, cell_residu
 from scalebridge.electrode.events import cell_events
 from scalebridge.electrode.system import Unknowns
 from scalebridge.foundation.compiled import c_callback, compiled_arithmetic
-from scalebridge.foundation.memory import Stored, as_doubles, loader, word_at
+from scalebridge.foundation.memory import Stored, address_of, as_doubles, call_with_two, loader, word_at
 from scalebridge.particle import (
+    USER_WORD,
     BlockMap,
     BlockSolver,
     Entries,
@@ -35,9 +37,15 @@ from scalebridge.particle import (
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-FACTORED, ASKED_TIME, ASKED_CJ, RESOLVED, SINCE, PASS_ON = range(6)
+FACTORED, ASKED_TIME, ASKED_CJ, RESOLVED, SINCE, PASS_ON, TIME, CJ = range(8)
 """Entries of ``notes``: cj of the factors; time and cj of the last question after stability, its answer and
-the steps since; whether the next vector is to be given back."""
+the steps since; whether the next vector is to be given back; the last residual's time; cj."""
+STATE, INTEGRATOR, CURRENT_CJ = range(3)
+"""Entries of ``places``: the last residual's state, IDA's memory and its function that tells cj."""
+USER_DATA = 8 * USER_WORD
+"""Bytes from the start of a linear solver to the word with the callbacks' data."""
+SHORTER_STEP = 805
+"""SUNLS_PSOLVE_FAIL_REC of ``sundials_linearsolver.h``: IDA recovers by a shorter step."""
 STEPS_TRUSTED = 4.0
 """For so many steps, none longer, an answer that all growth is resolved is taken to hold."""
 
@@ -65,6 +73,7 @@ class CellMemory(NamedTuple):
     rules: FloatArray
     """(events, 3) see `cell_events`."""
     notes: FloatArray
+    places: IntArray
     size: int
     data_offset: int
     """From an N_Vector's content to its pointer to the data."""
@@ -80,7 +89,9 @@ def _example() -> CellMemory:
     )
     where = BlockMap(i1, i2, i3, i3, i1, i2, i2, i2, i2, i2, i1, i2)
     factors = Factors(f2, f3, f3, f2, f2, f2, f2, f2, f2)
-    return CellMemory(cell, where, factors, Entries(i1, i1, f1, i1), i1, f1, f1, f1, i1, f1, i1, f2, f1, 0, 0)
+    return CellMemory(
+        cell, where, factors, Entries(i1, i1, f1, i1), i1, f1, f1, f1, i1, f1, i1, f2, f1, i1, 0, 0
+    )
 
 
 _EXAMPLE = _example()
@@ -106,8 +117,9 @@ def _refactor(m: CellMemory, cj: float) -> None:
 
 
 @c_callback(_STATUS(types.float64, _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS))
-def _residual(_time: float, y: int, rates: int, out: int, user: int) -> int:
+def _residual(time: float, y: int, rates: int, out: int, user: int) -> int:
     m = _load(user)
+    m.notes[TIME], m.places[STATE] = time, y
     offset, n = m.data_offset, m.size
     cell_residual(m.cell, _vector(y, offset, n), _vector(rates, offset, n), _vector(out, offset, n))
     return 0
@@ -158,6 +170,21 @@ def _precondition(  # noqa: PLR0917
     return 0
 
 
+@c_callback(_STATUS(_ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, types.float64))
+def _solve_directly(solver: int, _matrix: int, out: int, right: int, _tolerance: float) -> int:
+    """Solve with the Jacobian, as the ``solve`` of a SUNLinearSolver."""
+    m = _load(word_at(solver + USER_DATA))
+    offset, n = m.data_offset, m.size
+    call_with_two(m.places[CURRENT_CJ], m.places[INTEGRATOR], address_of(m.notes) + 8 * CJ)
+    cj = m.notes[CJ]
+    if not _resolved(m, m.notes[TIME], cj, _vector(m.places[STATE], offset, n)):
+        return SHORTER_STEP
+    if cj != m.notes[FACTORED]:
+        _refactor(m, cj)
+    block_solve(m.where, m.factors, _vector(right, offset, n), _vector(out, offset, n))
+    return 0
+
+
 @c_callback(_STATUS(types.float64, *[_ADDRESS] * 5, types.float64, *[_ADDRESS] * 3))
 def _multiply(
     _t: float, _y: int, _r: int, _f: int, vector: int, out: int, _cj: float, user: int, _a: int, _b: int
@@ -174,6 +201,11 @@ def _events(_time: float, y: int, _rates: int, out: int, user: int) -> int:
     values = numba.carray(as_doubles(out), (m.rules.shape[0],))
     cell_events(m.cell, _vector(y, m.data_offset, m.size), m.salt, m.rules, values)
     return 0
+
+
+@c_callback(_STATUS(_ADDRESS))
+def _one(_solver: int) -> int:
+    return 1
 
 
 def native_callbacks(
@@ -202,7 +234,8 @@ def native_callbacks(
         shrinks=np.ascontiguousarray(arrays.shrink.ravel()),
         salt=np.ascontiguousarray(unknowns.concentration, dtype=np.int64),
         rules=np.ascontiguousarray(rules, dtype=np.float64),
-        notes=np.array([np.nan, np.nan, np.nan, 0.0, 0.0, 0.0]),
+        notes=np.array([np.nan, np.nan, np.nan, 0.0, 0.0, 0.0, 0.0, 0.0]),
+        places=np.zeros(3, np.int64),
         size=size,
         data_offset=data_offset(),
     )
@@ -213,6 +246,9 @@ def native_callbacks(
         solve=_precondition.address,
         multiply=_multiply.address,
         events=_events.address,
+        solve_directly=_solve_directly.address,
+        one=_one.address,
+        places=memory.places[INTEGRATOR:],
         data=stored.address,
         keep=(stored, memory),
     )

@@ -102,6 +102,29 @@ def word_at(_context: Any, _address: Any) -> Any:
     return types.intp(types.intp), generate
 
 
+@_intrinsic
+def call_with_two(_context: Any, _function: Any, _first: Any, _second: Any) -> Any:
+    """Call the C function ``int f(void *, void *)`` at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word = ir.IntType(64)
+        kind = ir.FunctionType(ir.IntType(32), [word, word])
+        return builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])
+
+    return types.int32(types.intp, types.intp, types.intp), generate
+
+
+@_intrinsic
+def address_of(_context: Any, _array: Any) -> Any:
+    """Return where the data of an array stand."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, value=arguments[0])
+        return builder.ptrtoint(array.data, ir.IntType(64))
+
+    return types.intp(_array), generate
+
+
 class Stored:
     """A named tuple in memory, alive as long as this object.
 

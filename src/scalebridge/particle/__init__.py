@@ -28,7 +28,7 @@ from scalebridge.particle.implicit import (
     solve_implicit,
 )
 from scalebridge.particle.model import ParticleModel, shells_for
-from scalebridge.particle.native import NativeCallbacks, data_offset
+from scalebridge.particle.native import USER_WORD, NativeCallbacks, data_offset
 from scalebridge.particle.pattern import SparsePattern, gather
 from scalebridge.particle.solve import (
     POTENTIAL_TOLERANCE,
@@ -44,6 +44,7 @@ __all__ = [
     "POTENTIAL_TOLERANCE",
     "REFERENCE_TOLERANCE",
     "THETA_TOLERANCE",
+    "USER_WORD",
     "BlockMap",
     "BlockSolver",
     "Entries",

@@ -21,6 +21,10 @@ FloatArray = NDArray[np.float64]
 
 NORMAL, ROOT = 1, 2
 LEFT, KRYLOV_DIMENSION = 1, 5
+TABLE_LENGTH = 12
+"""Functions of a SUNLinearSolver looked through: the wanted ones are the ninth to eleventh."""
+USER_WORD = 8
+"""Where the callbacks' data stand in a linear solver made here."""
 FRESH = 0.02
 """Relative change of cj from which on the Jacobian is evaluated anew. SUNDIALS' own 0.25 is for costly ones;
 here a fresh one costs three residuals, and saves more than a third of Newton's iterations."""
@@ -43,6 +47,12 @@ class NativeCallbacks:
     solve: int
     multiply: int
     events: int
+    solve_directly: int
+    """The ``solve`` of a SUNLinearSolver; it finds ``data`` in the solver's word `USER_WORD`."""
+    one: int
+    """A function int f(void *) that returns 1."""
+    places: NDArray[np.int64]
+    """(2,) filled with the addresses of IDA's memory and of ``IDAGetCurrentCj``."""
     data: int
     keep: tuple[Any, ...]
     """What must outlive them."""
@@ -68,6 +78,8 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "N_VDestroy": (None, (c_void_p,)),
     "SUNLinSol_SPGMR": (c_void_p, (c_void_p, c_int, c_int, c_void_p)),
     "SUNLinSolFree": (c_int, (c_void_p,)),
+    "SUNLinSolNumIters_SPGMR": (c_int, (c_void_p,)),
+    "SUNLinSolSolve_SPGMR": (c_int, (c_void_p, c_void_p, c_void_p, c_void_p, c_double)),
     "IDACreate": (c_void_p, (c_void_p,)),
     "IDAFree": (None, (POINTER(c_void_p),)),
     "IDAInit": (c_int, (c_void_p, c_void_p, c_double, c_void_p, c_void_p)),
@@ -85,6 +97,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "IDASetNoInactiveRootWarn": (c_int, (c_void_p,)),
     "IDASolve": (c_int, (c_void_p, c_double, POINTER(c_double), c_void_p, c_void_p, c_int)),
     "IDAGetRootInfo": (c_int, (c_void_p, POINTER(c_int))),
+    "IDAGetCurrentCj": (c_int, (c_void_p, POINTER(c_double))),
     "IDAGetNumResEvals": (c_int, (c_void_p, POINTER(c_long))),
 }
 
@@ -207,7 +220,8 @@ def integrate(
             library.IDASetId(memory, kinds)
             library.IDASetMaxNumSteps(memory, options.max_steps)
             library.IDASetMaxConvFails(memory, options.max_failures)
-            library.IDASetLinearSolver(memory, linear, None)
+            direct = _direct(library, linear, (memory, context), callbacks)
+            library.IDASetLinearSolver(memory, linear if direct is None else direct.ctypes.data, None)
             library.IDASetPreconditioner(memory, callbacks.set_up, callbacks.solve)
             library.IDASetDeltaCjLSetup(memory, FRESH)
             library.IDASetJacTimes(memory, None, callbacks.multiply)
@@ -220,6 +234,36 @@ def integrate(
             library.IDAFree(byref(memory))
             library.SUNLinSolFree(linear)
             vectors.free()
+
+
+def _direct(
+    library: Any, linear: int, handles: tuple[Any, Any], callbacks: NativeCallbacks
+) -> NDArray[np.uint64] | None:
+    """Return a linear solver whose ``solve`` is the callbacks' own, None where its place cannot be found.
+
+    A SUNLinearSolver ends with {…, table of functions, context}. The new one shares its words with ``linear``
+    and has the callbacks' data in a word of its own behind them; in the table, which belongs to ``linear``
+    alone, SUNLinSolSolve_SPGMR and SUNLinSolNumIters_SPGMR (without an iteration IDA would take the residual
+    for the solution) give way. ``handles``: IDA's memory, the context.
+    """
+    memory, context = handles
+    replaced = {"SUNLinSolSolve_SPGMR": callbacks.solve_directly, "SUNLinSolNumIters_SPGMR": callbacks.one}
+    own = {ctypes.cast(getattr(library, name), c_void_p).value: ours for name, ours in replaced.items()}
+    words = ctypes.cast(linear, POINTER(c_void_p))
+    last = next((k for k in (2, 3) if words[k] == context.value), None)
+    if last is None or not words[last - 1]:
+        return None
+    table = ctypes.cast(words[last - 1], POINTER(c_void_p))
+    slots = {k: own[table[k]] for k in range(TABLE_LENGTH) if table[k] in own}
+    if len(slots) < len(own):
+        return None
+    for slot, ours in slots.items():
+        table[slot] = ours
+    callbacks.places[:] = memory.value, ctypes.cast(library.IDAGetCurrentCj, c_void_p).value
+    solver = np.zeros(USER_WORD + 1, dtype=np.uint64)
+    solver[: last + 1] = [words[k] or 0 for k in range(last + 1)]
+    solver[USER_WORD] = callbacks.data
+    return solver
 
 
 def _run(
