@@ -263,13 +263,14 @@ def _potential_slopes(p: ParticleArrays, state: FloatArray, o: int, shrink: floa
     """Return ∂μ_i/∂θ_{i−1}, ∂μ_i/∂θ_i (y and θ̄ apart), ∂μ_i/∂θ_{i+1}, shape (shells, 3)."""
     n = p.fractions.size
     slopes = np.empty((n, 3))
-    gradient = p.gradient * shrink * shrink
+    per_spacing = p.gradient * shrink * shrink / p.spacing
+    inverse, face_areas, excess, coherency = p.inverse_fractions, p.face_areas, p.excess, p.coherency
     for i in range(n):
-        factor = gradient / (p.spacing * p.fractions[i])
-        below = factor * p.face_areas[i - 1] if i > 0 else 0.0
-        above = factor * p.face_areas[i] if i < n - 1 else 0.0
+        factor = per_spacing * inverse[i]
+        below = factor * face_areas[i - 1] if i > 0 else 0.0
+        above = factor * face_areas[i] if i < n - 1 else 0.0
         slopes[i, 0] = -below
-        slopes[i, 1] = evaluate(p.excess, state[o + 2 * i])[1] + p.coherency + below + above
+        slopes[i, 1] = evaluate(excess, state[o + 2 * i])[1] + coherency + below + above
         slopes[i, 2] = -above
     return slopes
 
@@ -322,15 +323,16 @@ def _face_entries(
     state, o = place.state, place.offset
     n = p.fractions.size
     per_spacing = place.shrink * place.shrink / p.spacing
+    inverse, face_areas, table = p.inverse_fractions, p.face_areas, p.diffusivity
     for i in range(n - 1):
-        m, m_slope = mobility(p.diffusivity, 0.5 * (state[o + 2 * i] + state[o + 2 * i + 2]))
-        scale = p.face_areas[i] * per_spacing
+        m, m_slope = mobility(table, 0.5 * (state[o + 2 * i] + state[o + 2 * i + 2]))
+        scale = face_areas[i] * per_spacing
         by_mobility = scale * 0.5 * m_slope * (potential[i + 1] - potential[i])
         conductance = scale * m
         for side in range(2):
             row = o + 2 * (i + side) + 1
             # the flux enters shell i through its outer face and leaves shell i + 1 through its inner face
-            sign = (-1.0 if side == 0 else 1.0) / p.fractions[i + side]
+            sign = -inverse[i] if side == 0 else inverse[i + 1]
             if i > 0:
                 add(entries, row, o + 2 * i - 2, -sign * conductance * slopes[i, 0])
             by_inner = conductance * (slopes[i + 1, 0] - slopes[i, 1]) + by_mobility

@@ -259,7 +259,8 @@ def _direct(
         return None
     for slot, ours in slots.items():
         table[slot] = ours
-    callbacks.places[:] = memory.value, ctypes.cast(library.IDAGetCurrentCj, c_void_p).value
+    callbacks.places[0] = memory.value
+    callbacks.places[1] = ctypes.cast(library.IDAGetCurrentCj, c_void_p).value or 0
     solver = np.zeros(USER_WORD + 1, dtype=np.uint64)
     solver[: last + 1] = [words[k] or 0 for k in range(last + 1)]
     solver[USER_WORD] = callbacks.data
