@@ -216,7 +216,9 @@ class CellModel:
         particle = self.particle
         equilibrium = particle.equilibrium_voltage(np.array([0.5]))
         activity = (particle.mean_voltage - equilibrium) / particle.thermal_voltage
-        exchange = float(exchange_current(particle.rate_law, 0.5, activity)[0])
+        exchange = float(
+            exchange_current(particle.rate_law, 0.5, activity, temperature=particle.temperature)[0]
+        )
         return particle.charge_density / (particle.grid.surface_area * exchange)
 
     def electrolyte_time(self) -> float:

@@ -83,7 +83,7 @@ def _example() -> CellMemory:
     """Return a memory of the right types and no meaning."""
     f1, f2, f3 = np.zeros(1), np.zeros((1, 1)), np.zeros((1, 1, 1))
     i1, i2, i3 = (f.astype(np.int64) for f in (f1, f2, f3))
-    particle = ParticleArrays(f1, f1, f1, 0.0, 0.0, f2, f2, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    particle = ParticleArrays(f1, f1, f1, 0.0, 0.0, f2, f2, *[0.0] * 9)
     cell = CellArrays(
         particle, 1, 1, 1, 0, f2, f2, f2, 0.0, f3, 0.0, f1, f1, f1, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, 0.0
     )

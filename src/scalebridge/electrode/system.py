@@ -123,7 +123,11 @@ def rest_state(model: CellModel, arrays: CellArrays, unknowns: Unknowns, c_rate:
     activity = (model.particle.mean_voltage - model.open_circuit_voltage) / model.particle.thermal_voltage
     p = arrays.particle
     law = model.particle.rate_law
-    exchange = exchange_current(law, theta, activity, log_salt) * p.rate / law.rate_constant
+    exchange = (
+        exchange_current(law, theta, activity, log_salt, temperature=model.particle.temperature)
+        * p.rate
+        / law.rate_constant
+    )
     counter = arrays.counter_rate * np.exp((1 - arrays.counter_transfer) * log_salt)
     phi = -log_salt - float(overpotential(-c_rate, counter, arrays.counter_transfer))
     solid = phi + log_salt - activity + float(overpotential(c_rate, exchange, p.transfer))

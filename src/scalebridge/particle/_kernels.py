@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.foundation.compiled import compiled_arithmetic, inlined_arithmetic
-from scalebridge.kinetics import reaction_rate
+from scalebridge.kinetics import electron_transfer_rate, reaction_rate, reorganisation_over_kt
 from scalebridge.particle.model import ParticleModel
 from scalebridge.particle.tables import evaluate, tabulate_monotone
 
@@ -56,6 +56,8 @@ class ParticleArrays(NamedTuple):
     """1 where the transition state needs an empty site, else 0."""
     following: float
     """α where the transition state follows the host's excess potential, else 0."""
+    reorganisation: float
+    """λ/kT of electron transfer, 0 of Butler–Volmer."""
     rate_scale: float
     """Unit of the filling rate [1/s]."""
 
@@ -105,6 +107,8 @@ def particle_arrays(model: ParticleModel, rate_scale: float) -> ParticleArrays:
     grid = model.grid
     scale = model.site_density * model.thermal_energy
     law = model.rate_law
+    bound = law.form == "butler-volmer"
+    exclusion = float(law.transition_state != "none") if bound else float(law.form.startswith("coupled"))
     return ParticleArrays(
         fractions=grid.fractions,
         inverse_fractions=1.0 / grid.fractions,
@@ -118,8 +122,9 @@ def particle_arrays(model: ParticleModel, rate_scale: float) -> ParticleArrays:
         surface_gradient=model.surface_gradient,
         rate=law.rate_constant * grid.surface_area / model.charge_density / rate_scale,
         transfer=law.transfer_coefficient,
-        exclusion=0.0 if law.transition_state == "none" else 1.0,
-        following=law.transfer_coefficient if law.transition_state == "follows host" else 0.0,
+        exclusion=exclusion,
+        following=law.transfer_coefficient if bound and law.transition_state == "follows host" else 0.0,
+        reorganisation=reorganisation_over_kt(law, model.temperature),
         rate_scale=rate_scale,
     )
 
@@ -219,6 +224,31 @@ def mobility(table: FloatArray, theta: float) -> tuple[float, float]:
 
 
 @compiled_arithmetic
+def surface_rate(
+    p: ParticleArrays, log_electrolyte: float, drive: float, log_activity: float, y: float
+) -> tuple[float, float, float, float, float]:
+    """Return j/k0 and its derivatives by ln a₊, Δ̃, ln a and, ln a apart, the log-odds y of the surface."""
+    theta = odds_to_fraction(y)[0]
+    if p.reorganisation > 0.0:
+        log_theta = y + log_vacancy(y)
+        value, by_electrolyte, by_formal, by_theta = electron_transfer_rate(
+            log_electrolyte,
+            drive + log_activity - log_theta,
+            log_theta,
+            p.exclusion * log_vacancy(y),
+            p.reorganisation,
+        )
+        by_y = (by_theta - by_formal) * (1.0 - theta) - p.exclusion * theta * value
+        return value, by_electrolyte, by_formal, by_formal, by_y
+    transition = p.exclusion * log_vacancy(y) - p.following * (log_activity - y)
+    value, by_electrolyte, by_drive, by_activity, by_transition = reaction_rate(
+        log_electrolyte, drive, log_activity, transition, p.transfer
+    )
+    by_y = by_transition * (p.following - p.exclusion * theta)
+    return value, by_electrolyte, by_drive, by_activity - p.following * by_transition, by_y
+
+
+@compiled_arithmetic
 def particle_residual(p: ParticleArrays, place: Place, residual: FloatArray) -> None:
     """Write the residual of one particle's rows."""
     state, rates, o = place.state, place.rates, place.offset
@@ -241,10 +271,8 @@ def particle_residual(p: ParticleArrays, place: Place, residual: FloatArray) -> 
         residual[o + 2 * i + 1] = rates[o + 2 * i] - (right - left) * inverse[i]
         left, theta = right, outer
     residual[o + 2 * n] = state[o + 2 * n] - mean
-    y = state[o + 2 * n - 1]
-    transition = p.exclusion * log_vacancy(y) - p.following * (potential[n - 1] - y)
     drive = place.drive + place.film * state[o + 2 * n + 1]
-    rate = reaction_rate(place.log_electrolyte, drive, potential[n - 1], transition, p.transfer)[0]
+    rate = surface_rate(p, place.log_electrolyte, drive, potential[n - 1], state[o + 2 * n - 1])[0]
     residual[o + 2 * n + 1] = state[o + 2 * n + 1] - p.rate * place.shrink * rate
 
 
@@ -294,16 +322,17 @@ def particle_entries(p: ParticleArrays, place: Place, cj: float, entries: Entrie
     add(entries, o + 2 * n - 1, o + 2 * n + 1, -p.rate_scale / p.fractions[n - 1])
     add(entries, o + 2 * n, o + 2 * n, 1.0)
 
-    y = state[o + 2 * n - 1]
-    transition = p.exclusion * log_vacancy(y) - p.following * (potential[n - 1] - y)
     row = o + 2 * n + 1
-    _, by_electrolyte, by_drive, by_activity, by_transition = reaction_rate(
-        place.log_electrolyte, place.drive + place.film * state[row], potential[n - 1], transition, p.transfer
+    _, by_electrolyte, by_drive, by_activity, by_odds = surface_rate(
+        p,
+        place.log_electrolyte,
+        place.drive + place.film * state[row],
+        potential[n - 1],
+        state[o + 2 * n - 1],
     )
     scale = p.rate * place.shrink
     below, own = slopes[n - 1, 0], slopes[n - 1, 1]
-    by_activity -= p.following * by_transition
-    by_y = by_activity + by_transition * (p.following - p.exclusion * odds_to_fraction(y)[0])
+    by_y = by_activity + by_odds
     add(entries, row, row, 1.0 - scale * by_drive * place.film)
     add(entries, row, o + 2 * n - 4, -scale * by_activity * below)
     add(entries, row, o + 2 * n - 2, -scale * by_activity * own)

@@ -166,7 +166,11 @@ def _guess(
     state[2 * n + 1] = rate
     activity = state[2 * n - 1] + evaluate_many(p.excess, profile[-1:])[0][0]
     law = model.rate_law
-    exchange = exchange_current(law, profile[-1], activity) * p.rate / law.rate_constant
+    exchange = (
+        exchange_current(law, profile[-1], activity, temperature=model.temperature)
+        * p.rate
+        / law.rate_constant
+    )
     state[-1] = held_drive or overpotential(rate, exchange, p.transfer) - activity
     return state
 

@@ -142,6 +142,11 @@ def _electrolyte(maker: Maker, values: dict[str, Any]) -> None:
         values["cation_diffusivity"] = values["anion_diffusivity"] = None
 
 
+def _rate_law(maker: Maker, values: dict[str, Any]) -> None:
+    bound = values["form"] == "butler-volmer"
+    values["reorganisation_energy"] = None if bound else float(maker.rng.uniform(1e-20, 1e-19))
+
+
 def _listed_sizes(maker: Maker, values: dict[str, Any]) -> None:
     if values["volume_shares"] is not None:
         values["volume_shares"] = tuple(maker.rng.uniform(0.1, 1, size=len(values["sizes"])).tolist())
@@ -166,6 +171,7 @@ ADJUSTMENTS: dict[str, Callable[[Maker, dict[str, Any]], None]] = {
     "HostPhase": _host_phase,
     "ListedSizes": _listed_sizes,
     "RateCapability": _rate_capability,
+    "RateLaw": _rate_law,
 }
 """What rules between fields ask for; everything else comes from the annotations alone."""
 

@@ -30,6 +30,16 @@ CASES = {
         size=1e-8,
         rate_law=LAW.model_copy(update={"transition_state": "follows host"}),
     ),
+    "coupled transfer": particle(
+        (3.0, -0.4), shells=SHELLS, size=1e-8,
+        rate_law=LAW.model_copy(
+            update={"form": "coupled ion-electron transfer", "reorganisation_energy": 3.4e-20}
+        ),
+    ),
+    "electron transfer": particle(
+        1.0, shells=SHELLS, size=1e-8,
+        rate_law=LAW.model_copy(update={"form": "marcus-hush-chidsey", "reorganisation_energy": 2e-20}),
+    ),
     "cylinder": particle(4.5, shells=SHELLS, size=1e-8, shape="cylinder"),
     "plate without gradient energy": particle(1.0, shells=SHELLS, gradient_energy=0.0, shape="plate"),
 }  # fmt: skip
