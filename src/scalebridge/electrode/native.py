@@ -30,6 +30,7 @@ from scalebridge.particle import (
     block_factor,
     block_solve,
     data_offset,
+    empty_entries,
     gather,
     resolves_growth,
 )
@@ -223,9 +224,7 @@ def native_callbacks(
         cell=arrays,
         where=where,
         factors=factors,
-        triplets=Entries(
-            np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count), np.zeros(1, np.int64)
-        ),
+        triplets=empty_entries(0)._replace(values=np.zeros(count)),
         position=pattern.positions,
         fixed=fixed,
         by_rate=by_rate,

@@ -42,7 +42,7 @@ def drop_stale_caches(package: Path) -> int:
     Numba renews a cached function when its own file changes, not when a kernel from another file that it has
     inlined changes.
     """
-    marker = f"from {__name__} import compiled"
+    marker = f"from {__name__} import"
     sources = [path for path in package.rglob("*.py") if marker in path.read_text(encoding="utf-8")]
     newest = max((path.stat().st_mtime for path in sources), default=0.0)
     dropped = 0

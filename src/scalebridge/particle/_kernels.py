@@ -80,7 +80,10 @@ class Place(NamedTuple):
 
 
 class Entries(NamedTuple):
-    """Jacobian entries as triplets in a fixed order; duplicates add up."""
+    """Jacobian entries as triplets in a fixed order; duplicates add up.
+
+    Rows and columns may be empty where the pattern is known: memory, not arithmetic, is what triplets cost.
+    """
 
     rows: IntArray
     columns: IntArray
@@ -281,8 +284,9 @@ def add(entries: Entries, row: int, column: int, value: float) -> None:
     """Write one triplet."""
     k = entries.filled[0]
     entries.values[k] = value
-    entries.rows[k] = row
-    entries.columns[k] = column
+    if k < entries.rows.size:
+        entries.rows[k] = row
+        entries.columns[k] = column
     entries.filled[0] = k + 1
 
 
@@ -313,11 +317,7 @@ def particle_entries(p: ParticleArrays, place: Place, cj: float, entries: Entrie
     n = p.fractions.size
     potential = chemical_potentials(p, state, o, place.shrink)
     slopes = _potential_slopes(p, state, o, place.shrink)
-    for i in range(n):
-        add(entries, o + 2 * i, o + 2 * i, 1.0)
-        add(entries, o + 2 * i, o + 2 * i + 1, -odds_to_fraction(state[o + 2 * i + 1])[1])
-        add(entries, o + 2 * i + 1, o + 2 * i, cj)
-        add(entries, o + 2 * n, o + 2 * i, -p.fractions[i])
+    _shell_entries(p, place, cj, entries)
     _face_entries(p, place, potential, slopes, entries)
     add(entries, o + 2 * n - 1, o + 2 * n + 1, -p.rate_scale / p.fractions[n - 1])
     add(entries, o + 2 * n, o + 2 * n, 1.0)
@@ -342,33 +342,61 @@ def particle_entries(p: ParticleArrays, place: Place, cj: float, entries: Entrie
 
 
 @compiled_arithmetic
+def _shell_entries(p: ParticleArrays, place: Place, cj: float, entries: Entries) -> None:
+    """Write θ_i's relation to its log-odds, its rate and its part in the mean."""
+    state, o = place.state, place.offset
+    n = p.fractions.size
+    rows, columns, values, fractions = entries.rows, entries.columns, entries.values, p.fractions
+    k = entries.filled[0]
+    for i in range(n):
+        theta = o + 2 * i
+        values[k], values[k + 1] = 1.0, -odds_to_fraction(state[theta + 1])[1]
+        values[k + 2], values[k + 3] = cj, -fractions[i]
+        if k < rows.size:
+            rows[k], rows[k + 1], rows[k + 2], rows[k + 3] = theta, theta, theta + 1, o + 2 * n
+            columns[k], columns[k + 1], columns[k + 2], columns[k + 3] = theta, theta + 1, theta, theta
+        k += 4
+    entries.filled[0] = k
+
+
+@compiled_arithmetic
 def _face_entries(
     p: ParticleArrays, place: Place, potential: FloatArray, slopes: FloatArray, entries: Entries
 ) -> None:
     """Write the derivatives of the fluxes between neighbouring shells into the rows of both.
 
-    All faces in one call: handing the arrays over for each would cost more than the work.
+    All faces in one call, and into arrays, not through `add`: a call costs more than its work. Six entries
+    for each side; where a neighbour's neighbour is missing, a zero stands in its place.
     """
     state, o = place.state, place.offset
     n = p.fractions.size
     per_spacing = place.shrink * place.shrink / p.spacing
     inverse, face_areas, table = p.inverse_fractions, p.face_areas, p.diffusivity
+    rows, columns, values = entries.rows, entries.columns, entries.values
+    k = entries.filled[0]
     for i in range(n - 1):
-        m, m_slope = mobility(table, 0.5 * (state[o + 2 * i] + state[o + 2 * i + 2]))
+        q = o + 2 * i
+        m, m_slope = mobility(table, 0.5 * (state[q] + state[q + 2]))
         scale = face_areas[i] * per_spacing
         by_mobility = scale * 0.5 * m_slope * (potential[i + 1] - potential[i])
         conductance = scale * m
+        before = -conductance * slopes[i, 0] if i > 0 else 0.0
+        inner = conductance * (slopes[i + 1, 0] - slopes[i, 1]) + by_mobility
+        outer = conductance * (slopes[i + 1, 1] - slopes[i, 2]) + by_mobility
+        behind = conductance * slopes[i + 1, 2] if i < n - 2 else 0.0
+        first, last = (q - 2 if i > 0 else q), (q + 4 if i < n - 2 else q)
         for side in range(2):
-            row = o + 2 * (i + side) + 1
             # the flux enters shell i through its outer face and leaves shell i + 1 through its inner face
             sign = -inverse[i] if side == 0 else inverse[i + 1]
-            if i > 0:
-                add(entries, row, o + 2 * i - 2, -sign * conductance * slopes[i, 0])
-            by_inner = conductance * (slopes[i + 1, 0] - slopes[i, 1]) + by_mobility
-            by_outer = conductance * (slopes[i + 1, 1] - slopes[i, 2]) + by_mobility
-            add(entries, row, o + 2 * i, sign * by_inner)
-            add(entries, row, o + 2 * i + 2, sign * by_outer)
-            if i < n - 2:
-                add(entries, row, o + 2 * i + 4, sign * conductance * slopes[i + 1, 2])
-            add(entries, row, o + 2 * i + 1, -sign * conductance)
-            add(entries, row, o + 2 * i + 3, sign * conductance)
+            values[k], values[k + 1], values[k + 2] = sign * before, sign * inner, sign * outer
+            values[k + 3], values[k + 4], values[k + 5] = (
+                sign * behind,
+                -sign * conductance,
+                sign * conductance,
+            )
+            if k < rows.size:
+                rows[k : k + 6] = q + 2 * side + 1
+                columns[k], columns[k + 1], columns[k + 2] = first, q, q + 2
+                columns[k + 3], columns[k + 4], columns[k + 5] = last, q + 1, q + 3
+            k += 6
+    entries.filled[0] = k
