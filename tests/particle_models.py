@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from scalebridge.contracts import FreeEnergyBranch, HomogeneousFreeEnergy, Provenance, RateLaw
-from scalebridge.electrode import CellModel, Layer
+from scalebridge.electrode import CellModel, Layer, dilute
 from scalebridge.foundation import constants
 from scalebridge.particle import ParticleModel
 
@@ -68,8 +68,7 @@ def cell(model: ParticleModel | None = None, **changes: Any) -> CellModel:
         volume_fraction=0.69,
         electronic_conductivity=1.0,
         salt_concentration=1000.0,
-        cation_diffusivity=2.2e-10,
-        anion_diffusivity=2.94e-10,
+        electrolyte=dilute("MPET's LiPF6", 2.2e-10, 2.94e-10),
         counter_rate_law=FAST,
         cutoff_voltage=3.0,
         initial_theta=0.01,

@@ -156,13 +156,26 @@ def electrode(
             min=5, help="Finite volumes along a particle.", show_default="from the interface's width"
         ),
     ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="Steps in words, or a file of them, instead of discharges.", show_default=False),
+    ] = None,
+    member: Annotated[int, typer.Option(min=0, help="Committee member of a protocol.")] = 0,
+    plots: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for figures.", show_default=False)
+    ] = None,
     executor: Executor = "processes",
     as_json: Json = False,
 ) -> None:
-    """Discharge an electrode from a material card alone.
+    """Discharge an electrode from a material card alone, or lead it through a protocol.
 
-    Example: scalebridge electrode runs/mnhcf-quick/card/material_card.json design.toml --rates 0.1,1,5
+    Examples: scalebridge electrode runs/mnhcf-quick/card/material_card.json design.toml --rates 0.1,1,5
+              scalebridge electrode card.json lfp --protocol "Discharge at C/5 until 3.0 V; Rest for 1 hour"
     """
-    from scalebridge.cli.electrode import discharge  # noqa: PLC0415
+    from scalebridge.cli.electrode import Output, discharge, lead  # noqa: PLC0415
 
-    discharge(card, design, rates, shells=shells, executor=executor, as_json=as_json)
+    output = Output(as_json, plots)
+    if protocol is not None:
+        lead(card, design, protocol, member=member, shells=shells, output=output)
+        return
+    discharge(card, design, rates, shells=shells, executor=executor, output=output)

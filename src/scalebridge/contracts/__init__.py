@@ -5,6 +5,8 @@ from scalebridge.contracts.electrode import (
     ActiveParticles,
     ElectrodeDesign,
     Electrolyte,
+    ListedSizes,
+    LognormalSizes,
     PorousLayer,
     Sourced,
 )
@@ -72,7 +74,9 @@ __all__ = [
     "LearningDeadEnd",
     "LearningHistory",
     "LearningStep",
+    "ListedSizes",
     "LiteratureValue",
+    "LognormalSizes",
     "MaterialCard",
     "Plateau",
     "PorousLayer",

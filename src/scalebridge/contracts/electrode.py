@@ -1,6 +1,6 @@
 """The electrode's design: the only numbers not computed from the host, each with its source."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -20,12 +20,24 @@ class Sourced(Record):
 
 
 class Electrolyte(Record):
-    """Dilute binary electrolyte (Nernst–Planck)."""
+    """Binary electrolyte: dilute with the ions' diffusivities, or a concentrated solution known by its name.
+
+    Without the two diffusivities, ``name`` is one of ``scalebridge.electrode.named_electrolytes``.
+    """
 
     name: str
     concentration: Annotated[Sourced, Unit("mol.m-3")]
-    cation_diffusivity: Annotated[Sourced, Unit("m2.s-1")]
-    anion_diffusivity: Annotated[Sourced, Unit("m2.s-1")]
+    cation_diffusivity: Annotated[Sourced | None, Unit("m2.s-1")] = None
+    """Dilute (Nernst–Planck); both or neither."""
+    anion_diffusivity: Annotated[Sourced | None, Unit("m2.s-1")] = None
+
+    @model_validator(mode="after")
+    def _check_pair(self) -> Self:
+        if (self.cation_diffusivity is None) != (self.anion_diffusivity is None):
+            raise ValueError(
+                "gives the diffusivity of one ion; give both (dilute) or neither (a named electrolyte)"
+            )
+        return self
 
 
 class PorousLayer(Record):
@@ -39,12 +51,47 @@ class PorousLayer(Record):
     """Finite volumes across the layer."""
 
 
+class LognormalSizes(Record):
+    """Lognormal by number of particles, with ``ActiveParticles.size`` as mean."""
+
+    form: Literal["lognormal"]
+    standard_deviation: Annotated[Sourced, Unit("m")]
+    """Of the sizes of particles, counted by number."""
+    particles_per_volume: Annotated[int, Field(ge=1)]
+    """Sizes in each finite volume; the volumes hold different quantiles."""
+
+
+class ListedSizes(Record):
+    """The same particles in every volume."""
+
+    form: Literal["list"]
+    sizes: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Unit("m"), Field(min_length=1)]
+    volume_shares: Annotated[tuple[Annotated[float, Field(gt=0)], ...] | None, Unit("1")] = None
+    """Of the active material; None: equal. They are scaled to add up to 1."""
+    source: str
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> Self:
+        if self.volume_shares is not None and len(self.volume_shares) != len(self.sizes):
+            raise ValueError(
+                f"{len(self.sizes)} sizes and {len(self.volume_shares)} volume_shares; give a share for "
+                "every size"
+            )
+        return self
+
+
 class ActiveParticles(Record):
     """The host's particles."""
 
     shape: Literal["sphere", "plate", "cylinder"]
     size: Annotated[Sourced, Unit("m")]
-    """Radius, or half thickness of a plate."""
+    """Radius, or half thickness of a plate; the mean by number where there is a distribution."""
+    distribution: Annotated[LognormalSizes | ListedSizes, Field(discriminator="form")] | None = None
+    """Sizes of the particles; None: one particle of one size in every volume."""
+    film_resistance: Annotated[Sourced | None, Unit("V.m2.A-1")] = None
+    """Of a film on every particle, per surface."""
+    contact_conductance: Annotated[Sourced | None, Unit("S")] = None
+    """Between neighbours in a chain of the particles of one volume; None: all touch the conductor."""
     direction: Annotated[tuple[float, float, float] | None, Unit("1")] = None
     """Transport direction of plates, Cartesian of the sampling cell; None: isotropic mean."""
     volume_fraction: Annotated[Sourced, Unit("1")]
@@ -55,6 +102,10 @@ class ActiveParticles(Record):
 
 class ElectrodeDesign(Contract):
     """A porous electrode against the ion's metal (half cell)."""
+
+    SCHEMA_VERSION: ClassVar[int] = 2
+
+    schema_version: int = 2
 
     name: str
     temperature: Annotated[Sourced, Unit("K")]

@@ -1,19 +1,27 @@
 """Interface reaction rate."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from scalebridge.contracts.base import Record
 from scalebridge.foundation.units import Unit
 
 
 class RateLaw(Record):
-    """Butler–Volmer with activities: j0 = k0 a₊^{1−α} a^α / γ_‡."""
+    """Butler–Volmer with activities, j0 = k0 a₊^{1−α} a^α / γ_‡, or a law of electron transfer.
 
-    form: Literal["butler-volmer"] = "butler-volmer"
+    Marcus–Hush–Chidsey: j = k0 [a₊ k(η_f) − θ k(−η_f)] with η_f = η̃ + ln(a₊/θ), k(0) = 1 and
+    k ∝ ∫ exp[−(e − λ − x)²/4λ]/(1 + eᵉ) de (Chidsey, Science 251, 919 (1991)). Coupled ion–electron transfer:
+    that times (1 − θ) (Fraggedakis et al., Electrochim. Acta 367, 137432 (2021)). For λ → ∞ both are
+    Butler–Volmer with α = ½; far beyond λ they no longer grow.
+    """
+
+    form: Literal["butler-volmer", "marcus-hush-chidsey", "coupled ion-electron transfer"] = "butler-volmer"
     rate_constant: Annotated[float, Unit("A.m-2"), Field(gt=0)]
     """k0."""
+    reorganisation_energy: Annotated[float | None, Unit("J"), Field(gt=0)] = None
+    """λ of electron transfer, which those laws need (about 0.2 eV for LiFePO4)."""
     transfer_coefficient: Annotated[float, Unit("1"), Field(gt=0, lt=1)] = 0.5
     transition_state: Literal["site exclusion", "follows host", "none"] = "site exclusion"
     """γ_‡ = 1/(1−θ); or γ^α/(1−θ) with the inserted ion's activity coefficient γ, so that j0 = k0 a₊^{1−α}
@@ -23,3 +31,12 @@ class RateLaw(Record):
     for hosts whose voltage changes by little more than kT/e. The second suits sloping voltages.
     """
     source: str
+
+    @model_validator(mode="after")
+    def _check_reorganisation(self) -> Self:
+        if (self.form == "butler-volmer") != (self.reorganisation_energy is None):
+            raise ValueError(
+                f"rate law '{self.form}' with reorganisation_energy {self.reorganisation_energy}: laws of "
+                "electron transfer need it, Butler–Volmer has none; give both or neither"
+            )
+        return self

@@ -1,7 +1,12 @@
 """Porous electrode against the ion's metal."""
 
+from scalebridge.electrode.cycling import ProtocolSolution, StepResult, solve_protocol
 from scalebridge.electrode.discharge import CellSolution, solve_cell
+from scalebridge.electrode.electrolytes import SaltSolution, dilute, named_electrolyte, named_electrolytes
 from scalebridge.electrode.model import CellModel, Layer
+from scalebridge.electrode.population import Population
+from scalebridge.electrode.protocol import Limit, Protocol, Step, parse_step, read_profile
+from scalebridge.electrode.protocol_results import protocol_solution
 from scalebridge.electrode.results import DischargeTask, rate_capability, run_discharge, solve_discharge
 
 __all__ = [
@@ -9,8 +14,22 @@ __all__ = [
     "CellSolution",
     "DischargeTask",
     "Layer",
+    "Limit",
+    "Population",
+    "Protocol",
+    "ProtocolSolution",
+    "SaltSolution",
+    "Step",
+    "StepResult",
+    "dilute",
+    "named_electrolyte",
+    "named_electrolytes",
+    "parse_step",
+    "protocol_solution",
     "rate_capability",
+    "read_profile",
     "run_discharge",
     "solve_cell",
     "solve_discharge",
+    "solve_protocol",
 ]

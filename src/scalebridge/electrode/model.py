@@ -1,12 +1,14 @@
-"""A half cell as numbers in SI: ion metal | separator | porous electrode of one particle per volume."""
+"""A half cell as numbers in SI: ion metal | separator | porous electrode of particles in every volume."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scalebridge.contracts import ElectrodeDesign, MaterialCard, PorousLayer, RateLaw
+from scalebridge.contracts import ElectrodeDesign, Electrolyte, MaterialCard, PorousLayer, RateLaw
+from scalebridge.electrode.electrolytes import SaltSolution, dilute, named_electrolyte
+from scalebridge.electrode.population import Population, design_population
 from scalebridge.foundation import InputError, constants
 from scalebridge.kinetics import exchange_current
 from scalebridge.particle import ParticleModel
@@ -62,15 +64,18 @@ class CellModel:
     """Effective [S/m]."""
     salt_concentration: float
     """[mol/m³]"""
-    cation_diffusivity: float
-    """[m²/s]"""
-    anion_diffusivity: float
-    """[m²/s]"""
+    electrolyte: SaltSolution
     counter_rate_law: RateLaw
     cutoff_voltage: float
     """[V]"""
     initial_theta: float
     final_theta: float
+    population: Population | None = None
+    """Sizes of the particles; None: one particle of the size of ``particle`` per volume."""
+    film_resistance: float = 0.0
+    """Of a film on every particle [V m²/A]."""
+    contact_conductance: float | None = None
+    """From particle to particle of a chain behind the electrode's conductor [S]; None: all touch it."""
 
     def __post_init__(self) -> None:
         for name, layer in (("separator", self.separator), ("cathode", self.cathode)):
@@ -84,12 +89,12 @@ class CellModel:
             "volume fraction": self.volume_fraction,
             "electronic conductivity": self.electronic_conductivity,
             "salt concentration": self.salt_concentration,
-            "cation diffusivity": self.cation_diffusivity,
-            "anion diffusivity": self.anion_diffusivity,
         }
         for name, value in positive.items():
             if value <= 0:
                 raise InputError(f"{name} {value:g} must be positive; change the design")
+        self.electrolyte.check_temperature(self.particle.temperature)
+        self._check_particles()
         if self.volume_fraction > 1:
             raise InputError(
                 f"volume fraction {self.volume_fraction:g} of active material in the solid must be at most "
@@ -108,10 +113,57 @@ class CellModel:
                 "which counts downwards from the mean equilibrium voltage"
             )
 
+    def _check_particles(self) -> None:
+        if self.film_resistance < 0:
+            raise InputError(
+                f"film resistance {self.film_resistance:g} V m²/A must not be negative; change the design"
+            )
+        if self.contact_conductance is not None and (
+            self.contact_conductance <= 0 or self.particle.shape != "sphere"
+        ):
+            raise InputError(
+                f"contact conductance {self.contact_conductance:g} S between particles of shape "
+                f"'{self.particle.shape}' must be positive, and needs spheres, whose number follows from "
+                "their volume; change the design"
+            )
+        sizes = self.particle_sizes
+        if sizes.shape[0] != self.cathode.volumes:
+            raise InputError(
+                f"particle sizes for {sizes.shape[0]} volumes where the electrode has "
+                f"{self.cathode.volumes}; make both equal"
+            )
+        if self.population is not None:
+            # refused by ParticleModel where the shells cannot resolve the interface
+            replace(self.particle, size=float(np.max(sizes)))
+
     @property
     def open_circuit_voltage(self) -> float:
         """Equilibrium voltage at the start [V]."""
         return float(self.particle.equilibrium_voltage(np.array([self.initial_theta]))[0])
+
+    @property
+    def particle_sizes(self) -> FloatArray:
+        """(cathode volumes, particles) [m]."""
+        if self.population is None:
+            return np.full((self.cathode.volumes, 1), self.particle.size)
+        return self.population.sizes
+
+    @property
+    def particle_shares(self) -> FloatArray:
+        """(cathode volumes, particles) of the electrode's capacity; adds up to 1."""
+        if self.population is None:
+            return np.full((self.cathode.volumes, 1), 1.0 / self.cathode.volumes)
+        return self.population.shares
+
+    @property
+    def chain_conductance(self) -> float:
+        """Conductance per electrode area of the links between neighbours in one volume's chains [S/m²]."""
+        if self.contact_conductance is None:
+            return 0.0
+        sizes = self.particle_sizes
+        solid = (1 - self.cathode.porosity) * self.volume_fraction * self.cathode.thickness
+        number = solid * float(np.sum(self.particle_shares / (4 / 3 * np.pi * sizes**3)))
+        return self.contact_conductance * number / sizes.size
 
     @property
     def volumes(self) -> int:
@@ -142,18 +194,18 @@ class CellModel:
 
     @property
     def salt_diffusivity(self) -> float:
-        """Ambipolar diffusivity 2 D₊D₋/(D₊ + D₋) of the free electrolyte [m²/s]."""
-        return (
-            2
-            * self.cation_diffusivity
-            * self.anion_diffusivity
-            / (self.cation_diffusivity + self.anion_diffusivity)
-        )
+        """Of the free electrolyte at its initial concentration [m²/s]."""
+        return float(self._salt_properties[0])
 
     @property
     def cation_transference(self) -> float:
-        """t₊ = D₊/(D₊ + D₋)."""
-        return self.cation_diffusivity / (self.cation_diffusivity + self.anion_diffusivity)
+        """t₊ at the initial concentration."""
+        return float(self._salt_properties[2])
+
+    @property
+    def _salt_properties(self) -> FloatArray:
+        concentration = np.array([self.salt_concentration])
+        return self.electrolyte.properties(concentration, self.particle.temperature)[:, 0]
 
     def diffusion_time(self) -> float:
         """Return size²/D_J at θ = ½ [s]."""
@@ -164,7 +216,9 @@ class CellModel:
         particle = self.particle
         equilibrium = particle.equilibrium_voltage(np.array([0.5]))
         activity = (particle.mean_voltage - equilibrium) / particle.thermal_voltage
-        exchange = float(exchange_current(particle.rate_law, 0.5, activity)[0])
+        exchange = float(
+            exchange_current(particle.rate_law, 0.5, activity, temperature=particle.temperature)[0]
+        )
         return particle.charge_density / (particle.grid.surface_area * exchange)
 
     def electrolyte_time(self) -> float:
@@ -187,22 +241,42 @@ class CellModel:
         """
         if not 0 <= member < card.members:
             raise InputError(f"member {member} must be one of 0 … {card.members - 1}; choose another")
-        particle = ParticleModel.from_card(card, design, member=member, shells=shells)
-        electrolyte = design.electrolyte
+        particles = design.particles
+        population = design_population(particles, design.cathode.volumes)
+        largest = float(particles.size) if population is None else float(np.max(population.sizes))
+        widest = ParticleModel.from_card(card, design, member=member, shells=shells, size=largest)
+        particle = replace(widest, size=float(particles.size))
+        film, contact = particles.film_resistance, particles.contact_conductance
         return cls(
             particle=particle,
             separator=Layer.from_design(design.separator),
             cathode=Layer.from_design(design.cathode),
-            volume_fraction=float(design.particles.volume_fraction),
+            volume_fraction=float(particles.volume_fraction),
             electronic_conductivity=float(design.electronic_conductivity),
-            salt_concentration=float(electrolyte.concentration),
-            cation_diffusivity=float(electrolyte.cation_diffusivity),
-            anion_diffusivity=float(electrolyte.anion_diffusivity),
+            salt_concentration=float(design.electrolyte.concentration),
+            electrolyte=design_electrolyte(design.electrolyte),
             counter_rate_law=design.counter_rate_law,
             cutoff_voltage=particle.mean_voltage - float(design.lower_cutoff),
             initial_theta=float(design.initial_theta),
             final_theta=float(design.final_theta),
+            population=population,
+            film_resistance=0.0 if film is None else float(film),
+            contact_conductance=None if contact is None else float(contact),
         )
+
+
+def design_electrolyte(electrolyte: Electrolyte) -> SaltSolution:
+    """Return a design's electrolyte: dilute where it gives the ions' diffusivities, else the named one.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    cation, anion = electrolyte.cation_diffusivity, electrolyte.anion_diffusivity
+    if cation is None or anion is None:
+        return named_electrolyte(electrolyte.name)
+    return dilute(electrolyte.name, float(cation), float(anion))
 
 
 STANDARD_CONCENTRATION = 1000.0

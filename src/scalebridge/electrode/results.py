@@ -1,6 +1,6 @@
 """From arrays to the contracts `Solution` and `RateCapability`."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +18,9 @@ from scalebridge.contracts import (
 )
 from scalebridge.electrode.discharge import CellSolution, solve_cell
 from scalebridge.electrode.model import CellModel
+from scalebridge.electrode.population import active_shares
 from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress
-from scalebridge.particle import REFERENCE_TOLERANCE, boundary_radius, state_widening
+from scalebridge.particle import REFERENCE_TOLERANCE, ParticleModel, boundary_radius, state_widening
 
 FloatArray = NDArray[np.float64]
 
@@ -66,11 +67,14 @@ def solve_discharge(
 
     Fields: ``time``, ``voltage``, ``filling``, ``capacity`` along ``time``; ``map_time`` and, along it,
     ``theta`` (map_time, volume, radius), ``phase_boundary`` (map_time, volume, gap), ``reaction_rate``
-    (map_time, volume), ``concentration`` and ``electrolyte_potential`` (map_time, position),
-    ``solid_potential`` (map_time, volume); and the axes ``radius``, ``position`` (from the metal) and
-    ``depth`` (from the separator). ``boundary_level`` (gap,) holds the site fractions at which
+    (map_time, volume), ``particle_filling`` (map_time, volume, particle) of the sizes ``particle_size``
+    (volume, particle), ``active_fraction`` (map_time,), ``concentration`` and ``electrolyte_potential``
+    (map_time, position), ``solid_potential`` (map_time, volume); and the axes ``radius``, ``position`` (from
+    the metal) and ``depth`` (from the separator). ``boundary_level`` (gap,) holds the site fractions at which
     ``phase_boundary`` is taken, see `ParticleModel.boundary_levels`: none for a solid solution, whose
-    ``phase_boundary`` is empty as well. ``front_level`` (front,): `ParticleModel.front_levels`.
+    ``phase_boundary`` is empty as well. ``front_level`` (front,): `ParticleModel.front_levels`. Where a
+    volume holds several particles, ``theta``, ``phase_boundary`` and ``reaction_rate`` are means over their
+    capacities, with radii in proportion to the design's size.
 
     Parameters
     ----------
@@ -93,11 +97,8 @@ def solve_discharge(
         solution = _nothing_reached(cell, c_rate, str(error))
     return Solution(
         provenance=provenance,
-        validity=Validity(
-            temperature=(float(design.temperature),) * 2,
-            remarks=(*card.validity.remarks, *state_widening({member: cell.particle})),
-        ),
-        citations=CITATIONS,
+        validity=card_validity(card, design, {member: cell.particle}),
+        citations=citations(cell),
         fields=_fields(solution, cell, card.host.theoretical_capacity),
         status=solution.status,
         termination=solution.termination,
@@ -165,17 +166,34 @@ def run_discharge(task: DischargeTask) -> Solution:
     )
 
 
+def card_validity(
+    card: MaterialCard, design: ElectrodeDesign, particles: Mapping[int, ParticleModel]
+) -> Validity:
+    """Return where a solution holds: at the design's temperature, with the card's and the grid's remarks."""
+    return Validity(
+        temperature=(float(design.temperature),) * 2,
+        remarks=(*card.validity.remarks, *state_widening(particles)),
+    )
+
+
+def citations(cell: CellModel) -> tuple[str, ...]:
+    """Return the keys of the works behind a cell's solution."""
+    own = cell.electrolyte.citation
+    return CITATIONS if own is None else (*CITATIONS, own)
+
+
 def _nothing_reached(cell: CellModel, c_rate: float, message: str) -> CellSolution:
     """Return the state before the current is switched on, with the reason why nothing follows."""
-    volumes = cell.cathode.volumes
+    volumes, particles = cell.particle_sizes.shape
     total = cell.volumes
-    theta = np.full((1, volumes, cell.particle.shells), cell.initial_theta)
+    theta = np.full((1, volumes, particles, cell.particle.shells), cell.initial_theta)
     return CellSolution(
         time=np.zeros(1),
         voltage=np.array([cell.open_circuit_voltage]),
         filling=np.array([cell.initial_theta]),
+        current=np.zeros(1),
         theta=theta,
-        reaction=np.zeros((1, volumes)),
+        reaction=np.zeros((1, volumes, particles)),
         concentration=np.full((1, total), cell.salt_concentration),
         electrolyte_potential=np.zeros((1, total)),
         solid_potential=np.full((1, volumes), cell.open_circuit_voltage),
@@ -192,31 +210,41 @@ def _fields(solution: CellSolution, cell: CellModel, theoretical_capacity: float
     depth = cell.positions[cell.separator.volumes :] - cell.separator.thickness
     radii = np.unique(np.linspace(0, solution.radius.size - 1, MAP_RADII).round().astype(int))
     levels = cell.particle.boundary_levels
-    boundary = boundary_radius(solution.theta[times], solution.radius, levels)
+    # of several particles in a volume the mean over their capacities, at equal r/R
+    weights = cell.particle_shares / cell.particle_shares.sum(axis=1, keepdims=True)
+    theta = np.einsum("tkjr,kj->tkr", solution.theta[times], weights)
+    places = boundary_radius(solution.theta[times], solution.radius, levels)
+    boundary = np.einsum("tkjg,kj->tkg", places, weights)
+    reaction = np.einsum("tkj,kj->tk", solution.reaction[times], weights)
+    fillings = solution.theta[times] @ cell.particle.grid.fractions
+    active = active_shares(solution.reaction[times], cell.particle_shares)
     time, mapped = ("time",), ("map_time",)
     position, volume = ("map_time", "position"), ("map_time", "volume")
     return {
-        "time": _field("s", time, solution.time),
-        "voltage": _field("V", time, solution.voltage),
-        "filling": _field("1", time, solution.filling),
-        "capacity": _field("C.kg-1", time, (solution.filling - solution.filling[0]) * theoretical_capacity),
-        "map_time": _field("s", mapped, solution.time[times]),
-        "map_filling": _field("1", mapped, solution.filling[times]),
-        "radius": _field("m", ("radius",), solution.radius[radii]),
-        "position": _field("m", ("position",), solution.position),
-        "depth": _field("m", ("volume",), depth),
-        "theta": _field("1", (*volume, "radius"), solution.theta[times][:, :, radii], 4),
-        "boundary_level": _field("1", ("gap",), levels),
-        "front_level": _field("1", ("front",), cell.particle.front_levels),
-        "phase_boundary": _field("m", (*volume, "gap"), boundary, 4),
-        "reaction_rate": _field("s-1", volume, solution.reaction[times], 4),
-        "concentration": _field("mol.m-3", position, solution.concentration[times], 5),
-        "electrolyte_potential": _field("V", position, solution.electrolyte_potential[times], 5),
-        "solid_potential": _field("V", volume, solution.solid_potential[times], 6),
+        "time": field("s", time, solution.time),
+        "voltage": field("V", time, solution.voltage),
+        "filling": field("1", time, solution.filling),
+        "capacity": field("C.kg-1", time, (solution.filling - solution.filling[0]) * theoretical_capacity),
+        "map_time": field("s", mapped, solution.time[times]),
+        "map_filling": field("1", mapped, solution.filling[times]),
+        "radius": field("m", ("radius",), solution.radius[radii]),
+        "position": field("m", ("position",), solution.position),
+        "depth": field("m", ("volume",), depth),
+        "theta": field("1", (*volume, "radius"), theta[:, :, radii], 4),
+        "boundary_level": field("1", ("gap",), levels),
+        "front_level": field("1", ("front",), cell.particle.front_levels),
+        "phase_boundary": field("m", (*volume, "gap"), boundary, 4),
+        "reaction_rate": field("s-1", volume, reaction, 4),
+        "particle_size": field("m", ("volume", "particle"), cell.particle_sizes, 5),
+        "particle_filling": field("1", (*volume, "particle"), fillings, 4),
+        "active_fraction": field("1", mapped, active, 4),
+        "concentration": field("mol.m-3", position, solution.concentration[times], 5),
+        "electrolyte_potential": field("V", position, solution.electrolyte_potential[times], 5),
+        "solid_potential": field("V", volume, solution.solid_potential[times], 6),
     }
 
 
-def _field(unit: str, axes: tuple[str, ...], values: FloatArray, digits: int = 9) -> Field:
+def field(unit: str, axes: tuple[str, ...], values: FloatArray, digits: int = 9) -> Field:
     """Return a field rounded to significant digits."""
     rounded = np.array([float(f"{value:.{digits}g}") for value in values.ravel()]).reshape(values.shape)
     return Field(unit=unit, axes=axes, values=rounded)
@@ -255,7 +283,7 @@ def _summary(
     return RateCapability(
         provenance=provenance,
         validity=Validity(temperature=(float(design.temperature),) * 2, remarks=tuple(remarks)),
-        citations=CITATIONS,
+        citations=citations(cells[0]),
         c_rate=np.array([s.c_rate for s in solutions[:rates]]),
         one_c_current=np.array([cell.one_c_current for cell in cells]),
         capacity=capacity,

@@ -15,13 +15,34 @@ def compiled(function: F) -> F:
     return cast(F, numba.njit(cache=True)(function))
 
 
+def compiled_arithmetic(function: F) -> F:
+    """Compile as `compiled`, with NumPy's division: by zero it gives infinity, not an error.
+
+    The check for zero at every division keeps loops from being vectorised.
+    """
+    return cast(F, numba.njit(cache=True, error_model="numpy")(function))
+
+
+def inlined_arithmetic(function: F) -> F:
+    """Compile as `compiled_arithmetic`, written out in its callers: for a few operations in a hot loop.
+
+    Handing an array to a function counts its references up and down, which costs more than a few operations.
+    """
+    return cast(F, numba.njit(cache=True, error_model="numpy", inline="always")(function))
+
+
+def c_callback(signature: Any) -> Callable[[Callable[..., int]], Any]:
+    """Compile a function of a Numba signature to one that C can call, at ``address`` of the result."""
+    return cast(Callable[[Callable[..., int]], Any], numba.cfunc(signature, cache=True))
+
+
 def drop_stale_caches(package: Path) -> int:
     """Delete cached kernels that are older than the newest kernel source; return how many.
 
     Numba renews a cached function when its own file changes, not when a kernel from another file that it has
     inlined changes.
     """
-    marker = f"from {__name__} import compiled"
+    marker = f"from {__name__} import"
     sources = [path for path in package.rglob("*.py") if marker in path.read_text(encoding="utf-8")]
     newest = max((path.stat().st_mtime for path in sources), default=0.0)
     dropped = 0

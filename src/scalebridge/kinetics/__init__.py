@@ -1,6 +1,19 @@
-"""Interface reaction rates: Butler–Volmer with activities."""
+"""Interface reaction rates: Butler–Volmer with activities, Marcus–Hush–Chidsey, coupled transfer."""
 
-from scalebridge.kinetics._kernels import reaction_rate
-from scalebridge.kinetics.butler_volmer import current_density, exchange_current, overpotential
+from scalebridge.kinetics._kernels import electron_transfer_rate, reaction_rate, transfer_constant
+from scalebridge.kinetics.butler_volmer import (
+    current_density,
+    exchange_current,
+    overpotential,
+    reorganisation_over_kt,
+)
 
-__all__ = ["current_density", "exchange_current", "overpotential", "reaction_rate"]
+__all__ = [
+    "current_density",
+    "electron_transfer_rate",
+    "exchange_current",
+    "overpotential",
+    "reaction_rate",
+    "reorganisation_over_kt",
+    "transfer_constant",
+]

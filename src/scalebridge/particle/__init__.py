@@ -18,6 +18,7 @@ from scalebridge.particle._kernels import (
     restore_particle,
     trimmed,
 )
+from scalebridge.particle.block_solver import BlockMap, BlockSolver, Factors, block_factor, block_solve
 from scalebridge.particle.boundary import boundary_radius
 from scalebridge.particle.implicit import (
     REFERENCE_TOLERANCE,
@@ -27,7 +28,8 @@ from scalebridge.particle.implicit import (
     solve_implicit,
 )
 from scalebridge.particle.model import ParticleModel, shells_for
-from scalebridge.particle.pattern import SparsePattern
+from scalebridge.particle.native import USER_WORD, NativeCallbacks, data_offset
+from scalebridge.particle.pattern import SparsePattern, gather
 from scalebridge.particle.solve import (
     POTENTIAL_TOLERANCE,
     THETA_TOLERANCE,
@@ -35,26 +37,37 @@ from scalebridge.particle.solve import (
     solve_particle,
 )
 from scalebridge.particle.stability import resolves_growth
+from scalebridge.particle.tables import evaluate, tabulate
 from scalebridge.particle.widening import state_widening
 
 __all__ = [
     "POTENTIAL_TOLERANCE",
     "REFERENCE_TOLERANCE",
     "THETA_TOLERANCE",
+    "USER_WORD",
+    "BlockMap",
+    "BlockSolver",
     "Entries",
+    "Factors",
     "ImplicitSolution",
     "ImplicitSystem",
+    "NativeCallbacks",
     "ParticleArrays",
     "ParticleModel",
     "ParticleSolution",
     "Place",
     "SparsePattern",
     "add",
+    "block_factor",
     "block_size",
+    "block_solve",
     "boundary_radius",
     "consistent_start",
+    "data_offset",
     "empty_entries",
     "entry_count",
+    "evaluate",
+    "gather",
     "particle_arrays",
     "particle_entries",
     "particle_residual",
@@ -64,5 +77,6 @@ __all__ = [
     "solve_implicit",
     "solve_particle",
     "state_widening",
+    "tabulate",
     "trimmed",
 ]

@@ -13,6 +13,10 @@ of shell i, so that elimination in this order meets no small pivot.
 | M = D(θ) θ(1−θ) at the mean θ of a face | ``mobility`` |
 | A_f/V, V_i/V, A_surface/V | ``face_areas``, ``fractions``, ``surface_area`` |
 | λ = κ/(ρkT), b = B/(ρkT) | ``gradient``, ``coherency`` |
+| s = R₀/R: size of the arrays over the particle's own | ``shrink`` |
+| Δ̃ of the reaction = Δ̃ + r_film dθ̄/dt | ``film`` |
+
+Particles of several sizes share one set of arrays: areas over volumes grow as s, spacings fall as 1/s.
 """
 
 from typing import NamedTuple
@@ -20,24 +24,28 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scalebridge.foundation.compiled import compiled
-from scalebridge.kinetics import reaction_rate
+from scalebridge.foundation.compiled import compiled_arithmetic, inlined_arithmetic
+from scalebridge.kinetics import electron_transfer_rate, reaction_rate, reorganisation_over_kt
 from scalebridge.particle.model import ParticleModel
-from scalebridge.particle.tables import evaluate
+from scalebridge.particle.tables import evaluate, tabulate_monotone
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+
+DIFFUSIVITY_INTERVALS = 256
+"""Of the table of D: monotone pieces, which stay positive over decades."""
 
 
 class ParticleArrays(NamedTuple):
     """A `ParticleModel` as the kernels take it; equation symbols in the module table."""
 
     fractions: FloatArray
+    inverse_fractions: FloatArray
     face_areas: FloatArray
     surface_area: float
     spacing: float
     excess: FloatArray
-    log_diffusivity: FloatArray
+    diffusivity: FloatArray
     gradient: float
     coherency: float
     surface_gradient: float
@@ -48,6 +56,8 @@ class ParticleArrays(NamedTuple):
     """1 where the transition state needs an empty site, else 0."""
     following: float
     """α where the transition state follows the host's excess potential, else 0."""
+    reorganisation: float
+    """λ/kT of electron transfer, 0 of Butler–Volmer."""
     rate_scale: float
     """Unit of the filling rate [1/s]."""
 
@@ -63,10 +73,17 @@ class Place(NamedTuple):
     """ln a₊."""
     drive: float
     """z e (φ_s − φ_e)/kT counted from the standard potential."""
+    shrink: float
+    """Size of the `ParticleArrays` over the particle's."""
+    film: float
+    """Voltage over the surface film in kT/(z e) per unit of the filling rate."""
 
 
 class Entries(NamedTuple):
-    """Jacobian entries as triplets in a fixed order; duplicates add up."""
+    """Jacobian entries as triplets in a fixed order; duplicates add up.
+
+    Rows and columns may be empty where the pattern is known: memory, not arithmetic, is what triplets cost.
+    """
 
     rows: IntArray
     columns: IntArray
@@ -93,25 +110,29 @@ def particle_arrays(model: ParticleModel, rate_scale: float) -> ParticleArrays:
     grid = model.grid
     scale = model.site_density * model.thermal_energy
     law = model.rate_law
+    bound = law.form == "butler-volmer"
+    exclusion = float(law.transition_state != "none") if bound else float(law.form.startswith("coupled"))
     return ParticleArrays(
         fractions=grid.fractions,
+        inverse_fractions=1.0 / grid.fractions,
         face_areas=grid.face_areas,
         surface_area=grid.surface_area,
         spacing=grid.spacing,
         excess=model.excess,
-        log_diffusivity=model.log_diffusivity,
+        diffusivity=tabulate_monotone(model.diffusivity, DIFFUSIVITY_INTERVALS),
         gradient=model.gradient_energy / scale,
         coherency=model.coherency_modulus / scale,
         surface_gradient=model.surface_gradient,
         rate=law.rate_constant * grid.surface_area / model.charge_density / rate_scale,
         transfer=law.transfer_coefficient,
-        exclusion=0.0 if law.transition_state == "none" else 1.0,
-        following=law.transfer_coefficient if law.transition_state == "follows host" else 0.0,
+        exclusion=exclusion,
+        following=law.transfer_coefficient if bound and law.transition_state == "follows host" else 0.0,
+        reorganisation=reorganisation_over_kt(law, model.temperature),
         rate_scale=rate_scale,
     )
 
 
-@compiled
+@compiled_arithmetic
 def block_size(shells: int) -> int:
     """Return the number of unknowns of a particle."""
     return 2 * shells + 2
@@ -122,7 +143,7 @@ def entry_count(shells: int) -> int:
     return 19 * shells + 10
 
 
-@compiled
+@inlined_arithmetic
 def odds_to_fraction(y: float) -> tuple[float, float]:
     """Return θ = 1/(1 + exp(−y)) and dθ/dy without overflow."""
     if y >= 0:
@@ -134,7 +155,7 @@ def odds_to_fraction(y: float) -> tuple[float, float]:
     return theta, small / (1.0 + small) ** 2
 
 
-@compiled
+@compiled_arithmetic
 def restore_particle(p: ParticleArrays, state: FloatArray, o: int) -> None:
     """Make θ_i and θ̄ those of the log-odds, shifted together so that the ions Σ V_i/V θ_i are kept.
 
@@ -167,93 +188,126 @@ def restore_particle(p: ParticleArrays, state: FloatArray, o: int) -> None:
     state[o + 2 * n] = ions
 
 
-@compiled
+@compiled_arithmetic
 def log_vacancy(y: float) -> float:
     """Return ln(1 − θ) = −ln(1 + exp(y)) without overflow."""
     value: float = -y - np.log1p(np.exp(-y)) if y > 0 else -np.log1p(np.exp(y))
     return value
 
 
-@compiled
-def chemical_potentials(p: ParticleArrays, state: FloatArray, o: int) -> FloatArray:
+@compiled_arithmetic
+def chemical_potentials(p: ParticleArrays, state: FloatArray, o: int, shrink: float) -> FloatArray:
     """Return μ_i/kT counted from μ°, shape (shells,)."""
     n = p.fractions.size
     mean = state[o + 2 * n]
+    gradient = p.gradient * shrink * shrink
+    per_spacing = gradient / p.spacing
+    face_areas, inverse, excess, coherency = p.face_areas, p.inverse_fractions, p.excess, p.coherency
     potential = np.empty(n)
     left = 0.0
-    for i in range(n):
-        theta = state[o + 2 * i]
-        if i < n - 1:
-            right = p.face_areas[i] * (state[o + 2 * i + 2] - theta) / p.spacing
-        else:
-            right = p.surface_area * p.surface_gradient
-        local = state[o + 2 * i + 1] + evaluate(p.excess, theta)[0] + p.coherency * (theta - mean)
-        potential[i] = local - p.gradient * (right - left) / p.fractions[i]
-        left = right
+    theta = state[o]
+    for i in range(n - 1):
+        outer = state[o + 2 * i + 2]
+        right = face_areas[i] * (outer - theta) * per_spacing
+        local = state[o + 2 * i + 1] + evaluate(excess, theta)[0] + coherency * (theta - mean)
+        potential[i] = local - (right - left) * inverse[i]
+        left, theta = right, outer
+    right = gradient * p.surface_area * p.surface_gradient / shrink
+    local = state[o + 2 * n - 1] + evaluate(excess, theta)[0] + coherency * (theta - mean)
+    potential[n - 1] = local - (right - left) * inverse[n - 1]
     return potential
 
 
-@compiled
-def mobility(p: ParticleArrays, theta: float) -> tuple[float, float]:
-    """Return D θ(1−θ) [m²/s] and its slope."""
-    log_value, log_slope = evaluate(p.log_diffusivity, theta)
-    diffusivity = np.exp(log_value)
-    value = diffusivity * theta * (1.0 - theta)
-    return value, log_slope * value + diffusivity * (1.0 - 2.0 * theta)
+@inlined_arithmetic
+def mobility(table: FloatArray, theta: float) -> tuple[float, float]:
+    """Return D θ(1−θ) [m²/s] and its slope, D from its table."""
+    diffusivity, slope = evaluate(table, theta)
+    vacant = theta * (1.0 - theta)
+    return diffusivity * vacant, slope * vacant + diffusivity * (1.0 - 2.0 * theta)
 
 
-@compiled
+@compiled_arithmetic
+def surface_rate(
+    p: ParticleArrays, log_electrolyte: float, drive: float, log_activity: float, y: float
+) -> tuple[float, float, float, float, float]:
+    """Return j/k0 and its derivatives by ln a₊, Δ̃, ln a and, ln a apart, the log-odds y of the surface."""
+    theta = odds_to_fraction(y)[0]
+    if p.reorganisation > 0.0:
+        log_theta = y + log_vacancy(y)
+        value, by_electrolyte, by_formal, by_theta = electron_transfer_rate(
+            log_electrolyte,
+            drive + log_activity - log_theta,
+            log_theta,
+            p.exclusion * log_vacancy(y),
+            p.reorganisation,
+        )
+        by_y = (by_theta - by_formal) * (1.0 - theta) - p.exclusion * theta * value
+        return value, by_electrolyte, by_formal, by_formal, by_y
+    transition = p.exclusion * log_vacancy(y) - p.following * (log_activity - y)
+    value, by_electrolyte, by_drive, by_activity, by_transition = reaction_rate(
+        log_electrolyte, drive, log_activity, transition, p.transfer
+    )
+    by_y = by_transition * (p.following - p.exclusion * theta)
+    return value, by_electrolyte, by_drive, by_activity - p.following * by_transition, by_y
+
+
+@compiled_arithmetic
 def particle_residual(p: ParticleArrays, place: Place, residual: FloatArray) -> None:
     """Write the residual of one particle's rows."""
     state, rates, o = place.state, place.rates, place.offset
     n = p.fractions.size
-    potential = chemical_potentials(p, state, o)
-    mean = 0.0
-    left = 0.0
+    potential = chemical_potentials(p, state, o, place.shrink)
+    per_spacing = place.shrink * place.shrink / p.spacing
+    fractions, face_areas, inverse, table = p.fractions, p.face_areas, p.inverse_fractions, p.diffusivity
+    mean, left = 0.0, 0.0
+    theta = state[o]
     for i in range(n):
-        theta = state[o + 2 * i]
-        mean += p.fractions[i] * theta
+        mean += fractions[i] * theta
+        outer = theta
         if i < n - 1:
-            m = mobility(p, 0.5 * (theta + state[o + 2 * i + 2]))[0]
-            right = p.face_areas[i] * m * (potential[i + 1] - potential[i]) / p.spacing
+            outer = state[o + 2 * i + 2]
+            m = mobility(table, 0.5 * (theta + outer))[0]
+            right = face_areas[i] * m * (potential[i + 1] - potential[i]) * per_spacing
         else:
             right = state[o + 2 * n + 1] * p.rate_scale
         residual[o + 2 * i] = theta - odds_to_fraction(state[o + 2 * i + 1])[0]
-        residual[o + 2 * i + 1] = rates[o + 2 * i] - (right - left) / p.fractions[i]
-        left = right
+        residual[o + 2 * i + 1] = rates[o + 2 * i] - (right - left) * inverse[i]
+        left, theta = right, outer
     residual[o + 2 * n] = state[o + 2 * n] - mean
-    y = state[o + 2 * n - 1]
-    transition = p.exclusion * log_vacancy(y) - p.following * (potential[n - 1] - y)
-    rate = reaction_rate(place.log_electrolyte, place.drive, potential[n - 1], transition, p.transfer)[0]
-    residual[o + 2 * n + 1] = state[o + 2 * n + 1] - p.rate * rate
+    drive = place.drive + place.film * state[o + 2 * n + 1]
+    rate = surface_rate(p, place.log_electrolyte, drive, potential[n - 1], state[o + 2 * n - 1])[0]
+    residual[o + 2 * n + 1] = state[o + 2 * n + 1] - p.rate * place.shrink * rate
 
 
-@compiled
+@compiled_arithmetic
 def add(entries: Entries, row: int, column: int, value: float) -> None:
     """Write one triplet."""
     k = entries.filled[0]
-    entries.rows[k] = row
-    entries.columns[k] = column
     entries.values[k] = value
+    if k < entries.rows.size:
+        entries.rows[k] = row
+        entries.columns[k] = column
     entries.filled[0] = k + 1
 
 
-@compiled
-def _potential_slopes(p: ParticleArrays, state: FloatArray, o: int) -> FloatArray:
+@compiled_arithmetic
+def _potential_slopes(p: ParticleArrays, state: FloatArray, o: int, shrink: float) -> FloatArray:
     """Return ∂μ_i/∂θ_{i−1}, ∂μ_i/∂θ_i (y and θ̄ apart), ∂μ_i/∂θ_{i+1}, shape (shells, 3)."""
     n = p.fractions.size
     slopes = np.empty((n, 3))
+    per_spacing = p.gradient * shrink * shrink / p.spacing
+    inverse, face_areas, excess, coherency = p.inverse_fractions, p.face_areas, p.excess, p.coherency
     for i in range(n):
-        factor = p.gradient / (p.spacing * p.fractions[i])
-        below = factor * p.face_areas[i - 1] if i > 0 else 0.0
-        above = factor * p.face_areas[i] if i < n - 1 else 0.0
+        factor = per_spacing * inverse[i]
+        below = factor * face_areas[i - 1] if i > 0 else 0.0
+        above = factor * face_areas[i] if i < n - 1 else 0.0
         slopes[i, 0] = -below
-        slopes[i, 1] = evaluate(p.excess, state[o + 2 * i])[1] + p.coherency + below + above
+        slopes[i, 1] = evaluate(excess, state[o + 2 * i])[1] + coherency + below + above
         slopes[i, 2] = -above
     return slopes
 
 
-@compiled
+@compiled_arithmetic
 def particle_entries(p: ParticleArrays, place: Place, cj: float, entries: Entries) -> tuple[float, float]:
     """Write ∂F/∂y + cj ∂F/∂y′ of one particle's rows by its own unknowns.
 
@@ -261,60 +315,88 @@ def particle_entries(p: ParticleArrays, place: Place, cj: float, entries: Entrie
     """
     state, o = place.state, place.offset
     n = p.fractions.size
-    potential = chemical_potentials(p, state, o)
-    slopes = _potential_slopes(p, state, o)
-    for i in range(n):
-        add(entries, o + 2 * i, o + 2 * i, 1.0)
-        add(entries, o + 2 * i, o + 2 * i + 1, -odds_to_fraction(state[o + 2 * i + 1])[1])
-        add(entries, o + 2 * i + 1, o + 2 * i, cj)
-        add(entries, o + 2 * n, o + 2 * i, -p.fractions[i])
+    potential = chemical_potentials(p, state, o, place.shrink)
+    slopes = _potential_slopes(p, state, o, place.shrink)
+    _shell_entries(p, place, cj, entries)
     _face_entries(p, place, potential, slopes, entries)
     add(entries, o + 2 * n - 1, o + 2 * n + 1, -p.rate_scale / p.fractions[n - 1])
     add(entries, o + 2 * n, o + 2 * n, 1.0)
 
-    y = state[o + 2 * n - 1]
-    transition = p.exclusion * log_vacancy(y) - p.following * (potential[n - 1] - y)
-    _, by_electrolyte, by_drive, by_activity, by_transition = reaction_rate(
-        place.log_electrolyte, place.drive, potential[n - 1], transition, p.transfer
-    )
     row = o + 2 * n + 1
+    _, by_electrolyte, by_drive, by_activity, by_odds = surface_rate(
+        p,
+        place.log_electrolyte,
+        place.drive + place.film * state[row],
+        potential[n - 1],
+        state[o + 2 * n - 1],
+    )
+    scale = p.rate * place.shrink
     below, own = slopes[n - 1, 0], slopes[n - 1, 1]
-    by_activity -= p.following * by_transition
-    by_y = by_activity + by_transition * (p.following - p.exclusion * odds_to_fraction(y)[0])
-    add(entries, row, row, 1.0)
-    add(entries, row, o + 2 * n - 4, -p.rate * by_activity * below)
-    add(entries, row, o + 2 * n - 2, -p.rate * by_activity * own)
-    add(entries, row, o + 2 * n - 1, -p.rate * by_y)
-    add(entries, row, o + 2 * n, p.rate * by_activity * p.coherency)
-    return -p.rate * by_electrolyte, -p.rate * by_drive
+    by_y = by_activity + by_odds
+    add(entries, row, row, 1.0 - scale * by_drive * place.film)
+    add(entries, row, o + 2 * n - 4, -scale * by_activity * below)
+    add(entries, row, o + 2 * n - 2, -scale * by_activity * own)
+    add(entries, row, o + 2 * n - 1, -scale * by_y)
+    add(entries, row, o + 2 * n, scale * by_activity * p.coherency)
+    return -scale * by_electrolyte, -scale * by_drive
 
 
-@compiled
+@compiled_arithmetic
+def _shell_entries(p: ParticleArrays, place: Place, cj: float, entries: Entries) -> None:
+    """Write θ_i's relation to its log-odds, its rate and its part in the mean."""
+    state, o = place.state, place.offset
+    n = p.fractions.size
+    rows, columns, values, fractions = entries.rows, entries.columns, entries.values, p.fractions
+    k = entries.filled[0]
+    for i in range(n):
+        theta = o + 2 * i
+        values[k], values[k + 1] = 1.0, -odds_to_fraction(state[theta + 1])[1]
+        values[k + 2], values[k + 3] = cj, -fractions[i]
+        if k < rows.size:
+            rows[k], rows[k + 1], rows[k + 2], rows[k + 3] = theta, theta, theta + 1, o + 2 * n
+            columns[k], columns[k + 1], columns[k + 2], columns[k + 3] = theta, theta + 1, theta, theta
+        k += 4
+    entries.filled[0] = k
+
+
+@compiled_arithmetic
 def _face_entries(
     p: ParticleArrays, place: Place, potential: FloatArray, slopes: FloatArray, entries: Entries
 ) -> None:
     """Write the derivatives of the fluxes between neighbouring shells into the rows of both.
 
-    All faces in one call: handing the arrays over for each would cost more than the work.
+    All faces in one call, and into arrays, not through `add`: a call costs more than its work. Six entries
+    for each side; where a neighbour's neighbour is missing, a zero stands in its place.
     """
     state, o = place.state, place.offset
     n = p.fractions.size
+    per_spacing = place.shrink * place.shrink / p.spacing
+    inverse, face_areas, table = p.inverse_fractions, p.face_areas, p.diffusivity
+    rows, columns, values = entries.rows, entries.columns, entries.values
+    k = entries.filled[0]
     for i in range(n - 1):
-        m, m_slope = mobility(p, 0.5 * (state[o + 2 * i] + state[o + 2 * i + 2]))
-        scale = p.face_areas[i] / p.spacing
+        q = o + 2 * i
+        m, m_slope = mobility(table, 0.5 * (state[q] + state[q + 2]))
+        scale = face_areas[i] * per_spacing
         by_mobility = scale * 0.5 * m_slope * (potential[i + 1] - potential[i])
         conductance = scale * m
+        before = -conductance * slopes[i, 0] if i > 0 else 0.0
+        inner = conductance * (slopes[i + 1, 0] - slopes[i, 1]) + by_mobility
+        outer = conductance * (slopes[i + 1, 1] - slopes[i, 2]) + by_mobility
+        behind = conductance * slopes[i + 1, 2] if i < n - 2 else 0.0
+        first, last = (q - 2 if i > 0 else q), (q + 4 if i < n - 2 else q)
         for side in range(2):
-            row = o + 2 * (i + side) + 1
             # the flux enters shell i through its outer face and leaves shell i + 1 through its inner face
-            sign = (-1.0 if side == 0 else 1.0) / p.fractions[i + side]
-            if i > 0:
-                add(entries, row, o + 2 * i - 2, -sign * conductance * slopes[i, 0])
-            by_inner = conductance * (slopes[i + 1, 0] - slopes[i, 1]) + by_mobility
-            by_outer = conductance * (slopes[i + 1, 1] - slopes[i, 2]) + by_mobility
-            add(entries, row, o + 2 * i, sign * by_inner)
-            add(entries, row, o + 2 * i + 2, sign * by_outer)
-            if i < n - 2:
-                add(entries, row, o + 2 * i + 4, sign * conductance * slopes[i + 1, 2])
-            add(entries, row, o + 2 * i + 1, -sign * conductance)
-            add(entries, row, o + 2 * i + 3, sign * conductance)
+            sign = -inverse[i] if side == 0 else inverse[i + 1]
+            values[k], values[k + 1], values[k + 2] = sign * before, sign * inner, sign * outer
+            values[k + 3], values[k + 4], values[k + 5] = (
+                sign * behind,
+                -sign * conductance,
+                sign * conductance,
+            )
+            if k < rows.size:
+                rows[k : k + 6] = q + 2 * side + 1
+                columns[k], columns[k + 1], columns[k + 2] = first, q, q + 2
+                columns[k + 3], columns[k + 4], columns[k + 5] = last, q + 1, q + 3
+            k += 6
+    entries.filled[0] = k

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scalebridge.foundation.compiled import compiled
+from scalebridge.foundation.compiled import compiled_arithmetic
 from scalebridge.particle.pattern import SparsePattern
 
 FloatArray = NDArray[np.float64]
@@ -57,7 +57,7 @@ class BlockMap(NamedTuple):
 
 
 class Factors(NamedTuple):
-    """What `_factor` leaves for `_solve`."""
+    """What `block_factor` leaves for `block_solve`."""
 
     slope: FloatArray
     by_theta: FloatArray
@@ -116,13 +116,20 @@ class BlockSolver:
         )
         return cls(where, _empty_factors(where))
 
+    @property
+    def arrays(self) -> tuple[BlockMap, Factors]:
+        """What `block_factor` and `block_solve` work on."""
+        return self.where, self.factors
+
     def factor(self, data: FloatArray) -> None:
         """Factorise the matrix with nonzeros ``data`` in the order of the pattern."""
-        _factor(self.where, np.append(data, 0.0), self.factors)
+        block_factor(self.where, np.append(data, 0.0), self.factors)
 
     def solve(self, right: FloatArray) -> FloatArray:
         """Return the solution for one right-hand side (size,)."""
-        return _solve(self.where, self.factors, right)
+        out = np.empty_like(right)
+        block_solve(self.where, self.factors, right, out)
+        return out
 
 
 def _linked(pattern: SparsePattern, rate: int, outer: IntArray) -> NDArray[np.bool_]:
@@ -156,7 +163,7 @@ def _empty_factors(where: BlockMap) -> Factors:
     )
 
 
-@compiled
+@compiled_arithmetic
 def _band_factor(band: FloatArray) -> None:
     """Factorise a band matrix (size, 2b + 1) in place: unit L below, U on and above the middle."""
     size, half = band.shape[0], band.shape[1] // 2
@@ -169,7 +176,7 @@ def _band_factor(band: FloatArray) -> None:
                 band[i, half + k - i + j] -= multiple * band[k, half + j]
 
 
-@compiled
+@compiled_arithmetic
 def _band_solve(band: FloatArray, x: FloatArray) -> None:
     """Overwrite x with the solution."""
     size, half = band.shape[0], band.shape[1] // 2
@@ -185,8 +192,44 @@ def _band_solve(band: FloatArray, x: FloatArray) -> None:
         x[i] = total / band[i, half]
 
 
-@compiled
-def _factor(where: BlockMap, data: FloatArray, f: Factors) -> None:
+@compiled_arithmetic
+def _five_factor(band: FloatArray) -> None:
+    """Factorise a pentadiagonal matrix (size, 5) in place: unit L below, U above, 1/pivot in the middle."""
+    size = band.shape[0]
+    for k in range(size):
+        inverse = 1.0 / band[k, 2]
+        band[k, 2] = inverse
+        if k + 1 < size:
+            multiple = band[k + 1, 1] * inverse
+            band[k + 1, 1] = multiple
+            band[k + 1, 2] -= multiple * band[k, 3]
+            band[k + 1, 3] -= multiple * band[k, 4]
+        if k + 2 < size:
+            multiple = band[k + 2, 0] * inverse
+            band[k + 2, 0] = multiple
+            band[k + 2, 1] -= multiple * band[k, 3]
+            band[k + 2, 2] -= multiple * band[k, 4]
+
+
+@compiled_arithmetic
+def _five_solve(band: FloatArray, x: FloatArray) -> None:
+    """Overwrite x with the solution."""
+    size = band.shape[0]
+    before, last = 0.0, 0.0
+    for i in range(size):
+        value = x[i] - band[i, 0] * before - band[i, 1] * last
+        x[i] = value
+        before, last = last, value
+    behind, next_one = 0.0, 0.0
+    for i in range(size - 1, -1, -1):
+        value = (x[i] - band[i, 3] * next_one - band[i, 4] * behind) * band[i, 2]
+        x[i] = value
+        behind, next_one = next_one, value
+
+
+@compiled_arithmetic
+def block_factor(where: BlockMap, data: FloatArray, f: Factors) -> None:
+    """Factorise the matrix with nonzeros ``data``, a zero appended."""
     particles, n = where.slope.shape
     for i in range(f.band.shape[0]):
         for k in range(f.band.shape[1]):
@@ -202,11 +245,11 @@ def _factor(where: BlockMap, data: FloatArray, f: Factors) -> None:
                 by_theta = data[where.by_theta[p, i, k]]
                 f.by_theta[p, i, k] = by_theta
                 f.inner[p, i, k] = data[where.by_odds[p, i, k]] - by_theta * f.slope[p, column]
-        _band_factor(f.inner[p])
+        _five_factor(f.inner[p])
         response = f.response[p]
         response[:] = 0.0
         response[n - 1] = -data[where.by_rate[p]]
-        _band_solve(f.inner[p], response)
+        _five_solve(f.inner[p], response)
         for k in range(5):
             f.reaction[p, k] = data[where.reaction[p, k]]
         mean = 0.0
@@ -226,10 +269,22 @@ def _factor(where: BlockMap, data: FloatArray, f: Factors) -> None:
     _band_factor(f.band)
 
 
-@compiled
-def _solve(where: BlockMap, f: Factors, right: FloatArray) -> FloatArray:
+@compiled_arithmetic
+def _reduced(by_theta: FloatArray, right: FloatArray, o: int, y: FloatArray) -> None:
+    """Fill y with the right-hand sides of a particle's balances once its θ are eliminated."""
+    n = y.size
+    for i in range(n):
+        total = right[o + 2 * i + 1]
+        low, high = (0, 5) if 2 <= i < n - 2 else (max(0, 2 - i), min(5, n + 2 - i))
+        for k in range(low, high):
+            total -= by_theta[i, k] * right[o + 2 * (i + k - 2)]
+        y[i] = total
+
+
+@compiled_arithmetic
+def block_solve(where: BlockMap, f: Factors, right: FloatArray, x: FloatArray) -> None:
+    """Fill the solution ``x`` for one right-hand side."""
     particles, n = where.slope.shape
-    x = np.empty(right.size)
     outer = np.empty(where.outer.size)
     for i in range(outer.size):
         outer[i] = right[where.outer[i]]
@@ -238,12 +293,8 @@ def _solve(where: BlockMap, f: Factors, right: FloatArray) -> FloatArray:
     for p in range(particles):
         o = where.offsets[p]
         y = odds[p]
-        for i in range(n):
-            total = right[o + 2 * i + 1]
-            for k in range(max(0, 2 - i), min(5, n + 2 - i)):
-                total -= f.by_theta[p, i, k] * right[o + 2 * (i + k - 2)]
-            y[i] = total
-        _band_solve(f.inner[p], y)
+        _reduced(f.by_theta[p], right, o, y)
+        _five_solve(f.inner[p], y)
         mean = right[o + 2 * n]
         for i in range(n):
             mean -= f.mean[p, i] * (right[o + 2 * i] - f.slope[p, i] * y[i])
@@ -269,4 +320,3 @@ def _solve(where: BlockMap, f: Factors, right: FloatArray) -> FloatArray:
             x[o + 2 * i], x[o + 2 * i + 1] = theta, y_i
             mean -= f.mean[p, i] * theta
         x[o + 2 * n], x[o + 2 * n + 1] = mean, rate
-    return x

@@ -15,6 +15,7 @@ from sksundae.ida import IDA, IDAJacTimes, IDAPrecond
 
 from scalebridge.foundation import ConvergenceError
 from scalebridge.particle.block_solver import BlockSolver
+from scalebridge.particle.native import NativeCallbacks, NativeOptions, available, integrate
 from scalebridge.particle.pattern import SparsePattern
 from scalebridge.particle.quiet import silenced
 
@@ -22,15 +23,17 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
-REFERENCE_TOLERANCE = 1e-4
-LOCAL = 5.0
-"""Division of the tolerances. IDA weighs errors by their root mean square over all unknowns, thousands: where
-one shell of one particle changes phase, that forgives errors of a hundred tolerances, even site fractions
-beyond 1, where no log-odds exist and no step, however small, goes on."""
+REFERENCE_TOLERANCE = 2e-5
+"""Of IDA, relative to each unknown. It weighs errors by their root mean square over all unknowns, thousands:
+where one shell of one particle changes phase, that forgives errors of a hundred tolerances, even site
+fractions beyond 1, where no log-odds exist and no step, however small, goes on."""
 RESTARTS = 20
 """Attempts to reach the next output time."""
 MAX_STEPS = 20000
 """Steps to the next output time."""
+
+MAX_FAILURES = 40
+"""Of Newton's iteration in one step: from minutes to the growth time of an instability, by factors of 4."""
 
 # SUNDIALS warns on stderr whenever Newton's iteration failed often between two output times; the step size
 # control answers that already. The variable is read when a solver is made.
@@ -59,6 +62,8 @@ class ImplicitSystem:
     """resolves(y, cj): whether every particle's unstable modes grow slower than cj, see `resolves_growth`."""
     restore: Callable[[FloatArray], FloatArray]
     """restore(y): the state with site fractions that belong to its log-odds, the particles' ions kept."""
+    native: NativeCallbacks | None = None
+    """The same as machine code, events included; None: everything goes through Python."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,6 +254,27 @@ def _integrate(
     relative_tolerance: float,
 ) -> ImplicitSolution:
     """Integrate from 0 to ``times``; the start itself is not among the returned times."""
+    if system.native is not None and available():
+        options = NativeOptions(
+            relative_tolerance=relative_tolerance,
+            absolute_tolerance=system.absolute_tolerance * relative_tolerance / REFERENCE_TOLERANCE,
+            differential=system.differential,
+            events=0 if events is None else events(start[0]).size,
+            max_steps=MAX_STEPS,
+            max_failures=MAX_FAILURES,
+        )
+        reached, states, event, failure, evaluations = integrate(system.native, times, start, options)
+        return ImplicitSolution(reached, states, event, failure, evaluations, restarts=0)
+    return _integrate_through_python(system, times, start, events, relative_tolerance)
+
+
+def _integrate_through_python(
+    system: ImplicitSystem,
+    times: FloatArray,
+    start: tuple[FloatArray, FloatArray],
+    events: Callable[[FloatArray], FloatArray] | None,
+    relative_tolerance: float,
+) -> ImplicitSolution:
     linear = _LinearSolver(system, start[0])
     # SUNDIALS hands out read-only arrays, a type of its own to the compiled kernels: copy instead of
     # compiling everything twice
@@ -274,10 +300,10 @@ def _integrate(
         precond=IDAPrecond(linear.set_up, linear.solve),
         jactimes=IDAJacTimes(None, linear.multiply),
         algebraic_idx=np.flatnonzero(~system.differential),
-        rtol=relative_tolerance / LOCAL,
-        atol=system.absolute_tolerance * relative_tolerance / REFERENCE_TOLERANCE / LOCAL,
+        rtol=relative_tolerance,
+        atol=system.absolute_tolerance * relative_tolerance / REFERENCE_TOLERANCE,
         max_num_steps=MAX_STEPS,
-        max_conv_fails=40,  # from minutes to the growth time of an instability, by a factor of 4 each
+        max_conv_fails=MAX_FAILURES,
         **options,
     )
     # with two times the solver would return all its steps

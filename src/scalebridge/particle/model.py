@@ -291,9 +291,15 @@ class ParticleModel:
 
     @classmethod
     def from_card(
-        cls, card: MaterialCard, design: ElectrodeDesign, *, member: int = 0, shells: int | None = None
+        cls,
+        card: MaterialCard,
+        design: ElectrodeDesign,
+        *,
+        member: int = 0,
+        shells: int | None = None,
+        size: float | None = None,
     ) -> Self:
-        """Build the model of one member's particle in an electrode design.
+        """Build the model of one member's particle in an electrode design, of its ``size`` unless given one.
 
         Plates take diffusivity, gradient energy and coherency modulus along ``design.particles.direction``
         (the nearest computed normal); without a direction, and for spheres and cylinders, the means over
@@ -319,7 +325,7 @@ class ParticleModel:
             member=member,
             temperature=temperature,
             shape=particles.shape,
-            size=float(particles.size),
+            size=float(particles.size) if size is None else size,
             shells=shells,
             site_density=float(card.site_density[member]),
             gradient_energy=_along(normals, gradients, direction, where=gradients > 0),

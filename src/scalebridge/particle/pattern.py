@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csc_matrix
 
-from scalebridge.foundation.compiled import compiled
+from scalebridge.foundation.compiled import compiled_arithmetic
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -24,7 +24,19 @@ class SparsePattern:
 
     def data(self, values: FloatArray) -> FloatArray:
         """Return the nonzeros, column by column, for the triplets' values."""
-        return _gather(values, self._position, self._keys.size)
+        data = np.empty(self._keys.size)
+        gather(values, self._position, data)
+        return data
+
+    @property
+    def positions(self) -> IntArray:
+        """Where each triplet goes in the nonzeros."""
+        return np.ascontiguousarray(self._position, dtype=np.int64)
+
+    @property
+    def count(self) -> int:
+        """Number of nonzeros."""
+        return int(self._keys.size)
 
     def matrix(self, data: FloatArray) -> Any:
         """Return the ``scipy.sparse.csc_matrix`` with nonzeros ``data``."""
@@ -41,15 +53,15 @@ class SparsePattern:
         return _multiply(self.rows, self.columns, data, vector)
 
 
-@compiled
-def _gather(values: FloatArray, position: IntArray, count: int) -> FloatArray:
-    data = np.zeros(count)
-    for k in range(values.size):
+@compiled_arithmetic
+def gather(values: FloatArray, position: IntArray, data: FloatArray) -> None:
+    """Add triplets up in the nonzeros ``data``."""
+    data[:] = 0.0
+    for k in range(position.size):
         data[position[k]] += values[k]
-    return data
 
 
-@compiled
+@compiled_arithmetic
 def _multiply(rows: IntArray, columns: IntArray, data: FloatArray, vector: FloatArray) -> FloatArray:
     product = np.zeros(vector.size)
     for k in range(data.size):

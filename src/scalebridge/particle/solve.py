@@ -35,9 +35,9 @@ from scalebridge.particle.tables import evaluate_many
 
 FloatArray = NDArray[np.float64]
 
-THETA_TOLERANCE = 1e-5
-POTENTIAL_TOLERANCE = 1e-3
-"""Of log-odds and potentials, in kT."""
+THETA_TOLERANCE = 2e-6
+POTENTIAL_TOLERANCE = 2e-4
+"""Of log-odds and potentials, in kT; both at the reference tolerance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +166,11 @@ def _guess(
     state[2 * n + 1] = rate
     activity = state[2 * n - 1] + evaluate_many(p.excess, profile[-1:])[0][0]
     law = model.rate_law
-    exchange = exchange_current(law, profile[-1], activity) * p.rate / law.rate_constant
+    exchange = (
+        exchange_current(law, profile[-1], activity, temperature=model.temperature)
+        * p.rate
+        / law.rate_constant
+    )
     state[-1] = held_drive or overpotential(rate, exchange, p.transfer) - activity
     return state
 
@@ -178,19 +182,19 @@ def _particle_system(
     size = block_size(n) + 1
     entries = empty_entries(entry_count(n))
     unused = np.empty(size)
-    offsets = np.zeros(1, np.int64)
+    offsets, shrinks = np.zeros(1, np.int64), np.ones(1)
     held = held_drive if fixed_drive else rate
 
     def residual(state: FloatArray, rates: FloatArray, out: FloatArray) -> None:
-        place = Place(state, rates, 0, 0.0, float(state[-1]))
+        place = Place(state, rates, 0, 0.0, float(state[-1]), 1.0, 0.0)
         _residual(p, place, held, fixed_drive, out)
 
     def values(state: FloatArray, cj: float) -> FloatArray:
-        _entries(p, Place(state, unused, 0, 0.0, float(state[-1])), cj, fixed_drive, entries)
+        _entries(p, Place(state, unused, 0, 0.0, float(state[-1]), 1.0, 0.0), cj, fixed_drive, entries)
         return entries.values
 
     def resolves(state: FloatArray, cj: float) -> bool:
-        return bool(resolves_growth(p, state, offsets, cj))
+        return bool(resolves_growth(p, state, offsets, shrinks, cj))
 
     def restore(state: FloatArray) -> FloatArray:
         restored = state.copy()

@@ -9,22 +9,27 @@
 
 import numpy as np
 
-from scalebridge.foundation.compiled import compiled
-from scalebridge.particle._kernels import FloatArray, IntArray, ParticleArrays, mobility, odds_to_fraction
+from scalebridge.foundation.compiled import compiled_arithmetic
+from scalebridge.particle._kernels import FloatArray, IntArray, ParticleArrays, mobility
 from scalebridge.particle.tables import evaluate
 
 
-@compiled
-def resolves_growth(p: ParticleArrays, state: FloatArray, offsets: IntArray, cj: float) -> bool:
-    """Return whether every mode of every particle at fixed filling grows slower than ``cj`` [1/s]."""
-    resolved = True
-    for k in range(offsets.size):
-        resolved = resolved and _particle_resolves(p, state, offsets[k], cj)
-    return resolved
+@compiled_arithmetic
+def resolves_growth(
+    p: ParticleArrays, state: FloatArray, offsets: IntArray, shrinks: FloatArray, cj: float
+) -> bool:
+    """Return whether every mode of every particle at fixed filling grows slower than ``cj`` [1/s].
+
+    ``shrinks`` (particles,): size of the arrays over each particle's.
+    """
+    for k in range(offsets.size):  # noqa: SIM110  # compiled: no generators
+        if not _particle_resolves(p, state, offsets[k], shrinks[k], cj):
+            return False
+    return True
 
 
-@compiled
-def _particle_resolves(p: ParticleArrays, state: FloatArray, o: int, cj: float) -> bool:
+@compiled_arithmetic
+def _particle_resolves(p: ParticleArrays, state: FloatArray, o: int, shrink: float, cj: float) -> bool:
     """Return whether no mode of one particle grows faster.
 
     A longer implicit step would damp the mode instead of following it: the particle would stay on its
@@ -34,32 +39,37 @@ def _particle_resolves(p: ParticleArrays, state: FloatArray, o: int, cj: float) 
     and the mean-field coherency's −B V_i V_k, zero at fixed filling, are left out.
     """
     n = p.fractions.size
+    fractions, face_areas, excess, diffusivity = p.fractions, p.face_areas, p.excess, p.diffusivity
     local, least = np.empty(n), np.inf
     for i in range(n):
-        slope = odds_to_fraction(state[o + 2 * i + 1])[1]
-        local[i] = 1.0 / max(slope, 1e-300) + evaluate(p.excess, state[o + 2 * i])[1] + p.coherency
+        theta = state[o + 2 * i]
+        # between the spinodals θ is that of the log-odds; outside (0, 1) it is an error of the integrator
+        slope = max(theta * (1.0 - theta), 1e-12)
+        local[i] = 1.0 / slope + evaluate(excess, theta)[1] + p.coherency
         least = min(least, local[i])
     if least >= 0.0:  # convex everywhere: nothing grows
         return True
     first, mixed, second = 0.0, 0.0, 0.0
     stiff_left, conduct_left = 0.0, 0.0
     negative = 0
+    per_spacing = shrink * shrink / p.spacing
     for i in range(n):
         stiff_right, conduct_right = 0.0, 0.0
         if i < n - 1:
-            face = p.face_areas[i] / p.spacing
+            face = face_areas[i] * per_spacing
             middle = 0.5 * (state[o + 2 * i] + state[o + 2 * i + 2])
             stiff_right = p.gradient * face
-            conduct_right = face * max(mobility(p, middle)[0], 0.0) / cj
-        a = p.fractions[i] * local[i] + stiff_left + stiff_right
-        b = -p.fractions[i]
+            conduct_right = face * max(mobility(diffusivity, middle)[0], 0.0) / cj
+        a = fractions[i] * local[i] + stiff_left + stiff_right
+        b = -fractions[i]
         c = -(conduct_left + conduct_right)
         if i > 0:
-            determinant = first * second - mixed * mixed
+            inverse = 1.0 / (first * second - mixed * mixed)
             # the last pivot's inverse between the off-diagonal blocks diag(−stiffness, +conductance)
-            a -= stiff_left * stiff_left * second / determinant
-            b -= stiff_left * conduct_left * mixed / determinant
-            c -= conduct_left * conduct_left * first / determinant
+            stiff, conduct = stiff_left * inverse, conduct_left * inverse
+            a -= stiff_left * stiff * second
+            b -= stiff_left * conduct * mixed
+            c -= conduct_left * conduct * first
         if a * c - b * b <= 0.0:
             negative += 1
         elif a < 0.0:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline, PchipInterpolator
 
-from scalebridge.foundation.compiled import compiled
+from scalebridge.foundation.compiled import compiled_arithmetic, inlined_arithmetic
 
 FloatArray = NDArray[np.float64]
 
@@ -28,7 +28,7 @@ def tabulate_monotone(function: Callable[[FloatArray], FloatArray], intervals: i
     return np.ascontiguousarray(PchipInterpolator(knots, function(knots)).c.T)
 
 
-@compiled
+@inlined_arithmetic
 def evaluate(table: FloatArray, theta: float) -> tuple[float, float]:
     """Return value and slope at θ; outside [0, 1] the end pieces continue."""
     intervals = table.shape[0]
@@ -38,7 +38,7 @@ def evaluate(table: FloatArray, theta: float) -> tuple[float, float]:
     return ((a * d + b) * d + c) * d + value, (3.0 * a * d + 2.0 * b) * d + c
 
 
-@compiled
+@compiled_arithmetic
 def evaluate_many(table: FloatArray, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return values and slopes at every θ of a one-dimensional array."""
     values, slopes = np.empty_like(theta), np.empty_like(theta)

@@ -12,6 +12,7 @@ from scalebridge.plotting.electrode import (
 from scalebridge.plotting.interfaces import normal_name, plot_slab_energy
 from scalebridge.plotting.learning import plot_coverage, plot_learning_curve
 from scalebridge.plotting.potential import plot_evaluation, plot_fit, plot_parity
+from scalebridge.plotting.protocol import plot_protocol
 from scalebridge.plotting.style import to_png, to_svg
 from scalebridge.plotting.thermodynamics import (
     plot_free_energy,
@@ -36,6 +37,7 @@ __all__ = [
     "plot_learning_curve",
     "plot_parity",
     "plot_phase_map",
+    "plot_protocol",
     "plot_rate_capability",
     "plot_slab_energy",
     "plot_voltage",

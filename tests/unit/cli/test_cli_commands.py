@@ -149,6 +149,41 @@ def test_electrode_from_a_card_alone(tmp_path: Path, synthetic_run_folder: Path)
     assert all(0 < value < 3600 * 200 for value in capacity)
 
 
+def test_electrode_is_led_through_a_protocol(
+    tmp_path: Path, synthetic_run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    card = synthetic_run_folder / "card" / "material_card.json"
+    design = synthetic_run_folder / "electrode" / "electrode_design.json"
+    text = "Discharge at 5C for 2 minutes; Rest for 1 minute; Charge at 5C for 1 minute"
+    common = ("electrode", card, design, "--shells", "15", "--member", "1")
+    result = call(*common, "--protocol", text, "--plots", tmp_path / "figures")
+    assert result.exit_code == 0, result.stderr
+    lines = [line for line in result.stdout.splitlines() if "for " in line]
+    assert [line.split("  ")[0].strip() for line in lines] == text.split("; ")
+    assert "delivered over taken up: 200.0" in result.stdout
+    assert (tmp_path / "figures" / "protocol.png").read_bytes().startswith(b"\x89PNG")
+    path = tmp_path / "steps.txt"
+    path.write_text("Repeat 2 times:\n  Rest for 1 minute\n")
+    found = json.loads(call(*common, "--protocol", path, "--json").stdout)
+    assert found["member"] == 1
+    assert found["fields"]["step_end"]["values"] == [60.0, 120.0]
+    assert "is no step; did you mean 'Charge'" in error_of(*common, "--protocol", "Chrge at 1C")
+    assert "no such file" in error_of(*common, "--protocol", tmp_path / "none.txt")
+
+
+def test_electrode_draws_its_discharges(tmp_path: Path, synthetic_run_folder: Path) -> None:
+    card = synthetic_run_folder / "card" / "material_card.json"
+    design = synthetic_run_folder / "electrode" / "electrode_design.json"
+    common = ("electrode", card, design, "--rates", "20", "--executor", "serial", "--shells", "12")
+    result = call(*common, "--plots", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    names = {path.name for path in tmp_path.glob("*.png")}
+    assert names == {"discharge.png", "rate_capability.png", "phases_20C.png"}
+    (tmp_path / "file").touch()
+    assert "give another --plots folder" in error_of(*common, "--plots", tmp_path / "file" / "x")
+
+
 def test_electrode_says_what_the_card_remarks(tmp_path: Path, synthetic_run_folder: Path) -> None:
     content = json.loads((synthetic_run_folder / "card" / "material_card.json").read_text())
     content["validity"]["remarks"] = ["the voltage is [1.1 V] low", "member 1: thin", "member 2: thin"]

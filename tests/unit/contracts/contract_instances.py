@@ -137,6 +137,21 @@ def _design(maker: Maker, values: dict[str, Any]) -> None:
     values["final_theta"] = maker.make(contracts.Sourced, value=high)
 
 
+def _electrolyte(maker: Maker, values: dict[str, Any]) -> None:
+    if values["cation_diffusivity"] is None or values["anion_diffusivity"] is None:
+        values["cation_diffusivity"] = values["anion_diffusivity"] = None
+
+
+def _rate_law(maker: Maker, values: dict[str, Any]) -> None:
+    bound = values["form"] == "butler-volmer"
+    values["reorganisation_energy"] = None if bound else float(maker.rng.uniform(1e-20, 1e-19))
+
+
+def _listed_sizes(maker: Maker, values: dict[str, Any]) -> None:
+    if values["volume_shares"] is not None:
+        values["volume_shares"] = tuple(maker.rng.uniform(0.1, 1, size=len(values["sizes"])).tolist())
+
+
 def _field(maker: Maker, values: dict[str, Any]) -> None:
     values["unit"] = "V.m-1"
     values["axes"] = ("time", "volume")
@@ -150,10 +165,13 @@ def _rate_capability(_: Maker, values: dict[str, Any]) -> None:
 
 ADJUSTMENTS: dict[str, Callable[[Maker, dict[str, Any]], None]] = {
     "ElectrodeDesign": _design,
+    "Electrolyte": _electrolyte,
     "Field": _field,
     "Host": _host,
     "HostPhase": _host_phase,
+    "ListedSizes": _listed_sizes,
     "RateCapability": _rate_capability,
+    "RateLaw": _rate_law,
 }
 """What rules between fields ask for; everything else comes from the annotations alone."""
 

@@ -8,13 +8,22 @@ import pytest
 
 from particle_models import FAST, LAW, cell, particle
 from scalebridge.contracts import Contract, ElectrodeDesign, MaterialCard, Provenance, Solution
-from scalebridge.electrode import CellModel, Layer, rate_capability, solve_cell, solve_discharge
-from scalebridge.electrode._kernels import cell_arrays, cell_entries, cell_residual
-from scalebridge.electrode.discharge import _cell_system
+from scalebridge.electrode import (
+    CellModel,
+    Layer,
+    Population,
+    named_electrolyte,
+    rate_capability,
+    solve_cell,
+    solve_discharge,
+)
+from scalebridge.electrode._kernels import CURRENT, POWER, VOLTAGE, cell_entries, cell_residual
+from scalebridge.electrode.arrays import cell_arrays
+from scalebridge.electrode.system import Unknowns, cell_system
 from scalebridge.foundation import InputError, ValidityError, constants, random_stream
 from scalebridge.foundation.citations import bibtex
 from scalebridge.kinetics import overpotential
-from scalebridge.particle import Place, SparsePattern, empty_entries, trimmed
+from scalebridge.particle import SparsePattern, empty_entries, trimmed
 
 PROVENANCE = Provenance(code_version="test", recipe_hash="test")
 
@@ -29,20 +38,35 @@ def solid_solution_cell(**changes: object) -> CellModel:
     )
 
 
-def test_jacobian_against_finite_differences() -> None:
+SIZES = np.array([0.8e-8, 1e-8, 1.3e-8])
+NYMAN = named_electrolyte("LiPF6 in EC:EMC 3:7 (Nyman 2008)")
+CASES: dict[str, tuple[int, dict[str, object]]] = {
+    "one particle per volume": (CURRENT, {}),
+    "concentrated electrolyte": (VOLTAGE, {"electrolyte": NYMAN}),
+    "sizes with films": (POWER, {"film_resistance": 0.02}),
+    "chains": (VOLTAGE, {"contact_conductance": 1e-12, "film_resistance": 0.02}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_jacobian_against_finite_differences(case: str) -> None:
+    control, changes = CASES[case]
+    if "film_resistance" in changes:
+        changes = changes | {"population": Population.listed(SIZES, np.array([1.0, 2.0, 3.0]), volumes=3)}
     model = cell(
         particle((3.0, -0.3), shells=5, size=1e-8, coherency_modulus=2e8),
         separator=Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=2),
         cathode=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=3),
         counter_rate_law=LAW,
+        **changes,
     )
-    arrays = cell_arrays(model, 1.0)
-    system = _cell_system(model, arrays)
+    arrays = cell_arrays(model, control=control, target=1.0)
+    system = cell_system(model, arrays, Unknowns.of(model, arrays))
     size, cj = system.differential.size, 0.3
     rng = random_stream(2, "cell state")
     state, rates = rng.uniform(0.2, 0.8, size), rng.normal(size=size)
     entries = empty_entries(5000)
-    cell_entries(arrays, Place(state, rates, 0, 0.0, 0.0), cj, entries)
+    cell_entries(arrays, state, cj, entries)
     written = trimmed(entries)
     pattern = SparsePattern(written.rows, written.columns, size)
     matrix = pattern.matrix(pattern.data(written.values)).toarray()
@@ -68,7 +92,7 @@ def test_balances_during_a_discharge() -> None:
     pore = np.concatenate([np.full(4, 0.7 * 25e-6 / 4), np.full(6, 0.4 * 70e-6 / 6)])
     salt = solution.concentration @ pore
     assert salt == pytest.approx(salt[0], rel=1e-12)
-    assert solution.reaction.mean(axis=1) == pytest.approx(2.0 / 3600, rel=1e-9)
+    assert solution.reaction.mean(axis=(1, 2)) == pytest.approx(2.0 / 3600, rel=1e-9)
 
 
 def test_slow_discharge_follows_the_equilibrium_voltage() -> None:

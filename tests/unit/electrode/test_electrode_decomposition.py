@@ -40,10 +40,10 @@ def test_discharge_goes_through_the_decomposition(omega: tuple[float, ...], diff
     assert solution.termination == "final filling", solution.status
     assert solution.filling == pytest.approx(0.01 + 0.3 * solution.time / 3600, abs=1e-9)
     assert np.all((solution.theta > 0) & (solution.theta < 1))
-    assert np.ptp(solution.theta, axis=2).max() > 0.4
+    assert np.ptp(solution.theta, axis=3).max() > 0.4
     work = (solution.voltage - model.mean_voltage) / model.thermal_voltage
     work = 0.5 * (work[1:] + work[:-1]) * np.diff(solution.filling)
-    energy = model.free_energy(solution.theta).mean(axis=1)
+    energy = model.free_energy(solution.theta).mean(axis=(1, 2))
     dissipated = -np.diff(energy) - work
     assert np.all(np.cumsum(dissipated) > 0)
     assert dissipated.min() > -1e-5

@@ -6,6 +6,7 @@ from pathlib import Path
 from scalebridge.foundation.compiled import compiled, drop_stale_caches
 
 KERNEL = "from scalebridge.foundation.compiled import compiled\n"
+CALLBACK = "from scalebridge.foundation.compiled import c_callback, compiled_arithmetic\n"
 
 
 def test_compiled_function_gives_the_same_result() -> None:
@@ -16,7 +17,7 @@ def test_compiled_function_gives_the_same_result() -> None:
 
 
 def test_caches_older_than_any_kernel_source_are_dropped(tmp_path: Path) -> None:
-    for name, text in (("inner", KERNEL), ("outer", KERNEL), ("plain", "x = 1\n")):
+    for name, text in (("inner", KERNEL), ("outer", CALLBACK), ("plain", "x = 1\n")):
         folder = tmp_path / name
         (folder / "__pycache__").mkdir(parents=True)
         (folder / "kernels.py").write_text(text)

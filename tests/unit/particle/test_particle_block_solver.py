@@ -1,27 +1,42 @@
 """The structured direct solver against SciPy's sparse LU on the electrode's and the particle's Jacobians."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.sparse.linalg import splu
 
 from particle_models import cell, particle
-from scalebridge.electrode import Layer
-from scalebridge.electrode._kernels import cell_arrays
-from scalebridge.electrode.discharge import _cell_system, _guess
+from scalebridge.electrode import Layer, Population
+from scalebridge.electrode._kernels import CURRENT, VOLTAGE
+from scalebridge.electrode.arrays import cell_arrays
+from scalebridge.electrode.system import Unknowns, cell_system, rest_state
 from scalebridge.foundation import random_stream
 from scalebridge.particle import ImplicitSystem, SparsePattern, particle_arrays
 from scalebridge.particle.block_solver import BlockSolver
 from scalebridge.particle.solve import _particle_system
 
 
-def electrode_system() -> tuple[ImplicitSystem, np.ndarray]:
+def electrode_system(**changes: Any) -> tuple[ImplicitSystem, np.ndarray]:
     model = cell(
         particle((4.0, -0.3), shells=30, size=3e-8, coherency_modulus=5e7),
         separator=Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=3),
         cathode=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=5),
+        **changes,
     )
-    arrays = cell_arrays(model, 1.0)
-    return _cell_system(model, arrays), _guess(model, arrays, 1.0)
+    arrays = cell_arrays(model, control=VOLTAGE if changes else CURRENT, target=1.0)
+    unknowns = Unknowns.of(model, arrays)
+    return cell_system(model, arrays, unknowns), rest_state(model, arrays, unknowns, 1.0)
+
+
+def chained_system() -> tuple[ImplicitSystem, np.ndarray]:
+    """Three sizes in every volume, joined by a network and coated with a film, at constant voltage."""
+    sizes = np.array([1.5e-8, 2.5e-8, 4e-8])
+    return electrode_system(
+        population=Population.listed(sizes, np.array([1.0, 2.0, 1.5]), volumes=5),
+        film_resistance=1e-2,
+        contact_conductance=1e-13,
+    )
 
 
 def particle_system(fixed_drive: bool) -> tuple[ImplicitSystem, np.ndarray]:
@@ -32,10 +47,11 @@ def particle_system(fixed_drive: bool) -> tuple[ImplicitSystem, np.ndarray]:
     return system, state
 
 
-@pytest.mark.parametrize("case", ["electrode", "constant current", "constant voltage"])
+@pytest.mark.parametrize("case", ["electrode", "chains", "constant current", "constant voltage"])
 @pytest.mark.parametrize("cj", [1e-4, 1.0, 1e4])
 def test_solution_against_general_sparse_lu(case: str, cj: float) -> None:
-    system, state = electrode_system() if case == "electrode" else particle_system(case.endswith("voltage"))
+    made = {"electrode": electrode_system, "chains": chained_system}
+    system, state = made[case]() if case in made else particle_system(case.endswith("voltage"))
     rng = random_stream(6, "right-hand side")
     state = state + 0.02 * rng.uniform(-1, 1, state.size)
     pattern = SparsePattern(system.rows, system.columns, state.size)

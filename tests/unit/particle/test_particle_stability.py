@@ -26,7 +26,7 @@ def growth_rates(theta: float | np.ndarray, shape: str) -> tuple[object, np.ndar
     volume = p.fractions
     curvature = 1 / (profile * (1 - profile)) + evaluate_many(p.excess, profile)[1]
     stiffness = np.diag(volume * curvature) + p.gradient * faces.T @ np.diag(weights) @ faces
-    m = np.array([mobility(p, t)[0] for t in 0.5 * (profile[1:] + profile[:-1])])
+    m = np.array([mobility(p.diffusivity, t)[0] for t in 0.5 * (profile[1:] + profile[:-1])])
     conductance = faces.T @ np.diag(weights * m) @ faces
     rates = np.linalg.eigvals(-np.diag(1 / volume) @ conductance @ np.diag(1 / volume) @ stiffness).real
     return p, state, np.sort(rates)[::-1]
@@ -40,14 +40,14 @@ def test_every_number_of_unstable_modes_is_seen(shape: str, theta: float) -> Non
     unstable = rates[rates > 1e-6 * rates[0]]
     assert unstable.size >= 2
     offsets = np.zeros(1, np.int64)
-    assert resolves_growth(p, state, offsets, 1.001 * unstable[0])
+    assert resolves_growth(p, state, offsets, np.ones(1), 1.001 * unstable[0])
     for faster, slower in pairwise(unstable):
-        assert not resolves_growth(p, state, offsets, np.sqrt(faster * slower))
-    assert not resolves_growth(p, state, offsets, 1e-3 * unstable[-1])
+        assert not resolves_growth(p, state, offsets, np.ones(1), np.sqrt(faster * slower))
+    assert not resolves_growth(p, state, offsets, np.ones(1), 1e-3 * unstable[-1])
 
 
 def test_stable_particles_ask_for_nothing() -> None:
     for theta in (0.02, 0.999, np.linspace(0.01, 0.05, SHELLS)):
         p, state, rates = growth_rates(theta, "sphere")
         assert rates[0] < 1e-9 * abs(rates[-1])
-        assert resolves_growth(p, state, np.zeros(1, np.int64), 1e-6)
+        assert resolves_growth(p, state, np.zeros(1, np.int64), np.ones(1), 1e-6)

@@ -1,0 +1,47 @@
+"""What ends a step: functions of the state whose falling zeros the integrator looks for."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scalebridge.electrode._kernels import CellArrays, metal_concentration
+from scalebridge.foundation.compiled import compiled_arithmetic
+from scalebridge.particle import block_size
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+VOLTAGE_EVENT, CURRENT_EVENT, SALT_EVENT, FILLING_EVENT = range(4)
+"""Kinds: V less the standard potential in kT/e; |I| in 1C; least c in 1000 mol/m³; mean site fraction."""
+
+
+@compiled_arithmetic
+def cell_events(a: CellArrays, state: FloatArray, salt: IntArray, rules: FloatArray, out: FloatArray) -> None:
+    """Write sign · (quantity − level) of every rule (kind, level, sign)."""
+    last = state.size - 1
+    for k in range(rules.shape[0]):
+        kind = int(rules[k, 0])
+        value = 0.0
+        if kind == VOLTAGE_EVENT:
+            value = state[salt[salt.size - 1] - 1] - a.drop * state[last]
+        elif kind == CURRENT_EVENT:
+            value = abs(state[last])
+        elif kind == SALT_EVENT:
+            value = metal_concentration(a, state[0], state[1])
+            for i in range(salt.size):
+                value = min(value, state[salt[i]])
+        else:
+            value = mean_filling(a, state)
+        out[k] = rules[k, 2] * (value - rules[k, 1])
+
+
+@compiled_arithmetic
+def mean_filling(a: CellArrays, state: FloatArray) -> float:
+    """Return the electrode's mean site fraction."""
+    block = block_size(a.particle.fractions.size)
+    stride = a.particles * (block + a.chained) + 3
+    total = 0.0
+    for k in range(a.cathode_volumes):
+        for j in range(a.particles):
+            first = 1 + 2 * a.separator_volumes + k * stride + j * block
+            total += a.share[k, j] * state[first + block - 2]
+    return total

@@ -1,0 +1,253 @@
+"""The half cell's residual, Jacobian, linear solution and events as callbacks of SUNDIALS' C interface.
+
+`_solve_directly` takes the place of SUNDIALS' Krylov iteration. Where that cannot be done, the iteration is
+preconditioned by the exact inverse P of the Jacobian J, so P⁻¹J is the identity: `_multiply` hands its vector
+on, and the `_precondition` that follows gives it back.
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from scalebridge.electrode._kernels import CellArrays, cell_entries, cell_residual
+from scalebridge.electrode.events import cell_events
+from scalebridge.electrode.system import Unknowns
+from scalebridge.foundation.compiled import c_callback, compiled_arithmetic
+from scalebridge.foundation.memory import Stored, address_of, as_doubles, call_with_two, loader, word_at
+from scalebridge.particle import (
+    USER_WORD,
+    BlockMap,
+    BlockSolver,
+    Entries,
+    Factors,
+    ImplicitSystem,
+    NativeCallbacks,
+    ParticleArrays,
+    SparsePattern,
+    block_factor,
+    block_solve,
+    data_offset,
+    empty_entries,
+    gather,
+    resolves_growth,
+)
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+FACTORED, ASKED_TIME, ASKED_CJ, RESOLVED, SINCE, PASS_ON, TIME, CJ = range(8)
+"""Entries of ``notes``: cj of the factors; time and cj of the last question after stability, its answer and
+the steps since; whether the next vector is to be given back; the last residual's time; cj."""
+STATE, INTEGRATOR, CURRENT_CJ = range(3)
+"""Entries of ``places``: the last residual's state, IDA's memory and its function that tells cj."""
+USER_DATA = 8 * USER_WORD
+"""Bytes from the start of a linear solver to the word with the callbacks' data."""
+SHORTER_STEP = 805
+"""SUNLS_PSOLVE_FAIL_REC of ``sundials_linearsolver.h``: IDA recovers by a shorter step."""
+STEPS_TRUSTED = 4.0
+"""For so many steps, none longer, an answer that all growth is resolved is taken to hold."""
+
+
+class CellMemory(NamedTuple):
+    """What the callbacks work on."""
+
+    cell: CellArrays
+    where: BlockMap
+    factors: Factors
+    triplets: Entries
+    position: IntArray
+    """Of the triplets in the nonzeros."""
+    fixed: FloatArray
+    """Nonzeros of ∂F/∂y at the last set-up."""
+    by_rate: FloatArray
+    """Nonzeros of ∂F/∂y′, which are constant."""
+    data: FloatArray
+    """Nonzeros of the Jacobian, a zero appended."""
+    offsets: IntArray
+    """(particles,) first unknown of each."""
+    shrinks: FloatArray
+    salt: IntArray
+    """Where the concentrations stand."""
+    rules: FloatArray
+    """(events, 3) see `cell_events`."""
+    notes: FloatArray
+    places: IntArray
+    size: int
+    data_offset: int
+    """From an N_Vector's content to its pointer to the data."""
+
+
+def _example() -> CellMemory:
+    """Return a memory of the right types and no meaning."""
+    f1, f2, f3 = np.zeros(1), np.zeros((1, 1)), np.zeros((1, 1, 1))
+    i1, i2, i3 = (f.astype(np.int64) for f in (f1, f2, f3))
+    particle = ParticleArrays(f1, f1, f1, 0.0, 0.0, f2, f2, *[0.0] * 9)
+    cell = CellArrays(
+        particle, 1, 1, 1, 0, f2, f2, f2, 0.0, f3, 0.0, f1, f1, f1, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, 0.0
+    )
+    where = BlockMap(i1, i2, i3, i3, i1, i2, i2, i2, i2, i2, i1, i2)
+    factors = Factors(f2, f3, f3, f2, f2, f2, f2, f2, f2)
+    return CellMemory(
+        cell, where, factors, Entries(i1, i1, f1, i1), i1, f1, f1, f1, i1, f1, i1, f2, f1, i1, 0, 0
+    )
+
+
+_EXAMPLE = _example()
+_load = loader(_EXAMPLE)
+_ADDRESS = types.intp
+_STATUS = types.int32
+
+
+@compiled_arithmetic
+def _vector(address: int, offset: int, size: int) -> FloatArray:
+    """Return an N_Vector's data."""
+    content = word_at(address)
+    data: FloatArray = numba.carray(as_doubles(word_at(content + offset)), (size,))
+    return data
+
+
+@compiled_arithmetic
+def _refactor(m: CellMemory, cj: float) -> None:
+    for k in range(m.fixed.size):
+        m.data[k] = m.fixed[k] + cj * m.by_rate[k]
+    block_factor(m.where, m.data, m.factors)
+    m.notes[FACTORED] = cj
+
+
+@c_callback(_STATUS(types.float64, _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS))
+def _residual(time: float, y: int, rates: int, out: int, user: int) -> int:
+    m = _load(user)
+    m.notes[TIME], m.places[STATE] = time, y
+    offset, n = m.data_offset, m.size
+    cell_residual(m.cell, _vector(y, offset, n), _vector(rates, offset, n), _vector(out, offset, n))
+    return 0
+
+
+@c_callback(_STATUS(types.float64, *[_ADDRESS] * 3, types.float64, _ADDRESS))
+def _set_up(_time: float, y: int, _rates: int, _residual_now: int, cj: float, user: int) -> int:
+    """Evaluate and factorise the Jacobian."""
+    m = _load(user)
+    cell_entries(m.cell, _vector(y, m.data_offset, m.size), 0.0, m.triplets)
+    gather(m.triplets.values, m.position, m.fixed)
+    _refactor(m, cj)
+    return 0
+
+
+@compiled_arithmetic
+def _resolved(m: CellMemory, time: float, cj: float, state: FloatArray) -> bool:
+    """Return the answer of `resolves_growth`, asked again where the step grew or some steps were taken."""
+    if m.notes[ASKED_TIME] == time and m.notes[ASKED_CJ] == cj:
+        return bool(m.notes[RESOLVED] == 1.0)
+    m.notes[ASKED_TIME] = time
+    m.notes[SINCE] += 1.0
+    if m.notes[RESOLVED] == 1.0 and cj >= m.notes[ASKED_CJ] and m.notes[SINCE] < STEPS_TRUSTED:
+        return True
+    m.notes[ASKED_CJ], m.notes[SINCE] = cj, 0.0
+    resolved = resolves_growth(m.cell.particle, state, m.offsets, m.shrinks, cj)
+    m.notes[RESOLVED] = 1.0 if resolved else 0.0
+    return resolved
+
+
+@c_callback(_STATUS(types.float64, *[_ADDRESS] * 5, types.float64, types.float64, _ADDRESS))
+def _precondition(  # noqa: PLR0917
+    time: float, y: int, _r: int, _f: int, right: int, out: int, cj: float, _delta: float, user: int
+) -> int:
+    """Solve with the Jacobian; a positive status makes the step shorter, see `resolves_growth`."""
+    m = _load(user)
+    offset, n = m.data_offset, m.size
+    given, solution = _vector(right, offset, n), _vector(out, offset, n)
+    if m.notes[PASS_ON] == 1.0:
+        m.notes[PASS_ON] = 0.0
+        solution[:] = given
+        return 0
+    if not _resolved(m, time, cj, _vector(y, offset, n)):
+        return 1
+    if cj != m.notes[FACTORED]:
+        _refactor(m, cj)
+    block_solve(m.where, m.factors, given, solution)
+    return 0
+
+
+@c_callback(_STATUS(_ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, types.float64))
+def _solve_directly(solver: int, _matrix: int, out: int, right: int, _tolerance: float) -> int:
+    """Solve with the Jacobian, as the ``solve`` of a SUNLinearSolver."""
+    m = _load(word_at(solver + USER_DATA))
+    offset, n = m.data_offset, m.size
+    call_with_two(m.places[CURRENT_CJ], m.places[INTEGRATOR], address_of(m.notes) + 8 * CJ)
+    cj = m.notes[CJ]
+    if not _resolved(m, m.notes[TIME], cj, _vector(m.places[STATE], offset, n)):
+        return SHORTER_STEP
+    if cj != m.notes[FACTORED]:
+        _refactor(m, cj)
+    block_solve(m.where, m.factors, _vector(right, offset, n), _vector(out, offset, n))
+    return 0
+
+
+@c_callback(_STATUS(types.float64, *[_ADDRESS] * 5, types.float64, *[_ADDRESS] * 3))
+def _multiply(
+    _t: float, _y: int, _r: int, _f: int, vector: int, out: int, _cj: float, user: int, _a: int, _b: int
+) -> int:
+    m = _load(user)
+    _vector(out, m.data_offset, m.size)[:] = _vector(vector, m.data_offset, m.size)
+    m.notes[PASS_ON] = 1.0
+    return 0
+
+
+@c_callback(_STATUS(types.float64, *[_ADDRESS] * 4))
+def _events(_time: float, y: int, _rates: int, out: int, user: int) -> int:
+    m = _load(user)
+    values = numba.carray(as_doubles(out), (m.rules.shape[0],))
+    cell_events(m.cell, _vector(y, m.data_offset, m.size), m.salt, m.rules, values)
+    return 0
+
+
+@c_callback(_STATUS(_ADDRESS))
+def _one(_solver: int) -> int:
+    return 1
+
+
+def native_callbacks(
+    arrays: CellArrays, unknowns: Unknowns, system: ImplicitSystem, rules: FloatArray
+) -> NativeCallbacks:
+    """Return the callbacks of one cell: not to be used by two integrations at a time."""
+    size = unknowns.size
+    pattern = SparsePattern(system.rows, system.columns, size)
+    where, factors = BlockSolver.of_pattern(pattern, system.particle_offsets, system.shells).arrays
+    start = np.full(size, 0.5)
+    fixed = pattern.data(system.entries(start, 0.0))
+    by_rate = pattern.data(system.entries(start, 1.0)) - fixed
+    count = system.rows.size
+    memory = CellMemory(
+        cell=arrays,
+        where=where,
+        factors=factors,
+        triplets=empty_entries(0)._replace(values=np.zeros(count)),
+        position=pattern.positions,
+        fixed=fixed,
+        by_rate=by_rate,
+        data=np.zeros(fixed.size + 1),
+        offsets=system.particle_offsets,
+        shrinks=np.ascontiguousarray(arrays.shrink.ravel()),
+        salt=np.ascontiguousarray(unknowns.concentration, dtype=np.int64),
+        rules=np.ascontiguousarray(rules, dtype=np.float64),
+        notes=np.array([np.nan, np.nan, np.nan, 0.0, 0.0, 0.0, 0.0, 0.0]),
+        places=np.zeros(3, np.int64),
+        size=size,
+        data_offset=data_offset(),
+    )
+    stored = Stored(memory, _EXAMPLE)
+    return NativeCallbacks(
+        residual=_residual.address,
+        set_up=_set_up.address,
+        solve=_precondition.address,
+        multiply=_multiply.address,
+        events=_events.address,
+        solve_directly=_solve_directly.address,
+        one=_one.address,
+        places=memory.places[INTEGRATOR:],
+        data=stored.address,
+        keep=(stored, memory),
+    )

@@ -1,0 +1,134 @@
+"""Callbacks in machine code: the same physics and the same solution as through Python."""
+
+import ctypes
+from collections import namedtuple
+from dataclasses import replace
+
+import numba
+import numpy as np
+import pytest
+
+from particle_models import cell, particle
+from scalebridge.electrode import CellModel, CellSolution, Layer, Population, discharge, solve_cell
+from scalebridge.electrode.arrays import cell_arrays
+from scalebridge.electrode.native import native_callbacks
+from scalebridge.electrode.system import Unknowns, cell_system, rest_state
+from scalebridge.foundation import InputError, MissingDependencyError
+from scalebridge.foundation.memory import Stored, loader
+from scalebridge.particle import implicit, native
+
+LAYERS = {
+    "separator": Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=3),
+    "cathode": Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=4),
+}
+Pair = namedtuple("Pair", "numbers factor")  # Numba knows named tuples of both kinds
+
+
+def two_sizes() -> CellModel:
+    population = Population.listed(np.array([60e-9, 100e-9]), None, volumes=4)
+    return cell(particle(shells=50), population=population, film_resistance=1e-3, **LAYERS)
+
+
+def test_c_interface_of_sundials_is_found() -> None:
+    """In the wheels of scikit-sundae, which the project installs."""
+    assert native.available()
+    assert native.data_offset() in (8, 16)
+
+
+def test_residual_callback_is_the_kernel() -> None:
+    model = two_sizes()
+    arrays = cell_arrays(model, target=1.0)
+    unknowns = Unknowns.of(model, arrays)
+    system = cell_system(model, arrays, unknowns)
+    callbacks = native_callbacks(arrays, unknowns, system, np.zeros((0, 3)))
+    state = rest_state(model, arrays, unknowns, 1.0)
+    rates = np.linspace(-1, 1, state.size)
+    expected, found = np.empty(state.size), np.empty(state.size)
+    system.residual(state, rates, expected)
+    library, _ = native._library()  # type: ignore[misc]
+    with native._context(library) as context:
+        vectors = native._Vectors(library, context)
+        handles = [vectors.over(array) for array in (state, rates, found)]
+        function = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_double, *[ctypes.c_void_p] * 4)(callbacks.residual)
+        assert function(0.0, *handles, callbacks.data) == 0
+        vectors.free()
+    assert np.array_equal(found, expected)
+
+
+def test_both_ways_give_the_same_discharge(monkeypatch: pytest.MonkeyPatch) -> None:
+    def solved() -> CellSolution:
+        return solve_cell(two_sizes(), 2.0, relative_tolerance=1e-6)
+
+    fast = solved()
+    asked: list[float] = []
+    through_python = implicit._integrate_through_python
+
+    def counted(*arguments: object) -> object:
+        asked.append(0.0)
+        return through_python(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(implicit, "available", lambda: False)
+    monkeypatch.setattr(implicit, "_integrate_through_python", counted)
+    slow = solved()
+    assert asked
+    assert fast.termination == slow.termination == "voltage cutoff"
+    assert fast.filling[-1] == pytest.approx(slow.filling[-1], abs=1e-5)
+    filling = np.linspace(0.02, fast.filling[-1] - 0.02, 500)
+    curves = [np.interp(filling, s.filling, s.voltage) for s in (fast, slow)]
+    assert np.sqrt(np.mean((curves[0] - curves[1]) ** 2)) < 2e-5
+
+
+def test_a_failure_is_said_as_before(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(implicit, "MAX_STEPS", 2)
+    monkeypatch.setattr(implicit, "RESTARTS", 1)
+    solution = solve_cell(two_sizes(), 1.0, times=np.array([0.0, 3000.0]))
+    assert solution.termination == "solver failure"
+    assert "Could not reach the next output time in the allowed number of steps" in solution.status
+    assert capfd.readouterr() == ("", "")
+
+
+def test_runs_in_threads_do_not_disturb_each_other() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    rates = (1.0, 2.0, 3.0, 4.0)
+    model = replace(two_sizes(), population=None)
+    alone = [discharge.solve_cell(model, rate).voltage for rate in rates]
+    with ThreadPoolExecutor(4) as pool:
+        together = [s.voltage for s in pool.map(lambda rate: solve_cell(model, rate), rates)]
+    for one, other in zip(alone, together, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_tuples_in_memory_are_read_back() -> None:
+    example = Pair(np.zeros(1), 0.0)
+    load = loader(example)
+
+    @numba.njit
+    def total(address: int) -> float:
+        pair = load(address)
+        return pair.factor * pair.numbers.sum()
+
+    numbers = np.arange(5.0)
+    stored = Stored(Pair(numbers, 3.0), example)
+    for _ in range(3):
+        assert total(stored.address) == 30.0
+    numbers[0] = 1.0
+    assert total(stored.address) == 33.0
+    with pytest.raises(InputError, match="has the compiled type"):
+        Stored(Pair(np.arange(5), 3.0), example)
+
+
+def test_a_library_that_cannot_be_opened_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(name: str) -> None:
+        raise OSError(name)
+
+    monkeypatch.setattr(native.ctypes, "CDLL", closed)
+    native._library.cache_clear()
+    try:
+        assert not native.available()
+        with pytest.raises(MissingDependencyError, match="its Python interface"):
+            native.integrate(None, np.ones(1), (np.ones(1), np.ones(1)), None)  # type: ignore[arg-type]
+    finally:
+        native._library.cache_clear()
