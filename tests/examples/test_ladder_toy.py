@@ -118,7 +118,7 @@ def test_the_toy_from_given_labels_needs_no_calculator_and_says_what_to_label(tm
     cheap = [atoms for atoms in given if atoms.info["level"] == "cheap"]
     prior = fit(cheap, level=8, cutoff=4.1, max_iterations=10)
     prior.save(tmp_path / "study" / "cheap.mtp")
-    text = recipe.read_text().replace("[potential]", '[potential]\nprior = "cheap.mtp"')
+    text = recipe.read_text().replace("[potential]", '[potential]\nprior = "cheap.mtp"\ncorrect = true')
     oracle = text[text.index("[oracle]") : text.index("[labels]")]
     random = text[text.index("[labels]") : text.index("[learning]")]
     text = text.replace(oracle, "").replace(random, GIVEN)

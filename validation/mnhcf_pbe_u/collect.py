@@ -58,7 +58,8 @@ def usable(frame: Atoms, settings: dict[str, str]) -> bool:
 def table(frames: list[Atoms], levels: list[str]) -> str:
     """Return numbers of labels by composition, phase and cell, one column per level."""
     kinds = Counter(
-        (str(frame.info["x"]), frame.info["phase"], len(frame), frame.info["level"]) for frame in frames
+        (str(frame.info["x"]).removesuffix(".0"), frame.info["phase"], len(frame), frame.info["level"])
+        for frame in frames
     )
     rows = sorted({kind[:3] for kind in kinds})
     lines = [f"| x | phase | atoms | {' | '.join(levels)} |", "|---|---|---|" + "---|" * len(levels)]

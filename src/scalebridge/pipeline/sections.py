@@ -106,8 +106,8 @@ class LabelsSection(Section):
     level_of_theory: str = ""
     """Of the given labels, in plain words."""
     target: str | None = None
-    """Level (``level`` in the file) that the given labels aim at: the potential is corrected to it and judged
-    by it, the others help on the way. Left out: all labels are of one level."""
+    """Level (``level`` in the file) by which the potential is judged: structures are held out of it alone.
+    The others are learnt as well (see ``potential.correct``). Left out: all labels are of one level."""
     remarks: tuple[str, ...] = ()
     """What is known to be wrong with the given labels, in plain words, as ``oracle.remarks``."""
     held_out_fraction: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
@@ -187,6 +187,9 @@ class PotentialSection(Section):
     """Weight of forces in the loss."""
     stress_weight: Annotated[float, Field(ge=0)] = 0.001
     """Weight of stresses in the loss."""
+    correct: bool = False
+    """Whether the fit to given labels of all levels is drawn to those of ``labels.target`` at the end. It
+    pays where levels differ by more than the errors of the fit."""
     prior: Annotated[str | None, Located("prior")] = None
     """A potential of cheaper labels, of the same level and species: a file in the host's folder, or a path.
     All fits are corrections of it, as firm as cross-validation on the labels says."""

@@ -20,6 +20,7 @@ from scalebridge.contracts import (
     PotentialCard,
 )
 from scalebridge.foundation import constants, hash_file, random_stream
+from scalebridge.pipeline.sections import PotentialSection
 from scalebridge.pipeline.stage import StageContext
 from scalebridge.pipeline.stages.fits import correction, fit_settings, refit
 from scalebridge.pipeline.stages.frames import LEVEL, read_frames
@@ -68,7 +69,7 @@ def compute(context: StageContext) -> None:
     best: FitReport = context.checkpoint(
         "best", partial(refit, context, training, start, prior=prior, iterations=section.iterations)
     )
-    if dataset.target is not None:
+    if dataset.target is not None and section.correct:
         aimed_at = [atoms for atoms in training if atoms.info.get(LEVEL) == dataset.target]
         best = context.checkpoint("corrected", partial(correction, context, best.potential, aimed_at))
     members, posterior = _committee(context, best.potential, training, held_out)
@@ -92,7 +93,7 @@ def compute(context: StageContext) -> None:
                 "podryabinkin2023",
                 "golub1973",
                 "goreinov2010",
-                *_multi_fidelity(dataset, history),
+                *_multi_fidelity(section, history),
             ),
             members=tuple(files),
             species=best.potential.species,
@@ -136,9 +137,9 @@ def _errors_by_x(
     )
 
 
-def _multi_fidelity(dataset: Dataset, history: LearningHistory) -> tuple[str, ...]:
+def _multi_fidelity(section: PotentialSection, history: LearningHistory) -> tuple[str, ...]:
     """Return what to cite where a fit corrects another."""
-    return ("bishop2006",) if dataset.target is not None or history.prior is not None else ()
+    return ("bishop2006",) if section.correct or history.prior is not None else ()
 
 
 def _metal(context: StageContext, dataset: Dataset) -> dict[str, Any]:
