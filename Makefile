@@ -1,6 +1,6 @@
 # Everything a user or a machine needs. Only python3 (3.11 or newer, with venv), g++ and make are asked of the system.
 #
-#   make demo       set up, then climb the ladder for sodium manganese hexacyanoferrate (profile quick; no torch)
+#   make demo       set up, then climb the ladder for sodium manganese hexacyanoferrate (profile quick)
 #   make test       set up, then style, types, import rules and tests; no torch
 #   make validate   set up with CHGNet and LAMMPS, then the long checks and the comparisons in validation/
 #   make gpaw       set up, then GPAW with a C++ compiler alone (GPAW_CONFIG: a siteconfig.py of your own)
@@ -8,7 +8,7 @@
 #   make clean      remove what was built; `make distclean` removes the environment as well
 #
 # Variables: PYTHON (python3), VENV (.venv), TORCH (what pip installs as torch), RUN (folder of the demo's run),
-# RECIPE (mnhcf, mnhcf-chgnet or lfp), PROFILE (quick or standard), JOBS (processes of the tests).
+# RECIPE (mnhcf, mnhcf-pbe_u or lfp), PROFILE (quick or standard), JOBS (processes of the tests).
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -79,8 +79,8 @@ gpaw: $(VENV)/.stamp-gpaw
 
 # --- use -----------------------------------------------------------------------------------------------------------
 
-# The recipe of MnHCF starts from labels that it brings along; the others need their calculator.
-ORACLE := $(if $(filter mnhcf,$(RECIPE)),,$(VENV)/.stamp-chgnet)
+# One recipe starts from labels that it brings along; the others need their calculator.
+ORACLE := $(if $(filter mnhcf-pbe_u,$(RECIPE)),,$(VENV)/.stamp-chgnet)
 
 demo: $(VENV)/.stamp-package $(ORACLE)
 	$(BIN)/scalebridge run $(RECIPE) --profile $(PROFILE) --out $(RUN)
