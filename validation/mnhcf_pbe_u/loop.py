@@ -1,12 +1,12 @@
 """Active learning with the queue as its oracle: explore, queue what is new, wait for labels, explore again.
 
-python loop.py FOLDER [--rounds 10] [--count 24] [--repeat 1,1,1 1,1,2] [--seed 1] [--prior FILE] [--break 10]
+python loop.py FOLDER [--rounds 10] [--count 24] [--repeat 1,1,1 1,1,2] [--seed 1] [--break 3000]
 
 FOLDER is that of run.sh, which labels meanwhile. A round fits to all labels so far, sends out the walkers of
 the bundled recipe in primitive cells, and puts what they want at the head of the queue as loopROUND_NUMBER,
 at the cheap level and every fourth at the converged one too. A round is done when all of it has a label or
-has failed. With a prior (a potential of CHGNet's labels, which the fits correct) walkers are sane where no
-label is yet, and may go on to larger grades: one round then sees all ion contents.
+has failed. The recipe's prior (a potential of CHGNet's labels, which the fits correct) keeps walkers sane where
+no label is yet: they may go on to larger grades, and one round then sees all ion contents.
 """
 
 import argparse
@@ -51,8 +51,6 @@ def explore(folder: Path, number: int, asked: argparse.Namespace) -> list[Atoms]
     text = text.replace("repeat = [[1, 1, 1], [1, 1, 2]]", f"repeat = {asked.repeat}")
     text = text.replace("labels_per_round = 30", f"labels_per_round = {asked.count}")
     text = text.replace("\nbreak = 10.0", f"\nbreak = {asked.stop}").replace("\ntarget = ", "\n# ")
-    if asked.prior:
-        text = text.replace("[potential]\n", f'[potential]\nprior = "{asked.prior.resolve()}"\n')
     (study / "recipe.toml").write_text(text)
     recipe = load_recipe(study / "recipe.toml", seed=asked.seed + number)
     run_stages(recipe, study / "run", LADDER, until="learning", executor=parse_executor("serial"))
@@ -107,8 +105,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=24)
     parser.add_argument("--repeat", nargs="+", type=triple, default=[[1, 1, 1], [1, 1, 2]])
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--prior", type=Path)
-    parser.add_argument("--break", type=float, default=10.0, dest="stop", help="grade at which walkers stop")
+    parser.add_argument(
+        "--break", type=float, default=3000.0, dest="stop", help="grade at which walkers stop"
+    )
     asked = parser.parse_args()
     folder = asked.folder.resolve()
     first = 1 + max((int(path.name[5:]) for path in (folder / "loop").glob("round*")), default=0)
