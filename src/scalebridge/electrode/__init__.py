@@ -3,6 +3,7 @@
 from scalebridge.electrode.cycling import ProtocolSolution, StepResult, solve_protocol
 from scalebridge.electrode.discharge import CellSolution, solve_cell
 from scalebridge.electrode.electrolytes import SaltSolution, dilute, named_electrolyte, named_electrolytes
+from scalebridge.electrode.impedance import Impedance, electrode_impedance, impedance_solution
 from scalebridge.electrode.model import CellModel, Layer
 from scalebridge.electrode.population import Population
 from scalebridge.electrode.protocol import Limit, Protocol, Step, parse_step, read_profile
@@ -13,6 +14,7 @@ __all__ = [
     "CellModel",
     "CellSolution",
     "DischargeTask",
+    "Impedance",
     "Layer",
     "Limit",
     "Population",
@@ -22,6 +24,8 @@ __all__ = [
     "Step",
     "StepResult",
     "dilute",
+    "electrode_impedance",
+    "impedance_solution",
     "named_electrolyte",
     "named_electrolytes",
     "parse_step",
