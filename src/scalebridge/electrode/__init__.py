@@ -1,9 +1,17 @@
 """Porous electrode against the ion's metal."""
 
 from scalebridge.electrode.cycling import ProtocolSolution, StepResult, solve_protocol
+from scalebridge.electrode.datasets import to_dataset, write_netcdf
 from scalebridge.electrode.discharge import CellSolution, solve_cell
 from scalebridge.electrode.electrolytes import SaltSolution, dilute, named_electrolyte, named_electrolytes
 from scalebridge.electrode.impedance import Impedance, electrode_impedance, impedance_solution
+from scalebridge.electrode.measures import (
+    Limitation,
+    limiting_process,
+    mean_active_fraction,
+    time_scales,
+    voltage_hysteresis,
+)
 from scalebridge.electrode.model import CellModel, Layer
 from scalebridge.electrode.population import Population
 from scalebridge.electrode.protocol import Limit, Protocol, Step, parse_step, read_profile
@@ -17,6 +25,7 @@ __all__ = [
     "Impedance",
     "Layer",
     "Limit",
+    "Limitation",
     "Population",
     "Protocol",
     "ProtocolSolution",
@@ -26,6 +35,8 @@ __all__ = [
     "dilute",
     "electrode_impedance",
     "impedance_solution",
+    "limiting_process",
+    "mean_active_fraction",
     "named_electrolyte",
     "named_electrolytes",
     "parse_step",
@@ -36,4 +47,8 @@ __all__ = [
     "solve_cell",
     "solve_discharge",
     "solve_protocol",
+    "time_scales",
+    "to_dataset",
+    "voltage_hysteresis",
+    "write_netcdf",
 ]
