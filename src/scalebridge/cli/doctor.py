@@ -50,6 +50,7 @@ OPTIONAL: Final = (
         "pip install 'scalebridge[gpaw]' with a siteconfig.py",
     ),
     OptionalPart("xarray", "solutions as datasets and NetCDF files", "pip install 'scalebridge[xarray]'"),
+    OptionalPart("bpx", "electrodes as BPX files", "pip install 'scalebridge[bpx]'"),
     OptionalPart(
         "ase-db-backends",
         "label stores on PostgreSQL, shared by runs",

@@ -1,5 +1,7 @@
 """Porous electrode against the ion's metal."""
 
+from scalebridge.electrode.bpx_export import to_bpx, write_bpx
+from scalebridge.electrode.bpx_import import BpxCell, read_bpx
 from scalebridge.electrode.cycling import ProtocolSolution, StepResult, solve_protocol
 from scalebridge.electrode.datasets import to_dataset, write_netcdf
 from scalebridge.electrode.discharge import CellSolution, solve_cell
@@ -19,6 +21,7 @@ from scalebridge.electrode.protocol_results import protocol_solution
 from scalebridge.electrode.results import DischargeTask, rate_capability, run_discharge, solve_discharge
 
 __all__ = [
+    "BpxCell",
     "CellModel",
     "CellSolution",
     "DischargeTask",
@@ -42,13 +45,16 @@ __all__ = [
     "parse_step",
     "protocol_solution",
     "rate_capability",
+    "read_bpx",
     "read_profile",
     "run_discharge",
     "solve_cell",
     "solve_discharge",
     "solve_protocol",
     "time_scales",
+    "to_bpx",
     "to_dataset",
     "voltage_hysteresis",
+    "write_bpx",
     "write_netcdf",
 ]
