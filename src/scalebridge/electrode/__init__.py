@@ -18,6 +18,7 @@ from scalebridge.electrode.model import CellModel, Layer
 from scalebridge.electrode.population import Population
 from scalebridge.electrode.protocol import Limit, Protocol, Step, parse_step, read_profile
 from scalebridge.electrode.protocol_results import protocol_solution
+from scalebridge.electrode.pybamm_export import to_pybamm
 from scalebridge.electrode.results import DischargeTask, rate_capability, run_discharge, solve_discharge
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "time_scales",
     "to_bpx",
     "to_dataset",
+    "to_pybamm",
     "voltage_hysteresis",
     "write_bpx",
     "write_netcdf",
