@@ -160,21 +160,31 @@ def electrode(
         str | None,
         typer.Option(help="Steps in words, or a file of them, instead of discharges.", show_default=False),
     ] = None,
-    member: Annotated[int, typer.Option(min=0, help="Committee member of a protocol.")] = 0,
+    impedance: Annotated[
+        float | None,
+        typer.Option(metavar="THETA", help="Impedance at rest at this site fraction.", show_default=False),
+    ] = None,
+    member: Annotated[int, typer.Option(min=0, help="Committee member of a protocol or impedance.")] = 0,
     plots: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for figures.", show_default=False)
     ] = None,
     executor: Executor = "processes",
     as_json: Json = False,
 ) -> None:
-    """Discharge an electrode from a material card alone, or lead it through a protocol.
+    """Discharge an electrode from a material card alone, lead it through a protocol, or take its impedance.
 
     Examples: scalebridge electrode runs/mnhcf-quick/card/material_card.json design.toml --rates 0.1,1,5
               scalebridge electrode card.json lfp --protocol "Discharge at C/5 until 3.0 V; Rest for 1 hour"
+              scalebridge electrode card.json lfp --impedance 0.02
     """
-    from scalebridge.cli.electrode import Output, discharge, lead  # noqa: PLC0415
+    from scalebridge.cli.electrode import Output, discharge, disturb, lead  # noqa: PLC0415
 
     output = Output(as_json, plots)
+    if impedance is not None:
+        if protocol is not None or plots is not None:
+            raise typer.BadParameter("--impedance goes with neither --protocol nor --plots; leave those out")
+        disturb(card, design, impedance, member=member, shells=shells, output=output)
+        return
     if protocol is not None:
         lead(card, design, protocol, member=member, shells=shells, output=output)
         return

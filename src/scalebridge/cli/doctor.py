@@ -49,6 +49,8 @@ OPTIONAL: Final = (
         "PBE+U as reference calculator (docs/how-to/gpaw.md)",
         "pip install 'scalebridge[gpaw]' with a siteconfig.py",
     ),
+    OptionalPart("xarray", "solutions as datasets and NetCDF files", "pip install 'scalebridge[xarray]'"),
+    OptionalPart("bpx", "electrodes as BPX files", "pip install 'scalebridge[bpx]'"),
     OptionalPart(
         "ase-db-backends",
         "label stores on PostgreSQL, shared by runs",

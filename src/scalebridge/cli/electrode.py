@@ -14,12 +14,20 @@ from rich.markup import escape
 from scalebridge.cli.bars import TaskBars
 from scalebridge.cli.tables import Rows, show_table
 from scalebridge.contracts import ElectrodeDesign, MaterialCard, Provenance
-from scalebridge.electrode import Protocol, ProtocolSolution, protocol_solution, rate_capability
+from scalebridge.electrode import (
+    Protocol,
+    ProtocolSolution,
+    impedance_solution,
+    protocol_solution,
+    rate_capability,
+)
 from scalebridge.foundation import InputError, constants
 from scalebridge.materials import load_design
 from scalebridge.pipeline import Executor, code_version, merge_members, parse_executor
 
 HOUR = 3600.0
+CM2 = 1e4
+"""In a square metre."""
 LONGEST_PATH = 255
 """Longer texts are no file names."""
 
@@ -108,6 +116,33 @@ def lead(
     console = Console(highlight=False)
     _warn(console, solution.validity.remarks)
     show_table(console, _step_table(solved, card.host.theoretical_capacity))
+
+
+def disturb(
+    card_path: Path, design: str, filling: float, *, member: int, shells: int | None, output: Output
+) -> None:
+    """Take one member's impedance at rest; print a table, or the contract as JSON.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or the electrode does not rest at that filling.
+    """
+    card, loaded, provenance = _read(card_path, design)
+    solution = impedance_solution(card, loaded, filling, member=member, provenance=provenance, shells=shells)
+    if output.as_json:
+        typer.echo(solution.model_dump_json(indent=1))
+        return
+    console = Console(highlight=False)
+    _warn(console, solution.validity.remarks)
+    names = ("frequency", "impedance_real", "impedance_imaginary")
+    columns = (solution.fields[name].values for name in names)
+    rows = tuple(
+        (f"{frequency:.4g}", f"{real * CM2:.5g}", f"{-imaginary * CM2:.5g}")
+        for frequency, real, imaginary in zip(*columns, strict=True)
+    )
+    header = ("frequency / Hz", "Re Z / Ω cm²", "−Im Z / Ω cm²")
+    show_table(console, Rows(header, rows, solution.status))
 
 
 def _step_table(solved: ProtocolSolution, capacity: float) -> Rows:

@@ -1,20 +1,35 @@
 """Porous electrode against the ion's metal."""
 
+from scalebridge.electrode.bpx_export import to_bpx, write_bpx
+from scalebridge.electrode.bpx_import import BpxCell, read_bpx
 from scalebridge.electrode.cycling import ProtocolSolution, StepResult, solve_protocol
+from scalebridge.electrode.datasets import to_dataset, write_netcdf
 from scalebridge.electrode.discharge import CellSolution, solve_cell
 from scalebridge.electrode.electrolytes import SaltSolution, dilute, named_electrolyte, named_electrolytes
+from scalebridge.electrode.impedance import Impedance, electrode_impedance, impedance_solution
+from scalebridge.electrode.measures import (
+    Limitation,
+    limiting_process,
+    mean_active_fraction,
+    time_scales,
+    voltage_hysteresis,
+)
 from scalebridge.electrode.model import CellModel, Layer
 from scalebridge.electrode.population import Population
 from scalebridge.electrode.protocol import Limit, Protocol, Step, parse_step, read_profile
 from scalebridge.electrode.protocol_results import protocol_solution
+from scalebridge.electrode.pybamm_export import to_pybamm
 from scalebridge.electrode.results import DischargeTask, rate_capability, run_discharge, solve_discharge
 
 __all__ = [
+    "BpxCell",
     "CellModel",
     "CellSolution",
     "DischargeTask",
+    "Impedance",
     "Layer",
     "Limit",
+    "Limitation",
     "Population",
     "Protocol",
     "ProtocolSolution",
@@ -22,14 +37,26 @@ __all__ = [
     "Step",
     "StepResult",
     "dilute",
+    "electrode_impedance",
+    "impedance_solution",
+    "limiting_process",
+    "mean_active_fraction",
     "named_electrolyte",
     "named_electrolytes",
     "parse_step",
     "protocol_solution",
     "rate_capability",
+    "read_bpx",
     "read_profile",
     "run_discharge",
     "solve_cell",
     "solve_discharge",
     "solve_protocol",
+    "time_scales",
+    "to_bpx",
+    "to_dataset",
+    "to_pybamm",
+    "voltage_hysteresis",
+    "write_bpx",
+    "write_netcdf",
 ]

@@ -49,6 +49,12 @@ class StepResult:
     energy: float
     """Delivered per electrode area [J/m²]; negative where the cell took it up."""
 
+    @property
+    def mean_voltage(self) -> float:
+        """Energy over charge [V], nan where no charge passed."""
+        charge = float(np.trapezoid(self.solution.current, self.solution.time))
+        return self.energy / charge if charge else float("nan")
+
 
 @dataclass(frozen=True, eq=False)
 class ProtocolSolution:

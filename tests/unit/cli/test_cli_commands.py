@@ -172,6 +172,21 @@ def test_electrode_is_led_through_a_protocol(
     assert "no such file" in error_of(*common, "--protocol", tmp_path / "none.txt")
 
 
+def test_electrode_shows_its_impedance(synthetic_run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    card = synthetic_run_folder / "card" / "material_card.json"
+    design = synthetic_run_folder / "electrode" / "electrode_design.json"
+    common = ("electrode", card, design, "--shells", "15", "--impedance", "0.05")
+    found = json.loads(call(*common, "--json").stdout)["fields"]
+    assert found["frequency"]["unit"] == "s-1"
+    assert all(value > 0 for value in found["impedance_real"]["values"])
+    result = call(*common)
+    assert result.exit_code == 0, result.stderr
+    last = next(line for line in result.stdout.splitlines() if line.strip().startswith("1e+05")).split()
+    assert float(last[1]) == pytest.approx(1e4 * found["impedance_real"]["values"][-1], rel=1e-4)
+    assert "neither --protocol nor --plots" in call(*common, "--protocol", "Rest for 1 s").stderr
+
+
 def test_electrode_draws_its_discharges(tmp_path: Path, synthetic_run_folder: Path) -> None:
     card = synthetic_run_folder / "card" / "material_card.json"
     design = synthetic_run_folder / "electrode" / "electrode_design.json"

@@ -1,0 +1,218 @@
+"""A half cell as a BPX file (Battery Parameter eXchange, https://bpxstandard.com), where its physics fits.
+
+BPX describes a Doyle–Fuller–Newman cell: spheres of one size with Fick's diffusion, an open-circuit
+potential, j₀ = F K √(c/c₀ x (1−x)) and an ideal electrolyte with constant transference. A half cell is
+a partial parameterisation: the negative electrode is left out.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scalebridge.electrode.arrays import TABLE_END
+from scalebridge.electrode.model import STANDARD_CONCENTRATION, CellModel, Layer
+from scalebridge.foundation import InputError, MissingDependencyError, constants
+from scalebridge.particle import evaluate
+
+FloatArray = NDArray[np.float64]
+
+BPX_VERSION = "1.0.0"
+AREA = 1.0
+"""Of the exported cell [m²]."""
+TABLE_POINTS = 401
+END = 1e-4
+"""Distance of the tables' ends from an empty and a full particle."""
+NEGLIGIBLE = 1e-2
+"""Share of the slope of μ that a gradient term may add and still be left out."""
+SLOWEST_MODE = 4.493
+"""First root of tan k = k: the slowest mode of diffusion in a sphere is sin(kr/R)/r."""
+UNIFORM = 1e-6
+"""Relative spread below which a property counts as constant."""
+CHECKED = 101
+"""Points at which that is asked."""
+
+
+def to_bpx(model: CellModel, *, title: str) -> dict[str, Any]:
+    """Return a half cell as a BPX object of 1 m² with the model ``Partial``.
+
+    Open-circuit potential, diffusivities and conductivity are tables for linear interpolation; the
+    metal's rate constant stands under ``User-defined``.
+
+    Raises
+    ------
+    InputError
+        If BPX has no place for something of the model; the message names all of it.
+    """
+    reasons = _misfits(model)
+    if reasons:
+        raise InputError(f"this electrode has no place in a BPX file: {'; '.join(reasons)}")
+    particle = model.particle
+    temperature = particle.temperature
+    return {
+        "Header": {
+            "BPX": BPX_VERSION,
+            "Title": title,
+            "Description": "Half cell against the ion's metal, by scalebridge; negative electrode left out",
+            "References": model.electrolyte.source,
+            "Model": "Partial",
+        },
+        "Parameterisation": {
+            "Cell": {
+                "Electrode area [m2]": AREA,
+                "Number of electrode pairs connected in parallel to make a cell": 1,
+                "Lower voltage cut-off [V]": model.cutoff_voltage,
+                "Upper voltage cut-off [V]": model.open_circuit_voltage,
+                "Nominal cell capacity [A.h]": model.one_c_current * AREA,
+                "Reference temperature [K]": temperature,
+            },
+            "Electrolyte": _electrolyte(model),
+            "Positive electrode": _electrode(model),
+            "Separator": _layer(model.separator),
+            "User-defined": {
+                "Counter electrode exchange-current density [A.m-2]": model.counter_rate_law.rate_constant,
+            },
+        },
+        "State": {
+            "Initial conditions": {
+                "Initial temperature [K]": temperature,
+                "Initial electrolyte concentration [mol.m-3]": model.salt_concentration,
+            },
+            "Thermal environment": {"Ambient temperature [K]": temperature},
+        },
+    }
+
+
+def write_bpx(model: CellModel, path: Path, *, title: str) -> Path:
+    """Write a half cell as a BPX file, checked by the package ``bpx``; return the path.
+
+    Raises
+    ------
+    InputError
+        See `to_bpx`; or if the file cannot be written.
+    MissingDependencyError
+        If ``bpx`` is not installed.
+    """
+    content = to_bpx(model, title=title)
+    # it takes the object apart, so it gets a copy
+    bpx_package().parse_bpx_obj(json.loads(json.dumps(content)))
+    try:
+        path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); give another path") from error
+    return path
+
+
+def bpx_package() -> Any:
+    """Return the package ``bpx``.
+
+    Raises
+    ------
+    MissingDependencyError
+        If it is not installed.
+    """
+    try:
+        import bpx  # noqa: PLC0415  # an extra
+    except ImportError:
+        raise MissingDependencyError(
+            "bpx is not installed, which BPX files need; pip install 'scalebridge[bpx]'"
+        ) from None
+    return bpx
+
+
+def _misfits(model: CellModel) -> list[str]:
+    """Return why BPX cannot hold a model, a reason and its way out each."""
+    particle, law = model.particle, model.particle.rate_law
+    theta, slope = _chemical_slope(model)
+    reasons = []
+    if slope.min() <= 0:
+        reasons.append(
+            f"phases separate (the voltage at rest rises with filling at θ = {theta[slope.argmin()]:.2g}), "
+            "where BPX has a single phase; keep the phase field"
+        )
+    elif particle.gradient_energy > 0:
+        added = (SLOWEST_MODE * particle.interface_length / particle.size) ** 2 / slope.min()
+        if added > NEGLIGIBLE:
+            reasons.append(f"the gradient energy adds {added:.1%} to the slope of μ; use larger particles")
+    if particle.coherency_modulus > 0:
+        reasons.append("coherency strain; design with coherent = false")
+    if particle.surface_gradient != 0:
+        reasons.append("wetting of the surface; set surface_gradient to 0")
+    if particle.shape != "sphere":
+        reasons.append(f"particles of shape '{particle.shape}'; use spheres")
+    if model.population is not None:
+        reasons.append("a distribution of sizes; give one size")
+    if model.film_resistance > 0:
+        reasons.append(f"a film of {model.film_resistance:g} V m²/A; set it to 0")
+    if model.contact_conductance is not None:
+        reasons.append("chains of particles; leave contact_conductance out")
+    known = (law.form, law.transition_state, law.transfer_coefficient)
+    if known != ("butler-volmer", "follows host", 0.5):
+        reasons.append(
+            f"the rate law '{law.form}' with transition state '{law.transition_state}' and α = "
+            f"{law.transfer_coefficient:g}; use Butler–Volmer, 'follows host', α = 0.5"
+        )
+    _, _, transference, factor = _salt(model, np.linspace(0.05, TABLE_END, CHECKED))
+    if np.ptp(transference) > UNIFORM or np.max(np.abs(factor - 1)) > UNIFORM:
+        reasons.append(
+            f"the electrolyte's transference (from {transference.min():.3g} to {transference.max():.3g}) or "
+            f"thermodynamic factor (to {factor.max():.3g}) vary; use a dilute one or Nyman's"
+        )
+    return reasons
+
+
+def _chemical_slope(model: CellModel) -> tuple[FloatArray, FloatArray]:
+    """Return site fractions, dense at both ends, and d(μ/kT)/dθ there."""
+    theta = END + (1 - 2 * END) * np.sin(0.5 * np.pi * np.linspace(0, 1, TABLE_POINTS)) ** 2
+    excess = np.array([evaluate(model.particle.excess, float(x))[1] for x in theta])
+    return theta, 1 / (theta * (1 - theta)) + excess
+
+
+def _salt(model: CellModel, relative: FloatArray) -> FloatArray:
+    concentration = relative * model.salt_concentration
+    return model.electrolyte.properties(concentration, model.particle.temperature)
+
+
+def _electrolyte(model: CellModel) -> dict[str, Any]:
+    relative = np.linspace(0, TABLE_END, CHECKED)
+    concentration = relative * model.salt_concentration
+    diffusivity, mobility, transference, _ = _salt(model, relative)
+    scale = constants.FARADAY**2 / (constants.GAS_CONSTANT * model.particle.temperature)
+    return {
+        "Cation transference number": float(transference[0]),
+        "Diffusivity [m2.s-1]": _table(concentration, diffusivity),
+        "Conductivity [S.m-1]": _table(concentration, mobility * scale * concentration),
+    }
+
+
+def _electrode(model: CellModel) -> dict[str, Any]:
+    particle = model.particle
+    theta, slope = _chemical_slope(model)
+    solid = (1 - model.cathode.porosity) * model.volume_fraction
+    # j0 = k0 √(c/c°) √(θ(1−θ)) with c° = 1 mol/l, where BPX counts c from its initial value
+    constant = particle.rate_law.rate_constant * np.sqrt(model.salt_concentration / STANDARD_CONCENTRATION)
+    return _layer(model.cathode) | {
+        "Conductivity [S.m-1]": model.electronic_conductivity,
+        "Minimum stoichiometry": model.initial_theta,
+        "Maximum stoichiometry": model.final_theta,
+        "Maximum concentration [mol.m-3]": particle.site_density / constants.AVOGADRO,
+        "Particle radius [m]": particle.size,
+        "Surface area per unit volume [m-1]": 3 * solid / particle.size,
+        "Diffusivity [m2.s-1]": _table(theta, particle.diffusivity(theta) * theta * (1 - theta) * slope),
+        "OCP [V]": _table(theta, particle.equilibrium_voltage(theta)),
+        "Reaction rate constant [mol.m-2.s-1]": float(constant) / constants.FARADAY,
+    }
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
+    return {
+        "Thickness [m]": layer.thickness,
+        "Porosity": layer.porosity,
+        "Transport efficiency": layer.transport_factor,
+    }
+
+
+def _table(x: FloatArray, y: FloatArray) -> dict[str, list[float]]:
+    return {"x": x.tolist(), "y": y.tolist()}

@@ -1,0 +1,255 @@
+"""Small-signal impedance of a half cell at rest, from the equations the solver integrates, linearised.
+
+| symbol | name here |
+|---|---|
+| M = ∂F/∂y′, J = ∂F/∂y at rest | ``by_rate``, ``by_state`` |
+| (iω M + J) δ = −∂F/∂I | ``_responses`` |
+| Z = −δV/δI, I > 0 discharges | ``Impedance.values`` |
+
+Newman and Thomas-Alyea, Electrochemical Systems (2004), section 8.2; Lasia, Electrochemical Impedance
+Spectroscopy (2014), chapters 2 and 9.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import bmat, coo_matrix
+from scipy.sparse.linalg import splu
+
+from scalebridge.contracts import ElectrodeDesign, MaterialCard, Provenance, Solution
+from scalebridge.electrode._kernels import RISE, SHIFT, CellArrays, transport
+from scalebridge.electrode.arrays import cell_arrays, ohmic_drop
+from scalebridge.electrode.model import HOUR, CellModel
+from scalebridge.electrode.population import DIMENSION
+from scalebridge.electrode.results import card_validity, citations, field
+from scalebridge.electrode.system import Unknowns, cell_system, rest_state
+from scalebridge.foundation import InputError
+from scalebridge.particle import SparsePattern, consistent_start
+
+FloatArray = NDArray[np.float64]
+ComplexArray = NDArray[np.complex128]
+
+FREQUENCIES = (1e-5, 1e5, 5)
+"""Lowest and highest chosen without being asked [Hz], and how many per decade."""
+FREQUENCY_DIGITS = 12
+"""Significant digits of stored numbers: a small real part beside a large imaginary one must survive."""
+SLOPE_STEP = 1e-5
+"""Of the site fraction, for the slope of the equilibrium voltage."""
+
+
+@dataclass(frozen=True, eq=False)
+class Impedance:
+    """Answer of a cell at rest to a small alternating current, per electrode area."""
+
+    frequency: FloatArray
+    """(frequencies,) [Hz]"""
+    values: ComplexArray
+    """(frequencies,) −δV/δI with I > 0 discharging [Ω m²]."""
+    filling: float
+    """Site fraction of all particles."""
+    voltage: float
+    """At rest [V]."""
+    capacitance: float
+    """−dQ/dV of the electrode, charge over equilibrium voltage [F/m²]: Z → 1/(iωC) for ω → 0."""
+
+
+def electrode_impedance(
+    model: CellModel,
+    filling: float,
+    frequencies: ArrayLike | None = None,
+    *,
+    double_layer: float = 0.0,
+    counter_double_layer: float = 0.0,
+) -> Impedance:
+    """Return the impedance of a half cell at rest with all particles at one filling.
+
+    Without double layers the reactions pass all current at any frequency, so charge transfer counts as a
+    series resistance up to the highest. The model's voltage cutoff does not matter here.
+
+    Parameters
+    ----------
+    filling
+        Site fraction, 0 < θ < 1.
+    frequencies
+        (n,) [Hz]; None: `FREQUENCIES`.
+    double_layer, counter_double_layer
+        Capacitance of the double layer per surface of the particles, under their films, and of the metal
+        [F/m²]. Cations alone charge it.
+
+    Raises
+    ------
+    InputError
+        If the filling is outside (0, 1) or such that particles at rest do not keep it, a frequency is not
+        positive, or a capacitance is negative.
+    ConvergenceError
+        If no state of rest is found.
+    """
+    asked = _frequencies(frequencies)
+    if min(double_layer, counter_double_layer) < 0:
+        raise InputError(
+            f"double layers of {double_layer:g} and {counter_double_layer:g} F/m² must not be negative; "
+            "give 0 for none"
+        )
+    slope = _voltage_slope(model, filling)
+    rest = replace(model, initial_theta=filling, cutoff_voltage=-np.inf)
+    arrays = cell_arrays(rest)
+    unknowns = Unknowns.of(rest, arrays)
+    by_state, by_rate = _linearised(rest, arrays, unknowns, (double_layer, counter_double_layer))
+    thermal, current = rest.particle.thermal_voltage, rest.one_c_current
+    responses = _responses(by_state, by_rate, (unknowns.size - 1, int(unknowns.solid[-1])), asked)
+    return Impedance(
+        frequency=asked,
+        values=(ohmic_drop(rest) - thermal * responses) / current,
+        filling=filling,
+        voltage=rest.open_circuit_voltage,
+        capacitance=-rest.capacity_per_area / slope,
+    )
+
+
+def impedance_solution(
+    card: MaterialCard,
+    design: ElectrodeDesign,
+    filling: float,
+    frequencies: ArrayLike | None = None,
+    *,
+    member: int = 0,
+    provenance: Provenance,
+    shells: int | None = None,
+) -> Solution:
+    """Return one member's impedance as stored fields, all along ``frequency``.
+
+    Fields: ``frequency`` [1/s], ``impedance_real`` and ``impedance_imaginary`` [V m²/A].
+
+    Raises
+    ------
+    ValidityError
+        If the temperature is outside the card's range.
+    InputError
+        See `electrode_impedance` and `CellModel`.
+    ConvergenceError
+        If no state of rest is found.
+    """
+    cell = CellModel.from_card(card, design, member=member, shells=shells)
+    found = electrode_impedance(cell, filling, frequencies)
+    along = ("frequency",)
+    return Solution(
+        provenance=provenance,
+        validity=card_validity(card, design, {member: cell.particle}),
+        citations=citations(cell),
+        fields={
+            "frequency": field("s-1", along, found.frequency),
+            "impedance_real": field("V.m2.A-1", along, found.values.real, FREQUENCY_DIGITS),
+            "impedance_imaginary": field("V.m2.A-1", along, found.values.imag, FREQUENCY_DIGITS),
+        },
+        status=f"impedance at rest, θ = {filling:g}, {found.voltage:.4f} V",
+        termination="linear response",
+        member=member,
+    )
+
+
+def _frequencies(frequencies: ArrayLike | None) -> FloatArray:
+    if frequencies is None:
+        low, high, per_decade = FREQUENCIES
+        return np.geomspace(low, high, per_decade * round(np.log10(high / low)) + 1)
+    asked = np.atleast_1d(np.asarray(frequencies, dtype=np.float64))
+    if asked.size == 0 or asked.ndim != 1 or not (np.all(np.isfinite(asked)) and asked.min() > 0):
+        raise InputError(
+            f"frequencies {np.array2string(asked, threshold=6)} Hz must be one or more positive numbers in "
+            "one dimension; for the limit ω → 0 see Impedance.capacitance"
+        )
+    return asked
+
+
+def _voltage_slope(model: CellModel, filling: float) -> float:
+    """Return dV/dθ of the equilibrium voltage [V], which must fall for particles to rest."""
+    if not SLOPE_STEP < filling < 1 - SLOPE_STEP:
+        raise InputError(f"filling {filling:g} must lie inside (0, 1); choose a site fraction between")
+    around = np.array([filling - SLOPE_STEP, filling + SLOPE_STEP])
+    slope = float(np.diff(model.particle.equilibrium_voltage(around))[0]) / (2 * SLOPE_STEP)
+    if slope >= 0:
+        raise InputError(
+            f"filling {filling:g}: the equilibrium voltage rises with filling there ({slope:+.3g} V), so "
+            "particles at rest fill at each other's expense and there is no state to disturb; choose a "
+            "filling outside the spinodal"
+        )
+    return slope
+
+
+def _linearised(
+    model: CellModel, arrays: CellArrays, unknowns: Unknowns, layers: tuple[float, float]
+) -> tuple[Any, Any]:
+    """Return ∂F/∂y and ∂F/∂y′ [s] at rest, double layers included, sparse."""
+    system = cell_system(model, arrays, unknowns)
+    state = consistent_start(system, rest_state(model, arrays, unknowns, 0.0))[0]
+    pattern = SparsePattern(system.rows, system.columns, state.size)
+    fixed = pattern.matrix(pattern.data(system.entries(state, 0.0)))
+    by_rate = pattern.matrix(pattern.data(system.entries(state, 1.0))) - fixed
+    if layers[1]:
+        by_rate = by_rate + _metal_layer(model, arrays, state, layers[1])
+    if layers[0]:
+        return _particle_layers(model, arrays, unknowns, (fixed, by_rate), layers[0])
+    return fixed, by_rate
+
+
+def _metal_layer(model: CellModel, arrays: CellArrays, state: FloatArray, capacitance: float) -> Any:
+    """Return what the metal's double layer adds to ∂F/∂y′: it takes C d(−φ_e(0))/dt from the current."""
+    c = float(state[1])
+    scale = capacitance * model.particle.thermal_voltage / model.one_c_current
+    rise, shift = (float(transport(arrays, table, c)[0]) for table in (RISE, SHIFT))
+    values = scale * np.array([shift * rise / (arrays.metal_face * c), 1.0])
+    return coo_matrix((values, (np.array([0, 0]), np.array([0, 2]))), shape=(state.size, state.size)).tocsc()
+
+
+def _particle_layers(
+    model: CellModel, arrays: CellArrays, unknowns: Unknowns, matrices: tuple[Any, Any], capacitance: float
+) -> tuple[Any, Any]:
+    """Return the matrices with one more unknown per particle: its double layer's current d, as filling rate.
+
+    d + C̃ d/dt [φ − φ_e + f (r + d)] = 0 with the film's f, and the reaction r sees the same drive.
+    """
+    by_state, by_rate = matrices
+    rate = (unknowns.filling + 1).ravel()
+    own = unknowns.own_potential.ravel()
+    count, size = rate.size, unknowns.size
+    # of the volume's φ_e, once for every particle
+    phi = np.repeat(unknowns.concentration[model.separator.volumes :] + 1, arrays.particles)
+    film, order = arrays.film.ravel(), np.arange(count)
+    dense = by_state.tocsr()
+    by_drive = np.array([dense[row, column] for row, column in zip(rate, own, strict=True)])
+    # d joins r in every balance of charge, but not in that of the particle's ions
+    balances = (phi, phi - 2, own) if arrays.chained else (phi, phi - 2)
+    share = arrays.share.ravel()
+    signs = (1.0, -1.0, 1.0)[: len(balances)]
+    rows = np.concatenate([*balances, rate])
+    values = np.concatenate([*(sign * share for sign in signs), by_drive * film])
+    columns = np.tile(order, len(balances) + 1)
+    charge = coo_matrix((values, (rows, columns)), shape=(size, count))
+    per_rate = model.particle.charge_density / HOUR * model.particle_sizes / DIMENSION[model.particle.shape]
+    stored = capacitance * model.particle.thermal_voltage / per_rate.ravel()
+    drive = coo_matrix(
+        (
+            np.concatenate([stored, -stored, stored * film]),
+            (np.tile(order, 3), np.concatenate([own, phi, rate])),
+        ),
+        shape=(count, size),
+    )
+    identity = coo_matrix((np.ones(count), (order, order)))
+    behind = coo_matrix((stored * film, (order, order)))
+    return (
+        bmat([[by_state, charge], [None, identity]], format="csc"),
+        bmat([[by_rate, None], [drive, behind]], format="csc"),
+    )
+
+
+def _responses(by_state: Any, by_rate: Any, places: tuple[int, int], frequencies: FloatArray) -> ComplexArray:
+    """Return what one unknown does per unit of the current held by the row of another."""
+    held, wanted = places
+    right = np.zeros(by_state.shape[0], dtype=complex)
+    right[held] = 1.0
+    found = [
+        splu((by_state + 2j * np.pi * frequency * by_rate).tocsc()).solve(right)[wanted]
+        for frequency in frequencies
+    ]
+    return np.array(found)

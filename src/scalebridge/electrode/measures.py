@@ -1,0 +1,122 @@
+"""What solutions say in one number: who is at work, what a cycle loses, what limits."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scalebridge.contracts import Solution
+from scalebridge.electrode.discharge import CellSolution
+from scalebridge.electrode.model import HOUR, CellModel
+from scalebridge.foundation import InputError
+
+FloatArray = NDArray[np.float64]
+
+UNLIMITED = 0.02
+"""Share of the discharge time below which no process counts as limiting."""
+
+
+@dataclass(frozen=True)
+class Limitation:
+    """What holds a discharge back."""
+
+    process: str
+    """The slowest of ``times``, or ``equilibrium`` where all are short beside the discharge."""
+    times: dict[str, float]
+    """Of every process [s], see `time_scales`."""
+    discharge_time: float
+    """[s]"""
+
+
+def time_scales(model: CellModel) -> dict[str, float]:
+    """Return the times of the processes of a discharge [s].
+
+    ``diffusion``: R²/15D at half filling, in which a sphere's surface departs from its mean (plates R²/3D,
+    cylinders R²/8D); ``reaction``: charge of a particle over the exchange current of its surface;
+    ``salt``: thickness²/3D of the salt in the electrode's pores; ``ionic conduction`` and ``electronic
+    conduction``: in which the electrode's charge passes with a loss of kT/e over a third of its thickness,
+    the separator with its whole one. Newman and Thomas-Alyea, Electrochemical Systems (2004), chapter 22.
+    """
+    particle, cathode, separator = model.particle, model.cathode, model.separator
+    share = {"sphere": 15.0, "cylinder": 8.0, "plate": 3.0}[particle.shape]
+    concentration = np.array([model.salt_concentration])
+    bulk = float(model.electrolyte.conductivity(concentration, particle.temperature)[0])
+    ionic = cathode.thickness / (3 * bulk * cathode.transport_factor)
+    ionic += separator.thickness / (bulk * separator.transport_factor)
+    per_resistance = model.capacity_per_area / particle.thermal_voltage
+    return {
+        "diffusion": model.diffusion_time() / share,
+        "reaction": model.reaction_time(),
+        "salt": model.electrolyte_time() / 3,
+        "ionic conduction": per_resistance * ionic,
+        "electronic conduction": per_resistance * cathode.thickness / (3 * model.electronic_conductivity),
+    }
+
+
+def limiting_process(model: CellModel, c_rate: float) -> Limitation:
+    """Return the slowest process beside a discharge's time.
+
+    Raises
+    ------
+    InputError
+        If the rate is not positive.
+    """
+    if not c_rate > 0:
+        raise InputError(f"C-rate {c_rate:g} must be positive; give the rate of a discharge")
+    times, duration = time_scales(model), HOUR / c_rate
+    slowest = max(times, key=times.__getitem__)
+    return Limitation(slowest if times[slowest] > UNLIMITED * duration else "equilibrium", times, duration)
+
+
+def mean_active_fraction(solution: Solution) -> float:
+    """Return a discharge's mean of ``active_fraction`` over the ions that it inserts.
+
+    Near 1 particles fill together; near one over their number they fill one after another.
+
+    Raises
+    ------
+    InputError
+        If the solution holds no such field, or nothing was inserted.
+    """
+    missing = [name for name in ("active_fraction", "map_filling") if name not in solution.fields]
+    if missing:
+        raise InputError(
+            f"solution without {' and '.join(missing)}: {solution.status}; give one of solve_discharge"
+        )
+    filling = solution.fields["map_filling"].values
+    passed = float(filling[-1] - filling[0])
+    if passed <= 0:
+        raise InputError(f"filling from {filling[0]:g} to {filling[-1]:g} inserts nothing; give a discharge")
+    return float(np.trapezoid(solution.fields["active_fraction"].values, filling) / passed)
+
+
+def voltage_hysteresis(discharge: CellSolution, charge: CellSolution, filling: ArrayLike) -> FloatArray:
+    """Return by how much a charge's voltage lies above a discharge's at equal fillings [V].
+
+    Parameters
+    ----------
+    discharge, charge
+        Two runs or steps of a protocol, filling rising and falling.
+    filling
+        (n,) mean site fractions that both pass.
+
+    Raises
+    ------
+    InputError
+        If a filling was not passed in one of the runs, or one runs the other way.
+    """
+    wanted = np.atleast_1d(np.asarray(filling, dtype=np.float64))
+    voltages = []
+    for name, run, sign in (("discharge", discharge, 1.0), ("charge", charge, -1.0)):
+        x, order = run.filling, slice(None, None, int(sign))
+        if sign * (x[-1] - x[0]) <= 0:
+            raise InputError(
+                f"{name} with filling from {x[0]:g} to {x[-1]:g} runs the other way; exchange the two"
+            )
+        if wanted.min() < x.min() or wanted.max() > x.max():
+            raise InputError(
+                f"filling {wanted.min():g} … {wanted.max():g} goes beyond the {name}'s {x.min():g} … "
+                f"{x.max():g}; ask within"
+            )
+        voltages.append(np.interp(wanted, x[order], run.voltage[order]))
+    return np.asarray(voltages[1] - voltages[0])
