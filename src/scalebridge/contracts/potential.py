@@ -31,7 +31,7 @@ class Dataset(Contract):
     failed: int
     """Structures set aside because their calculation failed twice."""
     target: str | None = None
-    """Level of theory (``level`` in the files) that is aimed at; None where all labels are of one."""
+    """Level of theory (``level`` in the files) of the held-out structures; None where all are of one."""
     metal: FileReference | None = None
     """Labelled structures of the ion's metal, where no calculator is there for them."""
 

@@ -34,7 +34,7 @@ def fit_first(
     """Fit the potential that explores first; with a prior, a correction of it."""
     section = context.recipe.potential
     if prior is not None:
-        return correction(context, prior, frames)
+        return correction(context, frames, prior, iterations=section.iterations)
     return fit_report(
         frames,
         level=section.level,
@@ -56,19 +56,20 @@ def refit(
 ) -> FitReport:
     """Go on from the last potential; with a prior, correct it anew."""
     if prior is not None:
-        return correction(context, prior, frames)
+        return correction(context, frames, prior, iterations=iterations)
     settings = fit_settings(context.recipe.potential, iterations)
     return fit_report(frames, start=start, settings=settings, progress=context.progress)
 
 
-def correction(context: StageContext, start: MomentTensorPotential, frames: Sequence[Atoms]) -> FitReport:
+def correction(
+    context: StageContext, frames: Sequence[Atoms], start: MomentTensorPotential, *, iterations: int
+) -> FitReport:
     """Draw a potential to better labels, as far as they bear it."""
-    section = context.recipe.potential
     return correct_potential(
         start,
         frames,
         groups=[group_of(atoms, number) for number, atoms in enumerate(frames)],
-        settings=fit_settings(section, section.iterations),
+        settings=fit_settings(context.recipe.potential, iterations),
         seed=context.seed,
         progress=context.progress,
     ).report

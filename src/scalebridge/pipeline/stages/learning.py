@@ -24,7 +24,7 @@ from scalebridge.pipeline.stages.learning_record import (
     training_coverage,
     wanted_state,
 )
-from scalebridge.potential import FitReport, MomentTensorPotential
+from scalebridge.potential import FitReport, MomentTensorPotential, require_held_out
 from scalebridge.sampling import (
     DeadEndLimits,
     Exploration,
@@ -58,6 +58,10 @@ def compute(context: StageContext) -> None:
     folder = context.parent_folder("labels")
     training, held_out = read_frames(folder, dataset.training), read_frames(folder, dataset.held_out)
 
+    if recipe.potential.committee == "posterior":
+        require_held_out(
+            held_out
+        )  # before anything is labelled: the committee would fail only after the loop
     prior = _prior(context)
     fit = partial(fit_first, context, training, dataset.species, prior)
     first: FitReport = context.checkpoint("first fit", fit)

@@ -63,15 +63,7 @@ def compute(context: StageContext) -> None:
     history = context.load("learning", LearningHistory)
     folder = context.parent_folder("learning")
     training, held_out = read_frames(folder, dataset.training), read_frames(folder, dataset.held_out)
-    start = MomentTensorPotential.load(folder / history.potential.name)
-
-    prior = MomentTensorPotential.load(folder / history.prior.name) if history.prior else None
-    best: FitReport = context.checkpoint(
-        "best", partial(refit, context, training, start, prior=prior, iterations=section.iterations)
-    )
-    if dataset.target is not None and section.correct:
-        aimed_at = [atoms for atoms in training if atoms.info.get(LEVEL) == dataset.target]
-        best = context.checkpoint("corrected", partial(correction, context, best.potential, aimed_at))
+    best = _best(context, dataset, history, training)
     members, posterior = _committee(context, best.potential, training, held_out)
     files = [_save(context.folder / f"member_{number}.mtp", member) for number, member in enumerate(members)]
     selections = _selections(context, members, training)
@@ -120,6 +112,23 @@ def compute(context: StageContext) -> None:
 
 
 _FORCE = constants.EV / constants.ANGSTROM
+
+
+def _best(
+    context: StageContext, dataset: Dataset, history: LearningHistory, training: list[Atoms]
+) -> FitReport:
+    """Fit the best estimate to all labels and, where the recipe says so, draw it to those of the target."""
+    section, folder = context.recipe.potential, context.parent_folder("learning")
+    start = MomentTensorPotential.load(folder / history.potential.name)
+    prior = MomentTensorPotential.load(folder / history.prior.name) if history.prior else None
+    best: FitReport = context.checkpoint(
+        "best", partial(refit, context, training, start, prior=prior, iterations=section.iterations)
+    )
+    if dataset.target is None or not section.correct:
+        return best
+    aimed_at = [atoms for atoms in training if atoms.info.get(LEVEL) == dataset.target]
+    draw = partial(correction, context, aimed_at, best.potential, iterations=section.iterations)
+    return context.checkpoint("corrected", draw)
 
 
 def _errors_by_x(
