@@ -13,6 +13,7 @@ from scalebridge.contracts.electrode import (
 from scalebridge.contracts.host import Host, HostPhase, LiteratureValue
 from scalebridge.contracts.interfaces import InterfaceEnergies, InterfaceSample
 from scalebridge.contracts.material_card import MaterialCard
+from scalebridge.contracts.measured_material import DiffusivityCurve, MeasuredMaterial, VoltageCurve
 from scalebridge.contracts.potential import (
     CompositionErrors,
     Dataset,
@@ -55,6 +56,7 @@ __all__ = [
     "CompositionErrors",
     "Contract",
     "Dataset",
+    "DiffusivityCurve",
     "DiffusivitySample",
     "ElectrodeDesign",
     "Electrolyte",
@@ -78,6 +80,7 @@ __all__ = [
     "LiteratureValue",
     "LognormalSizes",
     "MaterialCard",
+    "MeasuredMaterial",
     "Plateau",
     "PorousLayer",
     "PotentialCard",
@@ -94,6 +97,7 @@ __all__ = [
     "Validity",
     "VerificationRun",
     "VerificationRuns",
+    "VoltageCurve",
     "WantedState",
     "first_problem",
 ]

@@ -27,6 +27,7 @@ from scalebridge.particle.implicit import (
     consistent_start,
     solve_implicit,
 )
+from scalebridge.particle.measured import measured_particle
 from scalebridge.particle.model import ParticleModel, shells_for
 from scalebridge.particle.native import USER_WORD, NativeCallbacks, data_offset
 from scalebridge.particle.pattern import SparsePattern, gather
@@ -68,6 +69,7 @@ __all__ = [
     "entry_count",
     "evaluate",
     "gather",
+    "measured_particle",
     "particle_arrays",
     "particle_entries",
     "particle_residual",
