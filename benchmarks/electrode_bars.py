@@ -29,10 +29,10 @@ def model(volumes: int, particles: int, shells: int, *, mean: float = 60e-9, ome
     """MPET's half cell; more than one particle per volume come from a lognormal distribution."""
     cathode = Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=volumes)
     if particles == 1:
-        return cell(particle(shells=shells), cathode=cathode, final_theta=0.995)
+        return cell(particle(shells=shells), layer=cathode, final_theta=0.995)
     population = Population.lognormal(mean, 0.25 * mean, shape="sphere", volumes=volumes, particles=particles)
     made = particle(omega, size=mean, shells=shells) if omega != 4.5 else particle(size=mean, shells=shells)
-    return cell(made, cathode=cathode, population=population, final_theta=0.995)
+    return cell(made, layer=cathode, population=population, final_theta=0.995)
 
 
 def timed(made: CellModel, c_rate: float, repeat: int = 1) -> tuple[float, float, CellSolution]:
@@ -50,7 +50,7 @@ def timed(made: CellModel, c_rate: float, repeat: int = 1) -> tuple[float, float
 def report(name: str, made: CellModel, c_rate: float, repeat: int = 1) -> float:
     """Time one run and say how it ended."""
     wall, processor, solution = timed(made, c_rate, repeat)
-    unknowns = made.particle_sizes.size * (2 * made.particle.shells + 2)
+    unknowns = made.cathode.particle_sizes.size * (2 * made.particle.shells + 2)
     print(
         f"{name:10s} {c_rate:4g}C  {unknowns:7d} unknowns  wall {wall:7.3f} s  processor {processor:7.3f} s  "
         f"filled {solution.filling[-1]:.4f}  {solution.termination}",

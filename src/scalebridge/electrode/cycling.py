@@ -205,7 +205,7 @@ def _rules(
 ) -> tuple[FloatArray, list[str]]:
     """Return the events that end a step, and the words for each."""
     applied = float(state[-1])
-    filling = float(np.sum(state[unknowns.filling] * model.particle_shares))
+    filling = float(np.sum(state[unknowns.filling] * model.cathode.particle_shares))
     salt = model.salt_concentration / STANDARD_CONCENTRATION
     rules = [[SALT_EVENT, -DEPLETION * salt, 1.0]]
     words = ["electrolyte depletion"]

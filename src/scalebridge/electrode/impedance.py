@@ -93,7 +93,7 @@ def electrode_impedance(
             "give 0 for none"
         )
     slope = _voltage_slope(model, filling)
-    rest = replace(model, initial_theta=filling, cutoff_voltage=-np.inf)
+    rest = replace(model, cathode=replace(model.cathode, initial_theta=filling), cutoff_voltage=-np.inf)
     arrays = cell_arrays(rest)
     unknowns = Unknowns.of(rest, arrays)
     by_state, by_rate = _linearised(rest, arrays, unknowns, (double_layer, counter_double_layer))
@@ -104,7 +104,7 @@ def electrode_impedance(
         values=(ohmic_drop(rest) - thermal * responses) / current,
         filling=filling,
         voltage=rest.open_circuit_voltage,
-        capacitance=-rest.capacity_per_area / slope,
+        capacitance=-rest.cathode.capacity_per_area / slope,
     )
 
 
@@ -226,8 +226,8 @@ def _particle_layers(
     values = np.concatenate([*(sign * share for sign in signs), by_drive * film])
     columns = np.tile(order, len(balances) + 1)
     charge = coo_matrix((values, (rows, columns)), shape=(size, count))
-    per_rate = model.particle.charge_density / HOUR * model.particle_sizes / DIMENSION[model.particle.shape]
-    stored = capacitance * model.particle.thermal_voltage / per_rate.ravel()
+    per_size = model.particle.charge_density / HOUR / DIMENSION[model.particle.shape]
+    stored = capacitance * model.particle.thermal_voltage / (per_size * model.cathode.particle_sizes.ravel())
     drive = coo_matrix(
         (
             np.concatenate([stored, -stored, stored * film]),

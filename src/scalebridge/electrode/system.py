@@ -53,8 +53,8 @@ class Unknowns:
         """Return the positions in the system of a model."""
         separator, shells = model.separator.volumes, model.particle.shells
         c = np.array([concentration_index(a, k) for k in range(model.volumes)])
-        places = [(k, j) for k in range(model.cathode.volumes) for j in range(a.particles)]
-        shape = (model.cathode.volumes, a.particles)
+        places = [(k, j) for k in range(model.cathode.layer.volumes) for j in range(a.particles)]
+        shape = (model.cathode.layer.volumes, a.particles)
         first = np.array([particle_index(a, k, j) for k, j in places]).reshape(shape)
         own = np.array([potential_index(a, k, j) for k, j in places]).reshape(shape)
         return cls(
@@ -116,7 +116,7 @@ def cell_system(model: CellModel, arrays: CellArrays, unknowns: Unknowns) -> Imp
 
 def rest_state(model: CellModel, arrays: CellArrays, unknowns: Unknowns, c_rate: float) -> FloatArray:
     """Return a state at rest at the initial filling, shifted by the overpotentials of a uniform reaction."""
-    theta = model.initial_theta
+    theta = model.cathode.initial_theta
     log_odds = np.log(theta) - np.log1p(-theta)
     salt = model.salt_concentration / STANDARD_CONCENTRATION
     log_salt = float(np.log(salt))

@@ -11,6 +11,7 @@ from scalebridge.contracts import Contract, ElectrodeDesign, MaterialCard, Prove
 from scalebridge.electrode import (
     CellModel,
     Layer,
+    MetalFoil,
     Population,
     named_electrolyte,
     rate_capability,
@@ -33,7 +34,7 @@ def solid_solution_cell(**changes: object) -> CellModel:
     return cell(
         model,
         separator=Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=4),
-        cathode=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=6),
+        layer=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=6),
         **changes,
     )
 
@@ -56,8 +57,8 @@ def test_jacobian_against_finite_differences(case: str) -> None:
     model = cell(
         particle((3.0, -0.3), shells=5, size=1e-8, coherency_modulus=2e8),
         separator=Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=2),
-        cathode=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=3),
-        counter_rate_law=LAW,
+        layer=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=3),
+        anode=MetalFoil(LAW),
         **changes,
     )
     arrays = cell_arrays(model, control=control, target=1.0)
@@ -120,7 +121,7 @@ def test_concentration_at_the_metal_rises_as_sands_equation_says() -> None:
     model = cell(
         particle(1.0, shells=6, gradient_energy=0.0, diffusivity=1e-13),
         separator=Layer(thickness=thickness, porosity=porosity, bruggeman_exponent=exponent, volumes=400),
-        cathode=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=2),
+        layer=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=2),
     )
     factor = porosity**exponent
     diffusivity = model.salt_diffusivity * factor / porosity
@@ -139,7 +140,7 @@ def test_sand_time_of_plating() -> None:
     model = cell(
         particle(1.0, shells=6, gradient_energy=0.0, diffusivity=1e-13),
         separator=Layer(thickness=thickness, porosity=porosity, bruggeman_exponent=exponent, volumes=800),
-        cathode=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=2),
+        layer=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=2),
         salt_concentration=100.0,
         initial_theta=0.6,
     )
@@ -156,8 +157,8 @@ def test_sand_time_of_plating() -> None:
 
 def test_counter_electrode_costs_its_overpotential() -> None:
     slow_metal = LAW.model_copy(update={"rate_constant": 5.0, "transition_state": "none"})
-    fast = solve_cell(solid_solution_cell(counter_rate_law=FAST), 1.0)
-    slow = solve_cell(solid_solution_cell(counter_rate_law=slow_metal), 1.0)
+    fast = solve_cell(solid_solution_cell(anode=MetalFoil(FAST)), 1.0)
+    slow = solve_cell(solid_solution_cell(anode=MetalFoil(slow_metal)), 1.0)
     model = solid_solution_cell()
     rise = fast.concentration[40, 0] * 1.5 - fast.concentration[40, 1] * 0.5
     exchange = 5.0 * np.sqrt(rise / 1000.0)

@@ -28,7 +28,7 @@ NYMAN = named_electrolyte("LiPF6 in EC:EMC 3:7 (Nyman 2008)")
 def solid_solution(**changes: object) -> CellModel:
     settings = {
         "separator": Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=8),
-        "cathode": Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=6),
+        "layer": Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=6),
     }
     return cell(particle(1.0, shells=8, gradient_energy=0.0, diffusivity=1e-13), **(settings | changes))
 

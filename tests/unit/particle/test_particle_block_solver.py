@@ -21,7 +21,7 @@ def electrode_system(**changes: Any) -> tuple[ImplicitSystem, np.ndarray]:
     model = cell(
         particle((4.0, -0.3), shells=30, size=3e-8, coherency_modulus=5e7),
         separator=Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=3),
-        cathode=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=5),
+        layer=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=5),
         **changes,
     )
     arrays = cell_arrays(model, control=VOLTAGE if changes else CURRENT, target=1.0)
