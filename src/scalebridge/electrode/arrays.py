@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from scalebridge.electrode._kernels import CURRENT, CellArrays
 from scalebridge.electrode.model import HOUR, STANDARD_CONCENTRATION, CellModel, current_unit
-from scalebridge.particle import block_size, particle_arrays, tabulate
+from scalebridge.particle import Particles, particle_arrays, tabulate
 
 FloatArray = NDArray[np.float64]
 
@@ -36,14 +36,17 @@ def cell_arrays(model: CellModel, *, control: int = CURRENT, target: float = 0.0
     per_rate = model.particle.charge_density / HOUR * sizes / (p.surface_area * model.particle.size)
     scale = {0: 1.0, 1: 1.0 / thermal, 2: 1.0 / (thermal * current)}[control]
     return CellArrays(
-        particle=p,
+        active=Particles(
+            arrays=p,
+            offset=0,
+            shrink=(model.particle.size / sizes).ravel(),
+            film=(model.film_resistance * per_rate / thermal).ravel(),
+        ),
         separator_volumes=model.separator.volumes,
         cathode_volumes=model.cathode.volumes,
         particles=sizes.shape[1],
         chained=int(model.contact_conductance is not None),
-        shrink=model.particle.size / sizes,
-        share=shares,
-        film=model.film_resistance * per_rate / thermal,
+        share=np.ascontiguousarray(shares.ravel()),
         link=model.chain_conductance * thermal / current,
         electrolyte=tables,
         largest=largest,
@@ -79,10 +82,3 @@ def ohmic_drop(model: CellModel) -> float:
     """Return the voltage lost at 1C between the last volume's middle and the current collector [V]."""
     half = 0.5 * model.cathode.thickness / model.cathode.volumes
     return model.one_c_current * half / model.electronic_conductivity
-
-
-def system_size(model: CellModel) -> int:
-    """Return the number of unknowns."""
-    chained = int(model.contact_conductance is not None)
-    inside = model.particle_sizes.size * (block_size(model.particle.shells) + chained)
-    return 2 + 2 * model.separator.volumes + 3 * model.cathode.volumes + inside
