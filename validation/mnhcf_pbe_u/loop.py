@@ -5,8 +5,9 @@ python loop.py FOLDER [--rounds 10] [--count 24] [--repeat 1,1,1 1,1,2] [--seed 
 
 FOLDER is that of run.sh, which labels meanwhile. A round fits to all labels so far, sends out the walkers of
 the bundled recipe in primitive cells, and puts what they want at the head of the queue as loopROUND_NUMBER.
-A round is done when all of it has a label or has failed. The recipe's prior (a potential of CHGNet's labels, which the fits correct) keeps walkers sane
-where no label is yet: they may go on to larger grades, and one round then sees all ion contents.
+A round is done when all of it has a label or has failed. The recipe's prior (a potential of CHGNet's labels,
+which the fits correct) keeps walkers sane where no label is yet: they may go on to larger grades, and one
+round then sees all ion contents.
 """
 
 import argparse

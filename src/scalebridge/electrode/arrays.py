@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from scalebridge.electrode._kernels import CURRENT, CellArrays
 from scalebridge.electrode.model import HOUR, STANDARD_CONCENTRATION, CellModel, current_unit
-from scalebridge.particle import block_size, particle_arrays, tabulate
+from scalebridge.particle import Particles, particle_arrays, tabulate
 
 FloatArray = NDArray[np.float64]
 
@@ -37,14 +37,17 @@ def cell_arrays(model: CellModel, *, control: int = CURRENT, target: float = 0.0
     per_rate = model.particle.charge_density / HOUR * sizes / (p.surface_area * model.particle.size)
     scale = {0: 1.0, 1: 1.0 / thermal, 2: 1.0 / (thermal * current)}[control]
     return CellArrays(
-        particle=p,
+        active=Particles(
+            arrays=p,
+            offset=0,
+            shrink=(model.particle.size / sizes).ravel(),
+            film=(cathode.film_resistance * per_rate / thermal).ravel(),
+        ),
         separator_volumes=model.separator.volumes,
         cathode_volumes=cathode.layer.volumes,
         particles=sizes.shape[1],
         chained=int(cathode.contact_conductance is not None),
-        shrink=model.particle.size / sizes,
-        share=shares,
-        film=cathode.film_resistance * per_rate / thermal,
+        share=np.ascontiguousarray(shares.ravel()),
         link=cathode.chain_conductance * thermal / current,
         electrolyte=tables,
         largest=largest,
@@ -80,11 +83,3 @@ def ohmic_drop(model: CellModel) -> float:
     """Return the voltage lost at 1C between the last volume's middle and the current collector [V]."""
     half = 0.5 * model.cathode.layer.thickness / model.cathode.layer.volumes
     return model.one_c_current * half / model.cathode.electronic_conductivity
-
-
-def system_size(model: CellModel) -> int:
-    """Return the number of unknowns."""
-    cathode = model.cathode
-    chained = int(cathode.contact_conductance is not None)
-    inside = cathode.particle_sizes.size * (block_size(model.particle.shells) + chained)
-    return 2 + 2 * model.separator.volumes + 3 * cathode.layer.volumes + inside

@@ -120,7 +120,7 @@ def runnable(
         cell_events(arrays, state, salt, rules, out)
         return out
 
-    return replace(system, native=native_callbacks(arrays, unknowns, system, rules)), events
+    return replace(system, native=native_callbacks(arrays, unknowns, rules)), events
 
 
 def voltage_level(model: CellModel, voltage: float) -> float:
@@ -150,7 +150,7 @@ def cell_solution(
         filling=filling,
         current=applied * model.one_c_current,
         theta=theta,
-        reaction=states[:, unknowns.filling + 1] / HOUR,
+        reaction=states[:, unknowns.rate] / HOUR,
         concentration=states[:, unknowns.concentration] * STANDARD_CONCENTRATION,
         electrolyte_potential=states[:, unknowns.concentration + 1] * thermal,
         solid_potential=standard + states[:, unknowns.solid] * thermal,

@@ -39,7 +39,7 @@ def test_residual_callback_is_the_kernel() -> None:
     arrays = cell_arrays(model, target=1.0)
     unknowns = Unknowns.of(model, arrays)
     system = cell_system(model, arrays, unknowns)
-    callbacks = native_callbacks(arrays, unknowns, system, np.zeros((0, 3)))
+    callbacks = native_callbacks(arrays, unknowns, np.zeros((0, 3)))
     state = rest_state(model, arrays, unknowns, 1.0)
     rates = np.linspace(-1, 1, state.size)
     expected, found = np.empty(state.size), np.empty(state.size)
