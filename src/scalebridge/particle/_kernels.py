@@ -1,11 +1,11 @@
 """Residual of Cahn–Hilliard reaction particles inside a larger implicit system.
 
-Particles of one kind are solved together: their unknowns are a table with a column per particle, stored row by
-row from ``offset`` on, so that loops over particles run over neighbours in memory. Row 2i is θ_i, row 2i + 1 its
-log-odds y_i, row 2n is θ̄ and row 2n + 1 the filling rate dθ̄/dt over ``rate_scale``. The site fraction is a
-state of its own, so that multistep methods, which keep linear invariants, conserve ions to rounding; its log-odds
-y is algebraic, θ = 1/(1 + exp(−y)), and keeps θ inside (0, 1). Equation 2i is that relation and equation 2i + 1
-the balance of shell i, so that elimination in this order meets no small pivot.
+Particles of one kind are solved together: their unknowns are a table with a column per particle, stored row
+by row from ``offset`` on, so that loops over particles run over neighbours in memory. Row 2i is θ_i, row
+2i + 1 its log-odds y_i, row 2n is θ̄ and row 2n + 1 the filling rate dθ̄/dt over ``rate_scale``. The site
+fraction is a state of its own, so that multistep methods, which keep linear invariants, conserve ions to
+rounding; its log-odds y is algebraic, θ = 1/(1 + exp(−y)), and keeps θ inside (0, 1). Equation 2i is that
+relation and equation 2i + 1 the balance of shell i, so that elimination in this order meets no small pivot.
 
 | equation | name here |
 |---|---|
@@ -267,9 +267,7 @@ def particle_residual(
 
 
 @compiled_arithmetic
-def _balances(
-    g: Particles, y: FloatArray, rates: FloatArray, potential: FloatArray, out: FloatArray
-) -> None:
+def _balances(g: Particles, y: FloatArray, rates: FloatArray, potential: FloatArray, out: FloatArray) -> None:
     """Write the balances of the shells; all arrays as tables."""
     p, shrink, table = g.arrays, g.shrink, g.arrays.diffusivity
     n, count = p.fractions.size, g.shrink.size

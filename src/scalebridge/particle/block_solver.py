@@ -7,7 +7,7 @@ the particles (a band), which come last. No pivoting: the row order keeps pivots
 | symbol | name here |
 |---|---|
 | θ_i + D_i y_i = r | ``slope`` D |
-| Σ_k Q_ik θ_k + cj θ_i + Σ_k Y_ik y_k + q j = r (q in the last row only) | ``by_theta``, ``by_odds``, ``by_rate`` |
+| Σ_k Q_ik θ_k + cj θ_i + Σ_k Y_ik y_k + q j = r | ``by_theta`` Q, ``by_odds`` Y; q in the last row only |
 | θ̄ − Σ f_i θ_i = r | ``fractions`` |
 | j + R·(θ_{n−2}, θ_{n−1}, y_{n−1}, θ̄) + Σ e x = r | ``reaction``, ``couplings``, of the unknowns ``seen`` |
 | rows ``fed`` outside: … + g j | ``feedback`` |

@@ -91,7 +91,9 @@ def test_potential_of_a_concentration_cell() -> None:
     slope = 1 - 2 * (1 - t[0]) * chi[0]
     # the unknown φ is the metal's potential less ln c
     state[unknowns.concentration[3:5] + 1] = 0.0, -slope * (high - low)
-    assert face_fluxes(arrays, state[-outer_size(arrays) :], 3)[1] == pytest.approx(0.0, abs=1e-6 * arrays.face[3] * 4e-10)
+    assert face_fluxes(arrays, state[-outer_size(arrays) :], 3)[1] == pytest.approx(
+        0.0, abs=1e-6 * arrays.face[3] * 4e-10
+    )
     jump = -slope * (high - low) + np.log(high / low)
     assert jump == pytest.approx(2 * (1 - t[0]) * chi[0] * np.log(high / low), rel=2e-3)
 
