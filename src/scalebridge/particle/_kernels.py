@@ -271,17 +271,18 @@ def _balances(g: Particles, y: FloatArray, rates: FloatArray, potential: FloatAr
     """Write the balances of the shells; all arrays as tables."""
     p, shrink, table = g.arrays, g.shrink, g.arrays.diffusivity
     n, count = p.fractions.size, g.shrink.size
-    flux = np.zeros((n + 1, count))
-    for i in range(n - 1):
-        scale = p.face_areas[i] / p.spacing
-        for k in range(count):
-            flux[i + 1, k] = mobility(table, 0.5 * (y[2 * i, k] + y[2 * i + 2, k]))[0]
-        for k in range(count):
-            step = potential[i + 1, k] - potential[i, k]
-            flux[i + 1, k] *= scale * step * shrink[k] * shrink[k]
-    for k in range(count):
-        flux[n, k] = y[2 * n + 1, k] * p.rate_scale
+    left, right = np.zeros(count), np.empty(count)
     for i in range(n):
+        if i < n - 1:
+            scale = p.face_areas[i] / p.spacing
+            for k in range(count):
+                right[k] = mobility(table, 0.5 * (y[2 * i, k] + y[2 * i + 2, k]))[0]
+            for k in range(count):
+                step = potential[i + 1, k] - potential[i, k]
+                right[k] *= scale * step * shrink[k] * shrink[k]
+        else:
+            right[:] = y[2 * n + 1] * p.rate_scale
         inverse = p.inverse_fractions[i]
         for k in range(count):
-            out[2 * i + 1, k] = rates[2 * i, k] - (flux[i + 1, k] - flux[i, k]) * inverse
+            out[2 * i + 1, k] = rates[2 * i, k] - (right[k] - left[k]) * inverse
+        left, right = right, left
