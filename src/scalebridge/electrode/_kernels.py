@@ -1,9 +1,9 @@
 """Residual and Jacobian of the half cell (electroneutral binary electrolyte; Ohm's law in the solid).
 
-The particles' unknowns come first (`particle._kernels`), volume by volume from the separator, then those of the
-electrolyte and the solid, the outer ones, in an order that keeps their band narrow: the metal's current i₀; for
-every separator volume c, φ_e; for every cathode volume the particles' own potentials where a network joins them,
-φ_s, c, φ_e; at last the applied current I. Indices of outer unknowns count from i₀.
+The particles' unknowns come first (`particle._kernels`), volume by volume from the separator, then the outer
+ones, those of electrolyte and solid, in an order that keeps their band narrow: the metal's current i₀; for
+every separator volume c, φ_e; for every cathode volume the particles' own potentials where a network joins
+them, φ_s, c, φ_e; at last the applied current I. Indices of outer unknowns count from i₀.
 
 | equation | name here |
 |---|---|
@@ -258,7 +258,7 @@ def cell_jacobian(a: CellArrays, state: FloatArray, jacobian: Jacobian) -> None:
 
 
 def cell_links(a: CellArrays) -> Links:
-    """Return how the particles hang on the outer unknowns: they see c, φ_e and a potential, and feed charge."""
+    """Return how particles hang on the outer unknowns: they see c, φ_e and a potential, and feed charge."""
     q, own = np.array([surroundings(a, j) for j in range(a.share.size)], dtype=np.int64).T
     stored = np.zeros(outer_size(a))
     stored[[concentration_index(a, k) for k in range(a.separator_volumes + a.cathode_volumes)]] = 1.0

@@ -126,7 +126,7 @@ def _resolved(m: CellMemory, time: float, cj: float, state: FloatArray) -> bool:
 
 @compiled_arithmetic
 def _solve(m: CellMemory, cj: float, right: FloatArray, solution: FloatArray) -> None:
-    """Solve with the last Jacobian; its part in y′ follows every change of cj, which conserves ions and charge."""
+    """Solve with the last Jacobian; its part in y′ follows every change of cj, which conserves ions."""
     if cj != m.factors.cj[0]:
         block_factor(m.jacobian, cj, m.factors)
     block_solve(m.jacobian, m.factors, right, solution)

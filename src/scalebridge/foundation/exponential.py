@@ -30,4 +30,5 @@ def exponential(x: float) -> float:
     odd = r * (P0 + square * (P1 + square * P2))
     even = Q0 + square * (Q1 + square * (Q2 + square * Q3))
     power = np.int64((np.int64(n) + EXPONENT_BIAS) << MANTISSA_BITS).view(np.float64)
-    return (1.0 + 2.0 * odd / (even - odd)) * power
+    value: float = (1.0 + 2.0 * odd / (even - odd)) * power
+    return value

@@ -5,7 +5,7 @@ With t = λ s²/h and the unknowns' order of `_kernels`:
 | derivative | name here |
 |---|---|
 | ∂μ_i/∂θ_i, y_i and θ̄ apart | ``stiffness`` |
-| ∂μ_i/∂θ_{i±1} = −t A/V_i | ``below``, ``above`` and, of the neighbours' potentials, ``before`` … ``far_out`` |
+| ∂μ_i/∂θ_{i±1} = −t A/V_i | ``below``, ``above``; of the neighbours' potentials ``before`` … ``far_out`` |
 | ∂(flux)/∂μ of a face | ``conductance`` |
 | ∂(flux)/∂θ on either side of a face, through the mobility | ``drift`` |
 """

@@ -1,11 +1,11 @@
 """Residual of Cahn–Hilliard reaction particles inside a larger implicit system.
 
-Particles of one kind are solved together: their unknowns are a table with a column per particle, stored row by
-row from ``offset`` on, so that loops over particles run over neighbours in memory. Row 2i is θ_i, row 2i + 1 its
-log-odds y_i, row 2n is θ̄ and row 2n + 1 the filling rate dθ̄/dt over ``rate_scale``. The site fraction is a
-state of its own, so that multistep methods, which keep linear invariants, conserve ions to rounding; its log-odds
-y is algebraic, θ = 1/(1 + exp(−y)), and keeps θ inside (0, 1). Equation 2i is that relation and equation 2i + 1
-the balance of shell i, so that elimination in this order meets no small pivot.
+Particles of one kind are solved together: their unknowns are a table with a column per particle, stored row
+by row from ``offset`` on, so that loops over particles run over neighbours in memory. Row 2i is θ_i, row
+2i + 1 its log-odds y_i, row 2n is θ̄ and row 2n + 1 the filling rate dθ̄/dt over ``rate_scale``. The site
+fraction is a state of its own, so that multistep methods, which keep linear invariants, conserve ions to
+rounding; its log-odds y is algebraic, θ = 1/(1 + exp(−y)), and keeps θ inside (0, 1). Equation 2i is that
+relation and equation 2i + 1 the balance of shell i, so that elimination in this order meets no small pivot.
 
 | equation | name here |
 |---|---|
@@ -271,17 +271,18 @@ def _balances(g: Particles, y: FloatArray, rates: FloatArray, potential: FloatAr
     """Write the balances of the shells; all arrays as tables."""
     p, shrink, table = g.arrays, g.shrink, g.arrays.diffusivity
     n, count = p.fractions.size, g.shrink.size
-    flux = np.zeros((n + 1, count))
-    for i in range(n - 1):
-        scale = p.face_areas[i] / p.spacing
-        for k in range(count):
-            flux[i + 1, k] = mobility(table, 0.5 * (y[2 * i, k] + y[2 * i + 2, k]))[0]
-        for k in range(count):
-            step = potential[i + 1, k] - potential[i, k]
-            flux[i + 1, k] *= scale * step * shrink[k] * shrink[k]
-    for k in range(count):
-        flux[n, k] = y[2 * n + 1, k] * p.rate_scale
+    left, right = np.zeros(count), np.empty(count)
     for i in range(n):
+        if i < n - 1:
+            scale = p.face_areas[i] / p.spacing
+            for k in range(count):
+                right[k] = mobility(table, 0.5 * (y[2 * i, k] + y[2 * i + 2, k]))[0]
+            for k in range(count):
+                step = potential[i + 1, k] - potential[i, k]
+                right[k] *= scale * step * shrink[k] * shrink[k]
+        else:
+            right[:] = y[2 * n + 1] * p.rate_scale
         inverse = p.inverse_fractions[i]
         for k in range(count):
-            out[2 * i + 1, k] = rates[2 * i, k] - (flux[i + 1, k] - flux[i, k]) * inverse
+            out[2 * i + 1, k] = rates[2 * i, k] - (right[k] - left[k]) * inverse
+        left, right = right, left

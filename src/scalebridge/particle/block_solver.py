@@ -7,7 +7,7 @@ the particles (a band), which come last. No pivoting: the row order keeps pivots
 | symbol | name here |
 |---|---|
 | θ_i + D_i y_i = r | ``slope`` D |
-| Σ_k Q_ik θ_k + cj θ_i + Σ_k Y_ik y_k + q j = r (q in the last row only) | ``by_theta``, ``by_odds``, ``by_rate`` |
+| Σ_k Q_ik θ_k + cj θ_i + Σ_k Y_ik y_k + q j = r | ``by_theta`` Q, ``by_odds`` Y; q in the last row only |
 | θ̄ − Σ f_i θ_i = r | ``fractions`` |
 | j + R·(θ_{n−2}, θ_{n−1}, y_{n−1}, θ̄) + Σ e x = r | ``reaction``, ``couplings``, of the unknowns ``seen`` |
 | rows ``fed`` outside: … + g j | ``feedback`` |
@@ -66,6 +66,8 @@ class Factors(NamedTuple):
     """(n + 4, particles) y per unit of j."""
     pivot: FloatArray
     """(particles,) of j."""
+    odds: FloatArray
+    """(n + 4, particles) room for a solution's log-odds, zero in the padding."""
     band: FloatArray
 
 
@@ -77,6 +79,7 @@ def empty_factors(jacobian: Jacobian) -> Factors:
         inner=np.zeros((5, n + PADDING, count)),
         response=np.zeros((n + 2 * PADDING, count)),
         pivot=np.zeros(count),
+        odds=np.zeros((n + 2 * PADDING, count)),
         band=np.zeros(jacobian.band.shape),
     )
 
@@ -221,11 +224,10 @@ def _band_solve(band: FloatArray, x: FloatArray) -> None:
 
 
 @compiled_arithmetic
-def _reduced(b: Blocks, cj: float, right: FloatArray) -> FloatArray:
-    """Return the right-hand sides of the balances once θ is eliminated, padded: (n + 4, particles)."""
+def _reduced(b: Blocks, cj: float, right: FloatArray, y: FloatArray) -> None:
+    """Write the right-hand sides of the balances once θ is eliminated, see `Factors.odds`."""
     n, count = b.slope.shape
     by_theta = b.by_theta
-    y = np.zeros((n + 2 * PADDING, count))
     for i in range(n):
         r = i + PADDING
         a, c, d, e = 2 * max(i - 2, 0), 2 * max(i - 1, 0), 2 * min(i + 1, n - 1), 2 * min(i + 2, n - 1)
@@ -235,15 +237,14 @@ def _reduced(b: Blocks, cj: float, right: FloatArray) -> FloatArray:
             y[r, k] -= by_theta[i, 0, k] * right[a, k] + by_theta[i, 1, k] * right[c, k]
         for k in range(count):
             y[r, k] -= by_theta[i, 3, k] * right[d, k] + by_theta[i, 4, k] * right[e, k]
-    return y
 
 
 @compiled_arithmetic
 def block_solve(jacobian: Jacobian, f: Factors, right: FloatArray, x: FloatArray) -> None:
     """Fill the solution ``x`` for one right-hand side."""
     g, links = jacobian.particles, jacobian.links
-    table = particle_table(g, right)
-    y = _reduced(jacobian.blocks, f.cj[0], table)
+    table, y = particle_table(g, right), f.odds
+    _reduced(jacobian.blocks, f.cj[0], table, y)
     _five_solve(f.inner, y)
     rates = _rates(jacobian, f, table, y)
     behind = g.offset + table.size

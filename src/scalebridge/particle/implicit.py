@@ -1,4 +1,4 @@
-"""Implicit systems F(t, y, y′) = 0 of particles and what surrounds them, integrated by SUNDIALS IDA through scikit-sundae.
+"""Implicit systems F(t, y, y′) = 0 of particles and what surrounds them, integrated by SUNDIALS IDA.
 
 Variable-order, variable-step BDF (Hindmarsh et al., ACM TOMS 31, 363 (2005)).
 """
