@@ -3,12 +3,12 @@
 from scalebridge.contracts.base import Array, Contract, Provenance, Record, Validity, first_problem
 from scalebridge.contracts.electrode import (
     ActiveParticles,
+    CounterElectrode,
     ElectrodeDesign,
     Electrolyte,
     ListedSizes,
     LognormalSizes,
     PorousLayer,
-    Sourced,
 )
 from scalebridge.contracts.host import Host, HostPhase, LiteratureValue
 from scalebridge.contracts.interfaces import InterfaceEnergies, InterfaceSample
@@ -33,6 +33,7 @@ from scalebridge.contracts.potential import (
 )
 from scalebridge.contracts.rate_law import RateLaw
 from scalebridge.contracts.results import FINAL_FILLING, SOLVER_FAILURE, Field, RateCapability, Solution
+from scalebridge.contracts.sourced import Sourced
 from scalebridge.contracts.structure import Structure
 from scalebridge.contracts.thermodynamics import (
     FreeEnergyBranch,
@@ -57,6 +58,7 @@ __all__ = [
     "ArrheniusDiffusivity",
     "CompositionErrors",
     "Contract",
+    "CounterElectrode",
     "Dataset",
     "DiffusivityCurve",
     "DiffusivitySample",

@@ -5,18 +5,10 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from scalebridge.contracts.base import Contract, Record
+from scalebridge.contracts.measured_material import MeasuredMaterial
 from scalebridge.contracts.rate_law import RateLaw
+from scalebridge.contracts.sourced import Sourced
 from scalebridge.foundation.units import Unit
-
-
-class Sourced(Record):
-    """A number and where it comes from."""
-
-    value: float
-    source: str
-
-    def __float__(self) -> float:
-        return self.value
 
 
 class Electrolyte(Record):
@@ -100,8 +92,27 @@ class ActiveParticles(Record):
     """Whether the coherency energy acts."""
 
 
+class CounterElectrode(Record):
+    """A porous negative electrode of a measured material."""
+
+    material: MeasuredMaterial
+    """In a design file: the name of a bundled one, or the path of a file beside the design."""
+    layer: PorousLayer
+    electronic_conductivity: Annotated[Sourced, Unit("S.m-1")]
+    """Effective, of the porous electrode's solid."""
+    particles: ActiveParticles
+    initial_theta: Annotated[Sourced, Unit("1")]
+    """Site fraction of the charged cell."""
+
+    @model_validator(mode="after")
+    def _check_filling(self) -> Self:
+        if not 0 < self.initial_theta.value < 1:
+            raise ValueError(f"initial_theta {self.initial_theta.value} must obey 0 < θ < 1")
+        return self
+
+
 class ElectrodeDesign(Contract):
-    """A porous electrode against the ion's metal (half cell)."""
+    """A porous electrode against the ion's metal (half cell) or a porous negative electrode (full cell)."""
 
     SCHEMA_VERSION: ClassVar[int] = 2
 
@@ -116,12 +127,24 @@ class ElectrodeDesign(Contract):
     electrolyte: Electrolyte
     particles: ActiveParticles
     rate_law: RateLaw
-    counter_rate_law: RateLaw
+    counter_rate_law: RateLaw | None = None
     """Of the metal electrode; its activity dependence is that of the electrolyte alone."""
+    anode: CounterElectrode | None = None
+    """In place of the metal."""
     lower_cutoff: Annotated[Sourced, Unit("V")]
-    """Below the mean equilibrium voltage, so that one design serves every member."""
+    """Below the mean equilibrium voltage against the metal, so that one design serves every member."""
     initial_theta: Annotated[Sourced, Unit("1")]
     final_theta: Annotated[Sourced, Unit("1")]
+
+    @model_validator(mode="after")
+    def _check_counter(self) -> Self:
+        if (self.anode is None) == (self.counter_rate_law is None):
+            given = "neither" if self.anode is None else "both"
+            raise ValueError(
+                f"gives {given} of counter_rate_law (the ion's metal) and anode (a porous negative "
+                "electrode); give one"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_filling(self) -> Self:

@@ -6,8 +6,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from scalebridge.contracts.base import Array, Contract, Record
-from scalebridge.contracts.electrode import Sourced
 from scalebridge.contracts.rate_law import RateLaw
+from scalebridge.contracts.sourced import Sourced
 from scalebridge.foundation import constants
 from scalebridge.foundation.units import Axes, Unit
 

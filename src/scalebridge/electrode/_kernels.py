@@ -1,20 +1,21 @@
-"""Residual and Jacobian of the half cell (electroneutral binary electrolyte; Ohm's law in the solid).
+"""Residual and Jacobian of half and full cells (electroneutral binary electrolyte; Ohm's law in the solid).
 
-The particles' unknowns come first (`particle._kernels`), volume by volume from the separator, then the outer
-ones, those of electrolyte and solid, in an order that keeps their band narrow: the metal's current i₀; for
-every separator volume c, φ_e; for every cathode volume the particles' own potentials where a network joins
-them, φ_s, c, φ_e; at last the applied current I. Indices of outer unknowns count from i₀.
+The particles' unknowns come first (`particle._kernels`), the cathode's, then those of a porous anode, each
+volume by volume from the negative side; then the outer ones, those of electrolyte and solid, in an order that
+keeps their band narrow: the current i₀ at the negative side; for every volume the particles' own potentials
+where a network joins them, φ_s (both in electrodes only), c, φ_e; at last the applied current I. Indices of
+outer unknowns count from i₀. The foil, or the anode's collector, has the potential 0.
 
 | equation | name here |
 |---|---|
 | c in 1000 mol/m³, a₊ = c; currents in units of 1C, I > 0 discharges | ``c``, ``applied`` |
-| φ_e less ln c of the ion metal's potential, φ_s less the standard potential, in kT/e | ``phi``, ``solid`` |
+| φ_e less ln c of the metal's potential, φ_s less the electrode's standard one, kT/e | ``phi``, ``solid`` |
 | i = −S(c) ε^b [c ∇φ + G(c) ∇c], S = κ kT/(e F c), G = 1 − 2 (1−t₊) χ | rows of ``SPREAD``, ``DRIFT`` |
 | N₋ = −D(c) ε^b ∇c − (1−t₊) i/F, ε ∂c/∂t = −∇·N₋ | rows of c |
 | ∇·i = −i_v | rows of φ_e |
 | ∇·(−σ ∇φ_s) = i_v | rows of φ_s |
 | chain of particles: G (φ_j − φ_{j−1}) − G (φ_{j+1} − φ_j) = I_j, φ_0 = φ_s | rows of particle potentials |
-| i₀ of the metal: Butler–Volmer at c(0), where N₋ = 0 | first row |
+| i₀ of a foil: Butler–Volmer at c(0), where N₋ = 0; else Ohm's law from the collector | first row |
 | I, V or V·I held | last row |
 
 S = D₊ + D₋ and G = t₊ − t₋ turn this into Nernst and Planck's equations of a dilute salt. Newman and
@@ -37,6 +38,7 @@ from scalebridge.particle import (
     particle_blocks,
     particle_residual,
     particle_table,
+    resolves_growth,
 )
 
 FloatArray = NDArray[np.float64]
@@ -49,21 +51,34 @@ CURRENT, VOLTAGE, POWER = 0, 1, 2
 """What the last row holds."""
 
 
-class CellArrays(NamedTuple):
-    """A `CellModel` as the kernels take it."""
+class ElectrodeArrays(NamedTuple):
+    """A `PorousElectrode` as the kernels take it; without volumes where a foil stands."""
 
     active: Particles
-    """Those of the cathode, volume by volume."""
-    separator_volumes: int
-    cathode_volumes: int
+    """Volume by volume."""
+    first: int
+    """First volume."""
+    volumes: int
     particles: int
     """Per volume."""
     chained: int
     """1 where a network joins the particles of a volume, else 0."""
     share: FloatArray
-    """(cathode volumes · particles,) of the electrode's capacity; adds up to 1."""
+    """(volumes · particles,) of the cathode's capacity; those of the cathode add up to 1."""
     link: float
     """Conductance from particle to particle over 1C, times kT/e."""
+    solid: float
+    """σ kT/e/(Δx · 1C)."""
+    standard: float
+    """Standard potential over kT/e."""
+
+
+class CellArrays(NamedTuple):
+    """A `CellModel` as the kernels take it."""
+
+    cathode: ElectrodeArrays
+    anode: ElectrodeArrays
+    volumes: int
     electrolyte: FloatArray
     """(6, intervals, 4) tables over c/``largest``."""
     largest: float
@@ -76,55 +91,66 @@ class CellArrays(NamedTuple):
     """(volumes − 1,) weight of the left volume in the concentration of a face."""
     metal_face: float
     """As ``face``, from the metal to the middle of the first volume."""
-    solid: float
-    """σ kT/e/(Δx · 1C)."""
     counter_rate: float
     """k0 of the metal over 1C."""
     counter_transfer: float
     control: int
     """`CURRENT`, `VOLTAGE` or `POWER`."""
     target: float
-    """In 1C; in kT/e less the standard potential; or in 1C times kT/e."""
-    standard: float
-    """Standard potential over kT/e."""
+    """In 1C; in kT/e less the cathode's standard potential; or in 1C times kT/e."""
     drop: float
     """From the last volume's middle to the collector, in kT/e per 1C."""
 
 
 @compiled_arithmetic
-def stride(a: CellArrays) -> int:
-    """Return the number of outer unknowns of a cathode volume."""
-    return 3 + a.particles * a.chained
+def electrodes(a: CellArrays) -> tuple[ElectrodeArrays, ElectrodeArrays]:
+    """Return both, in the order of their particles in the state."""
+    return a.cathode, a.anode
+
+
+@compiled_arithmetic
+def inner_unknowns(e: ElectrodeArrays) -> int:
+    """Return how many outer unknowns a volume of an electrode has beside c and φ_e."""
+    return 1 + e.particles * e.chained
 
 
 @compiled_arithmetic
 def outer_size(a: CellArrays) -> int:
     """Return the number of outer unknowns."""
-    return 2 + 2 * a.separator_volumes + stride(a) * a.cathode_volumes
+    inside = a.anode.volumes * inner_unknowns(a.anode) + a.cathode.volumes * inner_unknowns(a.cathode)
+    return 2 + 2 * a.volumes + inside
 
 
 @compiled_arithmetic
 def concentration_index(a: CellArrays, k: int) -> int:
-    """Return the outer index of c in volume k; φ_e follows it, and in the cathode φ_s precedes it."""
-    if k < a.separator_volumes:
-        return 1 + 2 * k
-    return 2 * a.separator_volumes + (k - a.separator_volumes + 1) * stride(a) - 1
+    """Return the outer index of c in volume k; φ_e follows it, and in electrodes φ_s precedes it."""
+    index = 1 + 2 * k + min(k + 1, a.anode.volumes) * inner_unknowns(a.anode)
+    return index + max(k + 1 - a.cathode.first, 0) * inner_unknowns(a.cathode)
 
 
 @compiled_arithmetic
-def surroundings(a: CellArrays, j: int) -> tuple[int, int]:
+def solid_conductance(a: CellArrays, k: int) -> float:
+    """Return σ/Δx of the solid between volumes k and k + 1, 0 where they are not of one electrode."""
+    for e in electrodes(a):
+        if e.first <= k < e.first + e.volumes - 1:
+            return e.solid
+    return 0.0
+
+
+@compiled_arithmetic
+def surroundings(a: CellArrays, e: ElectrodeArrays, j: int) -> tuple[int, int]:
     """Return the outer indices of the concentration and of the potential that particle j sees."""
-    q = concentration_index(a, a.separator_volumes + j // a.particles)
-    return q, q - 1 - a.particles + j % a.particles if a.chained == 1 else q - 1
+    q = concentration_index(a, e.first + j // e.particles)
+    return q, q - 1 - e.particles + j % e.particles if e.chained == 1 else q - 1
 
 
 @compiled_arithmetic
-def surface(a: CellArrays, outer: FloatArray) -> Surface:
-    """Return what the particles see."""
-    count = a.share.size
+def surface(a: CellArrays, e: ElectrodeArrays, outer: FloatArray) -> Surface:
+    """Return what an electrode's particles see."""
+    count = e.share.size
     seen = Surface(np.empty(count), np.empty(count))
     for j in range(count):
-        q, own = surroundings(a, j)
+        q, own = surroundings(a, e, j)
         seen.log_electrolyte[j] = safe_log(outer[q])[0]
         seen.drive[j] = outer[own] - outer[q + 1]
     return seen
@@ -182,7 +208,7 @@ def control_row(a: CellArrays, solid: float, applied: float) -> tuple[float, flo
         return applied - a.target, 0.0, 1.0
     if a.control == VOLTAGE:
         return voltage - a.target, 1.0, -a.drop
-    total = voltage + a.standard
+    total = voltage + a.cathode.standard
     return total * applied - a.target, applied, total - a.drop * applied
 
 
@@ -202,30 +228,48 @@ def cell_residual(a: CellArrays, state: FloatArray, rates: FloatArray, residual:
     """Write F(y, y′)."""
     first = state.size - outer_size(a)
     outer, out = state[first:], residual[first:]
-    particle_residual(a.active, surface(a, outer), state, rates, residual)
     _outer_residual(a, outer, rates[first:], out)
-    filling_rates = particle_table(a.active, state)[-1]
+    for e in electrodes(a):
+        particle_residual(e.active, surface(a, e, outer), state, rates, residual)
+        _add_reactions(a, e, outer, particle_table(e.active, state)[-1], out)
+
+
+@compiled_arithmetic
+def _add_reactions(
+    a: CellArrays, e: ElectrodeArrays, outer: FloatArray, filling_rates: FloatArray, out: FloatArray
+) -> None:
+    """Add the currents into an electrode's particles, and through their network, to the outer equations."""
     for j in range(filling_rates.size):
-        q, own = surroundings(a, j)
-        current = a.share[j] * filling_rates[j]
+        q, own = surroundings(a, e, j)
+        current = e.share[j] * filling_rates[j]
         out[q + 1] += current
         out[q - 1] -= current
-        if a.chained == 1:
-            before = q - 1 if j % a.particles == 0 else own - 1
-            flow = a.link * (outer[before] - outer[own])
+        if e.chained == 1:
+            before = q - 1 if j % e.particles == 0 else own - 1
+            flow = e.link * (outer[before] - outer[own])
             out[own] += flow + current
             if before != q - 1:
                 out[before] -= flow
 
 
 @compiled_arithmetic
+def collector_conductance(a: CellArrays) -> float:
+    """Return σ/Δx of the anode's solid from its collector to the middle of its first volume."""
+    return 2.0 * a.anode.solid
+
+
+@compiled_arithmetic
 def _outer_residual(a: CellArrays, outer: FloatArray, rates: FloatArray, out: FloatArray) -> None:
     """Write the outer equations, the particles' currents and their network apart."""
-    volumes = a.separator_volumes + a.cathode_volumes
-    last = outer.size - 1
+    volumes, last = a.volumes, outer.size - 1
     out[:] = 0.0
-    out[0] = metal_current(a, outer[0], outer[1], outer[2])[0]
     anion_left, current_left, solid_left = 0.0, outer[0], 0.0
+    if a.anode.volumes == 0:
+        out[0] = metal_current(a, outer[0], outer[1], outer[2])[0]
+    else:
+        first = outer[concentration_index(a, 0) - 1]
+        out[0] = outer[0] + collector_conductance(a) * (first + a.anode.standard)
+        current_left, solid_left = 0.0, outer[0]
     for k in range(volumes):
         q = concentration_index(a, k)
         anion, current = 0.0, 0.0
@@ -233,10 +277,11 @@ def _outer_residual(a: CellArrays, outer: FloatArray, rates: FloatArray, out: Fl
             anion, current = face_fluxes(a, outer, k)
         out[q] = rates[q] + (anion - anion_left) / a.storage[k]
         out[q + 1] = current - current_left
-        if k >= a.separator_volumes:
-            solid = outer[last]
-            if k < volumes - 1:
-                solid = -a.solid * (outer[concentration_index(a, k + 1) - 1] - outer[q - 1])
+        if k < a.anode.volumes or k >= a.cathode.first:
+            solid = outer[last] if k == volumes - 1 else 0.0
+            conductance = solid_conductance(a, k)
+            if conductance > 0.0:
+                solid = -conductance * (outer[concentration_index(a, k + 1) - 1] - outer[q - 1])
             out[q - 1] = solid - solid_left
             solid_left = solid
         anion_left, current_left = anion, current
@@ -247,27 +292,33 @@ def _outer_residual(a: CellArrays, outer: FloatArray, rates: FloatArray, out: Fl
 def cell_jacobian(a: CellArrays, state: FloatArray, jacobian: Jacobian) -> None:
     """Write ∂F/∂y."""
     outer = state[state.size - outer_size(a) :]
-    blocks, couplings = jacobian.blocks, jacobian.couplings
-    particle_blocks(a.active, surface(a, outer), state, blocks)
-    for j in range(a.share.size):
-        q = surroundings(a, j)[0]
-        couplings[0, j] = blocks.by_electrolyte[j] * safe_log(outer[q])[1]
-        couplings[1, j] = -blocks.by_drive[j]
-        couplings[2, j] = blocks.by_drive[j]
+    for i in range(2):
+        e, group = electrodes(a)[i], jacobian.groups[i]
+        blocks, couplings = group.blocks, group.couplings
+        particle_blocks(e.active, surface(a, e, outer), state, blocks)
+        for j in range(e.share.size):
+            q = surroundings(a, e, j)[0]
+            couplings[0, j] = blocks.by_electrolyte[j] * safe_log(outer[q])[1]
+            couplings[1, j] = -blocks.by_drive[j]
+            couplings[2, j] = blocks.by_drive[j]
     _outer_entries(a, outer, jacobian.band)
 
 
-def cell_links(a: CellArrays) -> Links:
+def electrode_links(a: CellArrays, e: ElectrodeArrays) -> Links:
     """Return how particles hang on the outer unknowns: they see c, φ_e and a potential, and feed charge."""
-    q, own = np.array([surroundings(a, j) for j in range(a.share.size)], dtype=np.int64).T
-    stored = np.zeros(outer_size(a))
-    stored[[concentration_index(a, k) for k in range(a.separator_volumes + a.cathode_volumes)]] = 1.0
+    places = [surroundings(a, e, j) for j in range(e.share.size)]
+    q, own = np.array(places, dtype=np.int64).reshape(-1, 2).T
     return Links(
         seen=np.stack([q, q + 1, own]),
         fed=np.stack([q + 1, q - 1, own]),
-        feedback=np.stack([a.share, -a.share, a.chained * a.share]),
-        stored=stored,
+        feedback=np.stack([e.share, -e.share, e.chained * e.share]),
     )
+
+
+@compiled_arithmetic
+def cell_resolves_growth(a: CellArrays, state: FloatArray, cj: float) -> bool:
+    """Return `resolves_growth` of both electrodes."""
+    return resolves_growth(a.cathode.active, state, cj) and resolves_growth(a.anode.active, state, cj)
 
 
 @compiled_arithmetic
@@ -279,19 +330,25 @@ def _add(band: FloatArray, row: int, column: int, value: float) -> None:
 @compiled_arithmetic
 def _outer_entries(a: CellArrays, outer: FloatArray, band: FloatArray) -> None:
     """Write the derivatives of the outer equations by the outer unknowns."""
-    volumes = a.separator_volumes + a.cathode_volumes
     last = outer.size - 1
     band[:] = 0.0
-    _, by_current, by_c, by_phi = metal_current(a, outer[0], outer[1], outer[2])
-    _add(band, 0, 0, by_current)
-    _add(band, 0, 1, by_c)
-    _add(band, 0, 2, by_phi)
-    _add(band, 2, 0, -1.0)
-    for k in range(volumes - 1):
+    if a.anode.volumes == 0:
+        _, by_current, by_c, by_phi = metal_current(a, outer[0], outer[1], outer[2])
+        _add(band, 0, 0, by_current)
+        _add(band, 0, 1, by_c)
+        _add(band, 0, 2, by_phi)
+        _add(band, 2, 0, -1.0)
+    else:
+        first = concentration_index(a, 0) - 1
+        _add(band, 0, 0, 1.0)
+        _add(band, 0, first, collector_conductance(a))
+        _add(band, first, 0, -1.0)
+    for k in range(a.volumes - 1):
         _face_entries(a, outer, k, band)
-    if a.chained == 1:
-        _network_entries(a, band)
-    solid = concentration_index(a, volumes - 1) - 1
+    for e in electrodes(a):
+        if e.chained == 1:
+            _network_entries(a, e, band)
+    solid = concentration_index(a, a.volumes - 1) - 1
     _, by_solid, by_applied = control_row(a, outer[solid], outer[last])
     _add(band, solid, last, 1.0)
     _add(band, last, solid, by_solid)
@@ -299,16 +356,16 @@ def _outer_entries(a: CellArrays, outer: FloatArray, band: FloatArray) -> None:
 
 
 @compiled_arithmetic
-def _network_entries(a: CellArrays, band: FloatArray) -> None:
+def _network_entries(a: CellArrays, e: ElectrodeArrays, band: FloatArray) -> None:
     """Write the derivatives of the currents from particle to particle."""
-    for j in range(a.share.size):
-        q, own = surroundings(a, j)
-        before = q - 1 if j % a.particles == 0 else own - 1
-        _add(band, own, before, a.link)
-        _add(band, own, own, -a.link)
+    for j in range(e.share.size):
+        q, own = surroundings(a, e, j)
+        before = q - 1 if j % e.particles == 0 else own - 1
+        _add(band, own, before, e.link)
+        _add(band, own, own, -e.link)
         if before != q - 1:
-            _add(band, before, before, -a.link)
-            _add(band, before, own, a.link)
+            _add(band, before, before, -e.link)
+            _add(band, before, own, e.link)
 
 
 @compiled_arithmetic
@@ -329,6 +386,7 @@ def _face_entries(a: CellArrays, outer: FloatArray, k: int, band: FloatArray) ->
     current_rise, current_step = -a.face[k] * spread * drift, -a.face[k] * spread * c
     anion_c = -a.face[k] * diffusion_slope * rise - share_slope * current - share * current_c
     anion_rise, anion_step = -a.face[k] * diffusion - share * current_rise, -share * current_step
+    solid = solid_conductance(a, k)
     for side in range(2):
         row = q if side == 0 else r
         sign = 1.0 if side == 0 else -1.0
@@ -341,6 +399,6 @@ def _face_entries(a: CellArrays, outer: FloatArray, k: int, band: FloatArray) ->
         _add(band, row + 1, r, sign * ((1.0 - weight) * current_c + current_rise))
         _add(band, row + 1, q + 1, -sign * current_step)
         _add(band, row + 1, r + 1, sign * current_step)
-        if k >= a.separator_volumes:
-            _add(band, row - 1, q - 1, sign * a.solid)
-            _add(band, row - 1, r - 1, -sign * a.solid)
+        if solid > 0.0:
+            _add(band, row - 1, q - 1, sign * solid)
+            _add(band, row - 1, r - 1, -sign * solid)

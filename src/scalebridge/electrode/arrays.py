@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from scalebridge.electrode._kernels import CURRENT, CellArrays
-from scalebridge.electrode.model import HOUR, STANDARD_CONCENTRATION, CellModel, current_unit
-from scalebridge.particle import Particles, particle_arrays, tabulate
+from scalebridge.electrode._kernels import CURRENT, CellArrays, ElectrodeArrays
+from scalebridge.electrode.model import HOUR, STANDARD_CONCENTRATION, CellModel, MetalFoil, current_unit
+from scalebridge.electrode.porous import PorousElectrode
+from scalebridge.particle import Particles, particle_arrays, particle_places, tabulate
 
 FloatArray = NDArray[np.float64]
 
@@ -22,8 +23,7 @@ def cell_arrays(model: CellModel, *, control: int = CURRENT, target: float = 0.0
         `CURRENT` in units of 1C (positive discharges), `VOLTAGE` in V or `POWER` in W/m² (positive
         discharges).
     """
-    cathode = model.cathode
-    layers = (model.separator, cathode.layer)
+    layers = model.layers
     width = np.concatenate([np.full(layer.volumes, layer.thickness / layer.volumes) for layer in layers])
     porosity = np.concatenate([np.full(layer.volumes, layer.porosity) for layer in layers])
     factor = np.concatenate([np.full(layer.volumes, layer.transport_factor) for layer in layers])
@@ -32,37 +32,63 @@ def cell_arrays(model: CellModel, *, control: int = CURRENT, target: float = 0.0
     half = 0.5 * width / factor
     largest, tables = electrolyte_tables(model)
     thermal = model.particle.thermal_voltage
-    sizes, shares = cathode.particle_sizes, cathode.particle_shares
-    p = particle_arrays(model.particle, 1.0 / HOUR)
-    per_rate = model.particle.charge_density / HOUR * sizes / (p.surface_area * model.particle.size)
+    cathode = _electrode_arrays(model.cathode, model, first=model.volumes - model.cathode.layer.volumes)
     scale = {0: 1.0, 1: 1.0 / thermal, 2: 1.0 / (thermal * current)}[control]
+    law = model.anode.rate_law if isinstance(model.anode, MetalFoil) else None
     return CellArrays(
-        active=Particles(
-            arrays=p,
-            offset=0,
-            shrink=(model.particle.size / sizes).ravel(),
-            film=(cathode.film_resistance * per_rate / thermal).ravel(),
-        ),
-        separator_volumes=model.separator.volumes,
-        cathode_volumes=cathode.layer.volumes,
-        particles=sizes.shape[1],
-        chained=int(cathode.contact_conductance is not None),
-        share=np.ascontiguousarray(shares.ravel()),
-        link=cathode.chain_conductance * thermal / current,
+        cathode=cathode,
+        anode=_no_electrode(cathode)
+        if isinstance(model.anode, MetalFoil)
+        else _electrode_arrays(model.anode, model, behind=cathode),
+        volumes=model.volumes,
         electrolyte=tables,
         largest=largest,
         storage=porosity * width / flux,
         face=1.0 / (half[:-1] + half[1:]) / flux,
         upwind=width[1:] / (width[:-1] + width[1:]),
         metal_face=1.0 / (half[0] * flux),
-        solid=cathode.electronic_conductivity * thermal / (width[-1] * current),
-        counter_rate=model.anode.rate_law.rate_constant / current,
-        counter_transfer=model.anode.rate_law.transfer_coefficient,
+        counter_rate=0.0 if law is None else law.rate_constant / current,
+        counter_transfer=0.5 if law is None else law.transfer_coefficient,
         control=control,
-        target=target * scale - (model.particle.mean_voltage / thermal if control == 1 else 0.0),
-        standard=model.particle.mean_voltage / thermal,
+        target=target * scale - (cathode.standard if control == 1 else 0.0),
         drop=ohmic_drop(model) / thermal,
     )
+
+
+def _electrode_arrays(
+    electrode: PorousElectrode, model: CellModel, *, first: int = 0, behind: ElectrodeArrays | None = None
+) -> ElectrodeArrays:
+    """Return the arrays of an electrode of a cell, its particles ``behind`` those of another in the state."""
+    particle, layer, sizes = electrode.particle, electrode.layer, electrode.particle_sizes
+    thermal, current = particle.thermal_voltage, model.one_c_current
+    p = particle_arrays(particle, 1.0 / HOUR)
+    per_rate = particle.charge_density / HOUR * sizes / (p.surface_area * particle.size)
+    capacity = electrode.capacity_per_area / model.cathode.capacity_per_area
+    return ElectrodeArrays(
+        active=Particles(
+            arrays=p,
+            offset=0 if behind is None else particle_places(behind.active).size,
+            shrink=(particle.size / sizes).ravel(),
+            film=(electrode.film_resistance * per_rate / thermal).ravel(),
+        ),
+        first=first,
+        volumes=layer.volumes,
+        particles=sizes.shape[1],
+        chained=int(electrode.contact_conductance is not None),
+        share=np.ascontiguousarray(capacity * electrode.particle_shares.ravel()),
+        link=electrode.chain_conductance * thermal / current,
+        solid=electrode.electronic_conductivity * thermal * layer.volumes / (layer.thickness * current),
+        standard=particle.mean_voltage / thermal,
+    )
+
+
+def _no_electrode(cathode: ElectrodeArrays) -> ElectrodeArrays:
+    """Return an electrode without volumes and particles, in the place of a foil."""
+    nothing = np.zeros(0)
+    active = cathode.active._replace(
+        offset=particle_places(cathode.active).size, shrink=nothing, film=nothing
+    )
+    return cathode._replace(active=active, first=0, volumes=0, chained=0, share=nothing, solid=0.0)
 
 
 def electrolyte_tables(model: CellModel) -> tuple[float, FloatArray]:

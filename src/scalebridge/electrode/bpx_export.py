@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.electrode.arrays import TABLE_END
-from scalebridge.electrode.model import STANDARD_CONCENTRATION, CellModel
+from scalebridge.electrode.model import STANDARD_CONCENTRATION, CellModel, MetalFoil
 from scalebridge.electrode.porous import Layer
 from scalebridge.foundation import InputError, MissingDependencyError, constants
 from scalebridge.particle import evaluate
@@ -50,8 +50,8 @@ def to_bpx(model: CellModel, *, title: str) -> dict[str, Any]:
     reasons = _misfits(model)
     if reasons:
         raise InputError(f"this electrode has no place in a BPX file: {'; '.join(reasons)}")
-    particle = model.particle
-    temperature = particle.temperature
+    assert isinstance(model.anode, MetalFoil)  # or it would be among the misfits
+    temperature = model.particle.temperature
     return {
         "Header": {
             "BPX": BPX_VERSION,
@@ -143,6 +143,8 @@ def _misfits(model: CellModel) -> list[str]:
         reasons.append("wetting of the surface; set surface_gradient to 0")
     if particle.shape != "sphere":
         reasons.append(f"particles of shape '{particle.shape}'; use spheres")
+    if not isinstance(model.anode, MetalFoil):
+        reasons.append("a porous anode, where this export holds half cells; give a design against the metal")
     if model.cathode.population is not None:
         reasons.append("a distribution of sizes; give one size")
     if model.cathode.film_resistance > 0:

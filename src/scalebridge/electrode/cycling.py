@@ -1,7 +1,7 @@
 """A cell led through a protocol: steps with their ends, joined into one solution."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from scalebridge.electrode._kernels import CURRENT, POWER, VOLTAGE, CellArrays
 from scalebridge.electrode.arrays import cell_arrays
 from scalebridge.electrode.discharge import (
     DEPLETION,
+    AnodeSolution,
     CellSolution,
     cell_solution,
     runnable,
@@ -24,6 +25,7 @@ from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progres
 from scalebridge.particle import REFERENCE_TOLERANCE, ImplicitSolution, consistent_start, solve_implicit
 
 FloatArray = NDArray[np.float64]
+Part = TypeVar("Part", CellSolution, AnodeSolution)
 
 FULL = 1e-3
 """A step ends where the electrode is full or empty to this site fraction."""
@@ -114,8 +116,8 @@ def solve_protocol(
     if points < 5:
         raise InputError(f"{points} output times per step must be at least 5; ask for more")
     arrays = cell_arrays(model)
-    unknowns = Unknowns.of(model, arrays)
-    system = cell_system(model, arrays, unknowns)
+    unknowns = Unknowns.of(arrays)
+    system = cell_system(arrays, unknowns)
     state = consistent_start(system, rest_state(model, arrays, unknowns, 0.0))[0]
     results: list[StepResult] = []
     time = 0.0
@@ -181,15 +183,17 @@ def _switched(
     model: CellModel, arrays: CellArrays, unknowns: Unknowns, state: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return a consistent state under a new control; a large jump is taken in pieces."""
-    solid, applied = float(state[unknowns.solid[-1]]), float(state[-1])
+    solid, applied = float(state[unknowns.cathode.solid[-1]]), float(state[-1])
     voltage = solid - arrays.drop * applied
-    held = {CURRENT: applied, VOLTAGE: voltage, POWER: applied * (voltage + arrays.standard)}[arrays.control]
+    held = {CURRENT: applied, VOLTAGE: voltage, POWER: applied * (voltage + arrays.cathode.standard)}[
+        arrays.control
+    ]
     for stages in STAGES:
         guess = state
         try:
             for k in range(1, stages + 1):
                 target = held + (arrays.target - held) * k / stages
-                system = cell_system(model, arrays._replace(target=target), unknowns)
+                system = cell_system(arrays._replace(target=target), unknowns)
                 start = consistent_start(system, guess)
                 guess = start[0]
         except ConvergenceError:
@@ -205,7 +209,7 @@ def _rules(
 ) -> tuple[FloatArray, list[str]]:
     """Return the events that end a step, and the words for each."""
     applied = float(state[-1])
-    filling = float(np.sum(state[unknowns.filling] * model.cathode.particle_shares))
+    filling = float(np.sum(state[unknowns.cathode.filling] * model.cathode.particle_shares))
     salt = model.salt_concentration / STANDARD_CONCENTRATION
     rules = [[SALT_EVENT, -DEPLETION * salt, 1.0]]
     words = ["electrolyte depletion"]
@@ -252,7 +256,14 @@ def _times(model: CellModel, step: Step, points: int) -> FloatArray:
 
 def _joined(parts: list[CellSolution]) -> CellSolution:
     """Return solutions one after another."""
-    fixed = {"position", "radius", "termination", "status"}
-    names = [field.name for field in fields(CellSolution) if field.name not in fixed]
+    anodes = [part.anode for part in parts if part.anode is not None]
+    anode = _in_turn(anodes, {field.name for field in fields(AnodeSolution)}) if anodes else None
+    fixed = {"position", "radius", "termination", "status", "anode"}
+    joined = _in_turn(parts, {field.name for field in fields(CellSolution)} - fixed)
+    return replace(joined, anode=anode)
+
+
+def _in_turn(parts: list[Part], names: set[str]) -> Part:
+    """Return the last part with the named arrays of all, one after another."""
     joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     return replace(parts[-1], **joined)

@@ -1,4 +1,4 @@
-"""Constant-current discharge of a half cell."""
+"""Constant-current discharge of a cell."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from scalebridge.contracts import FINAL_FILLING, SOLVER_FAILURE
 from scalebridge.electrode._kernels import CellArrays
 from scalebridge.electrode.arrays import cell_arrays, ohmic_drop
 from scalebridge.electrode.events import SALT_EVENT, VOLTAGE_EVENT, cell_events
-from scalebridge.electrode.model import HOUR, STANDARD_CONCENTRATION, CellModel
+from scalebridge.electrode.model import HOUR, STANDARD_CONCENTRATION, CellModel, MetalFoil
 from scalebridge.electrode.native import native_callbacks
 from scalebridge.electrode.system import Unknowns, cell_system, rest_state
 from scalebridge.foundation import InputError
@@ -30,15 +30,29 @@ DEPLETION = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
+class AnodeSolution:
+    """A porous anode against the times of its cell; potentials against its collector."""
+
+    filling: FloatArray
+    """(times,) mean site fraction."""
+    theta: FloatArray
+    """(times, volumes, particles, shells)"""
+    reaction: FloatArray
+    """(times, volumes, particles) filling rate of the particles [1/s]."""
+    solid_potential: FloatArray
+    """(times, volumes) [V]"""
+
+
+@dataclass(frozen=True, eq=False)
 class CellSolution:
-    """A half cell against time; potentials against the metal electrode."""
+    """A cell against time; potentials against the metal electrode or the anode's collector."""
 
     time: FloatArray
     """(times,) [s]"""
     voltage: FloatArray
     """(times,) [V]"""
     filling: FloatArray
-    """(times,) mean site fraction of the electrode."""
+    """(times,) mean site fraction of the cathode."""
     current: FloatArray
     """(times,) per electrode area, positive discharges [A/m²]."""
     theta: FloatArray
@@ -52,13 +66,15 @@ class CellSolution:
     solid_potential: FloatArray
     """(times, volumes) [V]"""
     position: FloatArray
-    """(all volumes,) middle of each volume from the metal electrode [m]."""
+    """(all volumes,) middle of each volume from the metal electrode or the anode's collector [m]."""
     radius: FloatArray
     """(shells,) of a particle of the design's size; of others in proportion [m]."""
     termination: str
     """``voltage cutoff``, ``final filling``, ``electrolyte depletion`` or ``solver failure``."""
     status: str
     """A sentence."""
+    anode: AnodeSolution | None = None
+    """None of a foil."""
 
 
 def solve_cell(
@@ -88,7 +104,7 @@ def solve_cell(
     if times is None:
         times = _output_times(model, c_rate)
     arrays = cell_arrays(model, target=c_rate)
-    unknowns = Unknowns.of(model, arrays)
+    unknowns = Unknowns.of(arrays)
     rules = np.array(
         [
             [VOLTAGE_EVENT, voltage_level(model, model.cutoff_voltage), 1.0],
@@ -112,7 +128,7 @@ def runnable(
     model: CellModel, arrays: CellArrays, unknowns: Unknowns, rules: FloatArray
 ) -> tuple[ImplicitSystem, Callable[[FloatArray], FloatArray]]:
     """Return the system of a cell, callbacks in machine code included, and its events."""
-    system = cell_system(model, arrays, unknowns)
+    system = cell_system(arrays, unknowns)
     salt = np.ascontiguousarray(unknowns.concentration, dtype=np.int64)
 
     def events(state: FloatArray) -> FloatArray:
@@ -141,23 +157,37 @@ def cell_solution(
     """Return the states of a run as fields."""
     states = result.states
     thermal, standard = model.particle.thermal_voltage, model.particle.mean_voltage
-    theta = states[:, unknowns.theta]
+    theta = states[:, unknowns.cathode.theta]
     filling = np.einsum("tkjs,s,kj->t", theta, model.particle.grid.fractions, model.cathode.particle_shares)
     applied = states[:, -1]
     return CellSolution(
         time=result.time,
-        voltage=standard + thermal * states[:, unknowns.solid[-1]] - applied * ohmic_drop(model),
+        voltage=standard + thermal * states[:, unknowns.cathode.solid[-1]] - applied * ohmic_drop(model),
         filling=filling,
         current=applied * model.one_c_current,
         theta=theta,
-        reaction=states[:, unknowns.rate] / HOUR,
+        reaction=states[:, unknowns.cathode.rate] / HOUR,
         concentration=states[:, unknowns.concentration] * STANDARD_CONCENTRATION,
         electrolyte_potential=states[:, unknowns.concentration + 1] * thermal,
-        solid_potential=standard + states[:, unknowns.solid] * thermal,
+        solid_potential=standard + states[:, unknowns.cathode.solid] * thermal,
         position=model.positions,
         radius=model.particle.grid.nodes,
         termination=termination,
         status=status,
+        anode=_anode_solution(model, unknowns, states),
+    )
+
+
+def _anode_solution(model: CellModel, unknowns: Unknowns, states: FloatArray) -> AnodeSolution | None:
+    if isinstance(model.anode, MetalFoil):
+        return None
+    particle, own = model.anode.particle, unknowns.anode
+    shares = model.anode.particle_shares
+    return AnodeSolution(
+        filling=np.einsum("tkj,kj->t", states[:, own.filling], shares),
+        theta=states[:, own.theta],
+        reaction=states[:, own.rate] / HOUR,
+        solid_potential=particle.mean_voltage + states[:, own.solid] * particle.thermal_voltage,
     )
 
 

@@ -11,7 +11,8 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 VOLTAGE_EVENT, CURRENT_EVENT, SALT_EVENT, FILLING_EVENT = range(4)
-"""Kinds: V less the standard potential in kT/e; |I| in 1C; least c in 1000 mol/m³; mean site fraction."""
+"""Kinds: V less the cathode's standard potential in kT/e; |I| in 1C; least c in 1000 mol/m³; mean site
+fraction of the cathode."""
 
 
 @compiled_arithmetic
@@ -26,7 +27,9 @@ def cell_events(a: CellArrays, state: FloatArray, salt: IntArray, rules: FloatAr
         elif kind == CURRENT_EVENT:
             value = abs(state[last])
         elif kind == SALT_EVENT:
-            value = metal_concentration(a, state[first], state[first + 1])
+            value = state[salt[0]]
+            if a.anode.volumes == 0:
+                value = metal_concentration(a, state[first], state[first + 1])
             for i in range(salt.size):
                 value = min(value, state[salt[i]])
         else:
@@ -36,9 +39,9 @@ def cell_events(a: CellArrays, state: FloatArray, salt: IntArray, rules: FloatAr
 
 @compiled_arithmetic
 def mean_filling(a: CellArrays, state: FloatArray) -> float:
-    """Return the electrode's mean site fraction."""
-    filling = particle_table(a.active, state)[-2]
+    """Return the cathode's the cathode's mean site fraction."""
+    filling = particle_table(a.cathode.active, state)[-2]
     total = 0.0
-    for j in range(a.share.size):
-        total += a.share[j] * filling[j]
+    for j in range(filling.size):
+        total += a.cathode.share[j] * filling[j]
     return total

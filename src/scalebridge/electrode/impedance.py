@@ -21,7 +21,7 @@ from scipy.sparse.linalg import splu
 from scalebridge.contracts import ElectrodeDesign, MaterialCard, Provenance, Solution
 from scalebridge.electrode._kernels import RISE, SHIFT, CellArrays, outer_size, transport
 from scalebridge.electrode.arrays import cell_arrays, ohmic_drop
-from scalebridge.electrode.model import HOUR, CellModel
+from scalebridge.electrode.model import HOUR, CellModel, MetalFoil
 from scalebridge.electrode.population import DIMENSION
 from scalebridge.electrode.results import card_validity, citations, field
 from scalebridge.electrode.system import Unknowns, cell_system, rest_state
@@ -92,13 +92,18 @@ def electrode_impedance(
             f"double layers of {double_layer:g} and {counter_double_layer:g} F/m² must not be negative; "
             "give 0 for none"
         )
+    if max(double_layer, counter_double_layer) > 0 and not isinstance(model.anode, MetalFoil):
+        raise InputError(
+            f"double layers of {double_layer:g} and {counter_double_layer:g} F/m² with a porous anode: only "
+            "half cells have them; leave them at 0 or give a design against the metal"
+        )
     slope = _voltage_slope(model, filling)
     rest = replace(model, cathode=replace(model.cathode, initial_theta=filling), cutoff_voltage=-np.inf)
     arrays = cell_arrays(rest)
-    unknowns = Unknowns.of(rest, arrays)
+    unknowns = Unknowns.of(arrays)
     by_state, by_rate = _linearised(rest, arrays, unknowns, (double_layer, counter_double_layer))
     thermal, current = rest.particle.thermal_voltage, rest.one_c_current
-    responses = _responses(by_state, by_rate, (unknowns.size - 1, int(unknowns.solid[-1])), asked)
+    responses = _responses(by_state, by_rate, (unknowns.size - 1, int(unknowns.cathode.solid[-1])), asked)
     return Impedance(
         frequency=asked,
         values=(ohmic_drop(rest) - thermal * responses) / current,
@@ -181,7 +186,7 @@ def _linearised(
     model: CellModel, arrays: CellArrays, unknowns: Unknowns, layers: tuple[float, float]
 ) -> tuple[Any, Any]:
     """Return ∂F/∂y and ∂F/∂y′ [s] at rest, double layers included, sparse."""
-    system = cell_system(model, arrays, unknowns)
+    system = cell_system(arrays, unknowns)
     state = consistent_start(system, rest_state(model, arrays, unknowns, 0.0))[0]
     fixed, by_rate = sparse_matrices(system.jacobian(state))
     if layers[1]:
@@ -211,17 +216,17 @@ def _particle_layers(
     d + C̃ d/dt [φ − φ_e + f (r + d)] = 0 with the film's f, and the reaction r sees the same drive.
     """
     by_state, by_rate = matrices
-    rate = unknowns.rate.ravel()
-    own = unknowns.own_potential.ravel()
+    rate = unknowns.cathode.rate.ravel()
+    own = unknowns.cathode.own_potential.ravel()
     count, size = rate.size, unknowns.size
     # of the volume's φ_e, once for every particle
-    phi = np.repeat(unknowns.concentration[model.separator.volumes :] + 1, arrays.particles)
-    film, order = arrays.active.film, np.arange(count)
+    phi = np.repeat(unknowns.concentration[arrays.cathode.first :] + 1, arrays.cathode.particles)
+    film, order = arrays.cathode.active.film, np.arange(count)
     dense = by_state.tocsr()
     by_drive = np.array([dense[row, column] for row, column in zip(rate, own, strict=True)])
     # d joins r in every balance of charge, but not in that of the particle's ions
-    balances = (phi, phi - 2, own) if arrays.chained else (phi, phi - 2)
-    share = arrays.share
+    balances = (phi, phi - 2, own) if arrays.cathode.chained else (phi, phi - 2)
+    share = arrays.cathode.share
     signs = (1.0, -1.0, 1.0)[: len(balances)]
     rows = np.concatenate([*balances, rate])
     values = np.concatenate([*(sign * share for sign in signs), by_drive * film])

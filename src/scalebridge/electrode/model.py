@@ -1,4 +1,4 @@
-"""A half cell as numbers in SI: ion metal | separator | porous electrode of particles in every volume."""
+"""A cell as numbers in SI: ion metal or porous negative electrode | separator | porous positive electrode."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -10,7 +10,7 @@ from scalebridge.contracts import ElectrodeDesign, Electrolyte, MaterialCard, Ra
 from scalebridge.electrode.electrolytes import SaltSolution, dilute, named_electrolyte
 from scalebridge.electrode.porous import Layer, PorousElectrode, largest_size
 from scalebridge.foundation import InputError, constants
-from scalebridge.particle import ParticleModel
+from scalebridge.particle import ParticleModel, measured_particle
 
 FloatArray = NDArray[np.float64]
 
@@ -38,7 +38,8 @@ class CellModel:
 
     cathode: PorousElectrode
     separator: Layer
-    anode: MetalFoil
+    anode: MetalFoil | PorousElectrode
+    """The ion's metal (half cell), or a porous electrode (full cell)."""
     salt_concentration: float
     """[mol/m³]"""
     electrolyte: SaltSolution
@@ -54,12 +55,22 @@ class CellModel:
                 f"salt concentration {self.salt_concentration:g} must be positive; change the design"
             )
         self.electrolyte.check_temperature(self.particle.temperature)
+        self._check_anode()
         open_circuit = self.open_circuit_voltage
         if self.cutoff_voltage >= open_circuit:
             raise InputError(
                 f"voltage cutoff {self.cutoff_voltage:.3f} V must be below the open-circuit voltage "
                 f"{open_circuit:.3f} V at θ = {self.cathode.initial_theta:g}; increase the design's "
                 "lower_cutoff, which counts downwards from the mean equilibrium voltage"
+            )
+
+    def _check_anode(self) -> None:
+        if not isinstance(self.anode, PorousElectrode):
+            return
+        ours, theirs = self.particle.temperature, self.anode.particle.temperature
+        if ours != theirs:
+            raise InputError(
+                f"anode at {theirs:g} K and cathode at {ours:g} K must have one temperature; build both alike"
             )
 
     @property
@@ -70,23 +81,33 @@ class CellModel:
     @property
     def open_circuit_voltage(self) -> float:
         """Equilibrium voltage at the start [V]."""
-        return self.cathode.open_circuit_voltage
+        if isinstance(self.anode, MetalFoil):
+            return self.cathode.open_circuit_voltage
+        return self.cathode.open_circuit_voltage - self.anode.open_circuit_voltage
 
     @property
     def volumes(self) -> int:
-        """Finite volumes of separator and cathode."""
-        return self.separator.volumes + self.cathode.layer.volumes
+        """Finite volumes of all layers."""
+        return sum(layer.volumes for layer in self.layers)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The slabs filled with electrolyte, from the negative side to the positive."""
+        if isinstance(self.anode, MetalFoil):
+            return self.separator, self.cathode.layer
+        return self.anode.layer, self.separator, self.cathode.layer
+
+    @property
+    def anode_volumes(self) -> int:
+        """Finite volumes of a porous anode, 0 of a foil."""
+        return 0 if isinstance(self.anode, MetalFoil) else self.anode.layer.volumes
 
     @property
     def positions(self) -> FloatArray:
-        """Middle of every volume from the metal electrode (volumes,) [m]."""
-        starts = (0.0, self.separator.thickness)
-        return np.concatenate(
-            [
-                start + layer.thickness * (np.arange(layer.volumes) + 0.5) / layer.volumes
-                for start, layer in zip(starts, (self.separator, self.cathode.layer), strict=True)
-            ]
-        )
+        """Middle of every volume from the foil, or from the anode's collector (volumes,) [m]."""
+        widths = [np.full(layer.volumes, layer.thickness / layer.volumes) for layer in self.layers]
+        width = np.concatenate(widths)
+        return np.asarray(np.cumsum(width) - 0.5 * width)
 
     @property
     def one_c_current(self) -> float:
@@ -142,12 +163,37 @@ class CellModel:
                 initial_theta=float(design.initial_theta),
             ),
             separator=Layer.from_design(design.separator),
-            anode=MetalFoil(design.counter_rate_law),
+            anode=_counter_electrode(card, design),
             salt_concentration=float(design.electrolyte.concentration),
             electrolyte=design_electrolyte(design.electrolyte),
             cutoff_voltage=particle.mean_voltage - float(design.lower_cutoff),
             final_theta=float(design.final_theta),
         )
+
+
+def _counter_electrode(card: MaterialCard, design: ElectrodeDesign) -> MetalFoil | PorousElectrode:
+    if design.anode is None:
+        assert design.counter_rate_law is not None  # the contract has one of the two
+        return MetalFoil(design.counter_rate_law)
+    anode = design.anode
+    if (anode.material.ion, anode.material.ion_charge) != (card.host.ion, card.host.ion_charge):
+        raise InputError(
+            f"anode of {anode.material.name}, measured with {anode.material.ion}, where the host "
+            f"{card.host.name} exchanges {card.host.ion}; choose a material of that ion"
+        )
+    particle = measured_particle(
+        anode.material,
+        temperature=float(design.temperature),
+        shape=anode.particles.shape,
+        size=largest_size(anode.particles, anode.layer.volumes),
+    )
+    return PorousElectrode.from_design(
+        particle,
+        anode.layer,
+        anode.particles,
+        electronic_conductivity=float(anode.electronic_conductivity),
+        initial_theta=float(anode.initial_theta),
+    )
 
 
 def design_electrolyte(electrolyte: Electrolyte) -> SaltSolution:

@@ -1,4 +1,4 @@
-"""The half cell's residual, Jacobian, linear solution and events as callbacks of SUNDIALS' C interface.
+"""A cell's residual, Jacobian, linear solution and events as callbacks of SUNDIALS' C interface.
 
 `_solve_directly` takes the place of SUNDIALS' Krylov iteration. Where that cannot be done, the iteration is
 preconditioned by the exact inverse P of the Jacobian J, so P⁻¹J is the identity: `_multiply` hands its vector
@@ -12,7 +12,13 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from scalebridge.electrode._kernels import CellArrays, cell_jacobian, cell_residual
+from scalebridge.electrode._kernels import (
+    CellArrays,
+    ElectrodeArrays,
+    cell_jacobian,
+    cell_residual,
+    cell_resolves_growth,
+)
 from scalebridge.electrode.events import cell_events
 from scalebridge.electrode.system import Unknowns, empty_jacobian
 from scalebridge.foundation.compiled import c_callback, compiled_arithmetic
@@ -28,9 +34,8 @@ from scalebridge.particle import (
     block_factor,
     block_solve,
     data_offset,
-    empty_blocks,
     empty_factors,
-    resolves_growth,
+    empty_group,
 )
 
 FloatArray = NDArray[np.float64]
@@ -72,8 +77,10 @@ def _example() -> CellMemory:
     f1, f2, f3 = np.zeros(1), np.zeros((1, 1)), np.zeros((1, 1, 1))
     i1, i2 = (f.astype(np.int64) for f in (f1, f2))
     active = Particles(ParticleArrays(f1, f1, f1, 0.0, 0.0, f2, f2, *[0.0] * 9), 0, f1, f1)
-    cell = CellArrays(active, 1, 1, 1, 0, f1, 0.0, f3, 0.0, f1, f1, f1, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, 0.0)
-    jacobian = Jacobian(active, Links(i2, i2, f2, f1), empty_blocks(1, 1), f2, f2)
+    electrode = ElectrodeArrays(active, 0, 1, 1, 0, f1, 0.0, 0.0, 0.0)
+    cell = CellArrays(electrode, electrode, 1, f3, 0.0, f1, f1, f1, 0.0, 0.0, 0.0, 0, 0.0, 0.0)
+    group = empty_group(active, Links(i2, i2, f2))
+    jacobian = Jacobian((group, group), f1, f2)
     return CellMemory(cell, jacobian, empty_factors(jacobian), i1, f2, f1, i1, 0, 0)
 
 
@@ -119,7 +126,7 @@ def _resolved(m: CellMemory, time: float, cj: float, state: FloatArray) -> bool:
     if m.notes[RESOLVED] == 1.0 and cj >= m.notes[ASKED_CJ] and m.notes[SINCE] < STEPS_TRUSTED:
         return True
     m.notes[ASKED_CJ], m.notes[SINCE] = cj, 0.0
-    resolved = resolves_growth(m.cell.active, state, cj)
+    resolved = cell_resolves_growth(m.cell, state, cj)
     m.notes[RESOLVED] = 1.0 if resolved else 0.0
     return resolved
 

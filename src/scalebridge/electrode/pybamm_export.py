@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.electrode.bpx_export import to_bpx
-from scalebridge.electrode.model import STANDARD_CONCENTRATION, CellModel
+from scalebridge.electrode.model import STANDARD_CONCENTRATION, CellModel, MetalFoil
 from scalebridge.foundation import MissingDependencyError
 
 FloatArray = NDArray[np.float64]
@@ -39,6 +39,7 @@ def to_pybamm(model: CellModel) -> dict[str, Any]:
     temperature, largest = model.particle.temperature, particle["Maximum concentration [mol.m-3]"]
     solid = (1 - model.cathode.layer.porosity) * model.cathode.volume_fraction
     initial = model.cathode.initial_theta * largest
+    assert isinstance(model.anode, MetalFoil)  # `to_bpx` refuses others
     law, metal = model.particle.rate_law, model.anode.rate_law
     diffusivity = _interpolated(pybamm, particle["Diffusivity [m2.s-1]"], "diffusivity")
     salt = _interpolated(pybamm, electrolyte["Diffusivity [m2.s-1]"], "salt_diffusivity")

@@ -16,13 +16,15 @@ from scalebridge.contracts import (
     Solution,
     Validity,
 )
-from scalebridge.electrode.discharge import CellSolution, solve_cell
+from scalebridge.electrode.discharge import AnodeSolution, CellSolution, solve_cell
 from scalebridge.electrode.model import CellModel
 from scalebridge.electrode.population import active_shares
+from scalebridge.electrode.porous import PorousElectrode
 from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress
 from scalebridge.particle import REFERENCE_TOLERANCE, ParticleModel, boundary_radius, state_widening
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 CITATIONS = (
     "cahn1958",
@@ -63,18 +65,21 @@ def solve_discharge(
     shells: int | None = None,
     relative_tolerance: float = REFERENCE_TOLERANCE,
 ) -> Solution:
-    """Discharge one member's half cell at constant current and return the stored fields.
+    """Discharge one member's cell at constant current and return the stored fields.
 
     Fields: ``time``, ``voltage``, ``filling``, ``capacity`` along ``time``; ``map_time`` and, along it,
     ``theta`` (map_time, volume, radius), ``phase_boundary`` (map_time, volume, gap), ``reaction_rate``
     (map_time, volume), ``particle_filling`` (map_time, volume, particle) of the sizes ``particle_size``
     (volume, particle), ``active_fraction`` (map_time,), ``concentration`` and ``electrolyte_potential``
     (map_time, position), ``solid_potential`` (map_time, volume); and the axes ``radius``, ``position`` (from
-    the metal) and ``depth`` (from the separator). ``boundary_level`` (gap,) holds the site fractions at which
-    ``phase_boundary`` is taken, see `ParticleModel.boundary_levels`: none for a solid solution, whose
-    ``phase_boundary`` is empty as well. ``front_level`` (front,): `ParticleModel.front_levels`. Where a
-    volume holds several particles, ``theta``, ``phase_boundary`` and ``reaction_rate`` are means over their
-    capacities, with radii in proportion to the design's size.
+    the metal or the anode's collector) and ``depth`` (from the separator). ``boundary_level`` (gap,) holds
+    the site fractions at which ``phase_boundary`` is taken (`ParticleModel.boundary_levels`): none for a
+    solid solution, whose ``phase_boundary`` is empty as well. ``front_level`` (front,):
+    `ParticleModel.front_levels`. Where a volume holds several particles, ``theta``, ``phase_boundary`` and
+    ``reaction_rate`` are means over their capacities, with radii in proportion to the design's size. A porous
+    anode adds ``anode_filling`` along ``time``, ``anode_theta`` (map_time, anode_volume, anode_radius) and
+    ``anode_solid_potential`` (map_time, anode_volume), with the axes ``anode_radius`` and ``anode_depth``
+    (from its collector).
 
     Parameters
     ----------
@@ -207,7 +212,8 @@ def _nothing_reached(cell: CellModel, c_rate: float, message: str) -> CellSoluti
 def _fields(solution: CellSolution, cell: CellModel, theoretical_capacity: float) -> dict[str, Field]:
     """Return the stored fields; maps are thinned in time and radius and rounded to what a plot can show."""
     times = _thin(solution.filling, MAP_TIMES)
-    depth = cell.positions[cell.separator.volumes :] - cell.separator.thickness
+    layer = cell.cathode.layer
+    depth = layer.thickness * (np.arange(layer.volumes) + 0.5) / layer.volumes
     radii = np.unique(np.linspace(0, solution.radius.size - 1, MAP_RADII).round().astype(int))
     levels = cell.particle.boundary_levels
     # of several particles in a volume the mean over their capacities, at equal r/R
@@ -220,6 +226,7 @@ def _fields(solution: CellSolution, cell: CellModel, theoretical_capacity: float
     active = active_shares(solution.reaction[times], cell.cathode.particle_shares)
     time, mapped = ("time",), ("map_time",)
     position, volume = ("map_time", "position"), ("map_time", "volume")
+    anode = {} if solution.anode is None else _anode_fields(solution.anode, cell, times)
     return {
         "time": field("s", time, solution.time),
         "voltage": field("V", time, solution.voltage),
@@ -241,6 +248,24 @@ def _fields(solution: CellSolution, cell: CellModel, theoretical_capacity: float
         "concentration": field("mol.m-3", position, solution.concentration[times], 5),
         "electrolyte_potential": field("V", position, solution.electrolyte_potential[times], 5),
         "solid_potential": field("V", volume, solution.solid_potential[times], 6),
+        **anode,
+    }
+
+
+def _anode_fields(solution: AnodeSolution, cell: CellModel, times: IntArray) -> dict[str, Field]:
+    """Return the stored fields of a porous anode, thinned as those of the cathode."""
+    assert isinstance(cell.anode, PorousElectrode)
+    shares, nodes = cell.anode.particle_shares, cell.anode.particle.grid.nodes
+    radii = np.unique(np.linspace(0, nodes.size - 1, MAP_RADII).round().astype(int))
+    weights = shares / shares.sum(axis=1, keepdims=True)
+    theta = np.einsum("tkjr,kj->tkr", solution.theta[times], weights)
+    volume = ("map_time", "anode_volume")
+    return {
+        "anode_filling": field("1", ("time",), solution.filling),
+        "anode_radius": field("m", ("anode_radius",), nodes[radii]),
+        "anode_depth": field("m", ("anode_volume",), cell.positions[: cell.anode_volumes]),
+        "anode_theta": field("1", (*volume, "anode_radius"), theta[:, :, radii], 4),
+        "anode_solid_potential": field("V", volume, solution.solid_potential[times], 6),
     }
 
 
@@ -250,7 +275,7 @@ def field(unit: str, axes: tuple[str, ...], values: FloatArray, digits: int = 9)
     return Field(unit=unit, axes=axes, values=rounded)
 
 
-def _thin(filling: FloatArray, count: int) -> NDArray[np.int64]:
+def _thin(filling: FloatArray, count: int) -> IntArray:
     """Return indices of about ``count`` times, equally spaced in filling, first and last included."""
     wanted = np.linspace(filling[0], filling[-1], count)
     return np.unique(np.abs(filling[:, None] - wanted).argmin(axis=0))

@@ -1,4 +1,4 @@
-"""The half cell as an implicit system: where its unknowns lie, its tolerances, and a state to start from."""
+"""A cell as an implicit system: where its unknowns lie, its tolerances, and a state to start from."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -8,24 +8,27 @@ from numpy.typing import NDArray
 
 from scalebridge.electrode._kernels import (
     CellArrays,
+    ElectrodeArrays,
     cell_jacobian,
-    cell_links,
     cell_residual,
+    cell_resolves_growth,
     concentration_index,
+    electrode_links,
+    electrodes,
+    inner_unknowns,
     outer_size,
-    stride,
     surroundings,
 )
-from scalebridge.electrode.model import STANDARD_CONCENTRATION, CellModel
+from scalebridge.electrode.model import STANDARD_CONCENTRATION, CellModel, MetalFoil
+from scalebridge.electrode.porous import PorousElectrode
 from scalebridge.kinetics import exchange_current, overpotential
 from scalebridge.particle import (
     POTENTIAL_TOLERANCE,
     THETA_TOLERANCE,
     ImplicitSystem,
     Jacobian,
-    block_size,
-    empty_blocks,
-    resolves_growth,
+    empty_group,
+    particle_places,
     restore_particles,
 )
 
@@ -34,11 +37,9 @@ IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Unknowns:
-    """Positions of the unknowns."""
+class ElectrodeUnknowns:
+    """Positions of a porous electrode's unknowns; of none where a foil stands."""
 
-    concentration: IntArray
-    """(all volumes,); the electrolyte's potential follows each."""
     solid: IntArray
     """(volumes,)"""
     theta: IntArray
@@ -51,30 +52,49 @@ class Unknowns:
     """(volumes, particles) filling rate."""
     own_potential: IntArray
     """(volumes, particles) potential that a particle sees."""
-    size: int
 
     @classmethod
-    def of(cls, model: CellModel, a: CellArrays) -> Self:
-        """Return the positions in the system of a model."""
-        separator, shells = model.separator.volumes, model.particle.shells
-        shape = model.cathode.particle_sizes.shape
-        inside = block_size(shells) * a.share.size
-        table = np.arange(inside).reshape(block_size(shells), *shape)
-        c = inside + np.array([concentration_index(a, k) for k in range(model.volumes)])
-        own = np.array([surroundings(a, j)[1] for j in range(a.share.size)])
+    def of(cls, a: CellArrays, e: ElectrodeArrays, outer: int) -> Self:
+        """Return the positions of an electrode in a system whose outer unknowns start at ``outer``."""
+        shape = (e.volumes, e.particles)
+        places = particle_places(e.active)
+        table = places.reshape(len(places), *shape)
+        own = np.array([surroundings(a, e, j)[1] for j in range(e.share.size)], dtype=np.int64)
+        volumes = range(e.first, e.first + e.volumes)
         return cls(
-            concentration=c,
-            solid=c[separator:] - 1,
-            theta=np.moveaxis(table[0 : 2 * shells : 2], 0, -1),
-            odds=np.moveaxis(table[1 : 2 * shells : 2], 0, -1),
+            solid=outer + np.array([concentration_index(a, k) - 1 for k in volumes], dtype=np.int64),
+            theta=np.moveaxis(table[0:-2:2], 0, -1),
+            odds=np.moveaxis(table[1:-2:2], 0, -1),
             filling=table[-2],
             rate=table[-1],
-            own_potential=inside + own.reshape(shape),
-            size=inside + outer_size(a),
+            own_potential=outer + own.reshape(shape),
         )
 
 
-def cell_system(model: CellModel, arrays: CellArrays, unknowns: Unknowns) -> ImplicitSystem:
+@dataclass(frozen=True, eq=False)
+class Unknowns:
+    """Positions of the unknowns."""
+
+    cathode: ElectrodeUnknowns
+    anode: ElectrodeUnknowns
+    concentration: IntArray
+    """(all volumes,); the electrolyte's potential follows each."""
+    size: int
+
+    @classmethod
+    def of(cls, a: CellArrays) -> Self:
+        """Return the positions in the system of a cell."""
+        outer = sum(particle_places(e.active).size for e in electrodes(a))
+        cathode, anode = (ElectrodeUnknowns.of(a, e, outer) for e in electrodes(a))
+        return cls(
+            cathode=cathode,
+            anode=anode,
+            concentration=outer + np.array([concentration_index(a, k) for k in range(a.volumes)]),
+            size=outer + outer_size(a),
+        )
+
+
+def cell_system(arrays: CellArrays, unknowns: Unknowns) -> ImplicitSystem:
     """Return F(y, y′) = 0 of a cell."""
     jacobian = empty_jacobian(arrays)
 
@@ -87,64 +107,84 @@ def cell_system(model: CellModel, arrays: CellArrays, unknowns: Unknowns) -> Imp
 
     def restore(state: FloatArray) -> FloatArray:
         restored = state.copy()
-        restore_particles(arrays.active, restored)
+        for e in electrodes(arrays):
+            restore_particles(e.active, restored)
         return restored
 
     tolerance = np.full(unknowns.size, POTENTIAL_TOLERANCE)
     tolerance[unknowns.concentration] = THETA_TOLERANCE
-    tolerance[unknowns.theta] = THETA_TOLERANCE
-    tolerance[unknowns.filling] = THETA_TOLERANCE
+    for own in (unknowns.cathode, unknowns.anode):
+        tolerance[own.theta] = THETA_TOLERANCE
+        tolerance[own.filling] = THETA_TOLERANCE
     differential = np.zeros(unknowns.size, dtype=bool)
     differential[unknowns.concentration] = True
-    differential[unknowns.theta] = True
+    differential[unknowns.cathode.theta] = True
+    differential[unknowns.anode.theta] = True
     return ImplicitSystem(
         residual=residual,
         jacobian=evaluated,
         differential=differential,
         absolute_tolerance=tolerance,
-        resolves=lambda state, cj: bool(resolves_growth(arrays.active, state, cj)),
+        resolves=lambda state, cj: bool(cell_resolves_growth(arrays, state, cj)),
         restore=restore,
     )
 
 
 def empty_jacobian(arrays: CellArrays) -> Jacobian:
     """Return room for the Jacobian of a cell."""
-    links = cell_links(arrays)
-    count = arrays.share.size
+    size = outer_size(arrays)
+    stored = np.zeros(size)
+    stored[[concentration_index(arrays, k) for k in range(arrays.volumes)]] = 1.0
+    # a face joins c and φ_e of a volume to those of the next
+    half = 2 + max(inner_unknowns(e) for e in electrodes(arrays)) + 1
     return Jacobian(
-        particles=arrays.active,
-        links=links,
-        blocks=empty_blocks(arrays.active.arrays.fractions.size, count),
-        couplings=np.zeros(links.seen.shape),
-        # a face joins c and φ_e of a volume to those of the next
-        band=np.zeros((outer_size(arrays), 2 * stride(arrays) + 3)),
+        groups=tuple(empty_group(e.active, electrode_links(arrays, e)) for e in electrodes(arrays)),
+        stored=stored,
+        band=np.zeros((size, 2 * half + 1)),
     )
 
 
 def rest_state(model: CellModel, arrays: CellArrays, unknowns: Unknowns, c_rate: float) -> FloatArray:
-    """Return a state at rest at the initial filling, shifted by the overpotentials of a uniform reaction."""
-    theta = model.cathode.initial_theta
-    log_odds = np.log(theta) - np.log1p(-theta)
+    """Return a state at rest at the initial fillings, shifted by the overpotentials of uniform reactions."""
     salt = model.salt_concentration / STANDARD_CONCENTRATION
     log_salt = float(np.log(salt))
-    activity = (model.particle.mean_voltage - model.open_circuit_voltage) / model.particle.thermal_voltage
-    p = arrays.active.arrays
-    law = model.particle.rate_law
-    exchange = (
-        exchange_current(law, theta, activity, log_salt, temperature=model.particle.temperature)
-        * p.rate
-        / law.rate_constant
-    )
-    counter = arrays.counter_rate * np.exp((1 - arrays.counter_transfer) * log_salt)
-    phi = -log_salt - float(overpotential(-c_rate, counter, arrays.counter_transfer))
-    solid = phi + log_salt - activity + float(overpotential(c_rate, exchange, p.transfer))
     state = np.zeros(unknowns.size)
     state[-outer_size(arrays)] = state[-1] = c_rate
+    if isinstance(model.anode, MetalFoil):
+        counter = arrays.counter_rate * np.exp((1 - arrays.counter_transfer) * log_salt)
+        phi = -log_salt - float(overpotential(-c_rate, counter, arrays.counter_transfer))
+    else:
+        rate = -c_rate * model.cathode.capacity_per_area / model.anode.capacity_per_area
+        drive = _uniform(model.anode, arrays.anode, unknowns.anode, (log_salt, rate), state)
+        phi = -arrays.anode.standard - drive
+        _set_potential(unknowns.anode, -arrays.anode.standard, state)
+    drive = _uniform(model.cathode, arrays.cathode, unknowns.cathode, (log_salt, c_rate), state)
+    _set_potential(unknowns.cathode, phi + drive, state)
     state[unknowns.concentration] = salt
     state[unknowns.concentration + 1] = phi
-    state[unknowns.own_potential] = state[unknowns.solid] = solid
-    state[unknowns.theta] = theta
-    state[unknowns.odds] = log_odds
-    state[unknowns.filling] = theta
-    state[unknowns.rate] = c_rate
     return state
+
+
+def _set_potential(own: ElectrodeUnknowns, solid: float, state: FloatArray) -> None:
+    state[own.own_potential] = solid
+    state[own.solid] = solid
+
+
+def _uniform(
+    electrode: PorousElectrode,
+    arrays: ElectrodeArrays,
+    own: ElectrodeUnknowns,
+    condition: tuple[float, float],
+    state: FloatArray,
+) -> float:
+    """Write uniform particles; return φ_s − φ_e that drives them at (ln a₊, filling rate)."""
+    log_salt, rate = condition
+    particle, theta = electrode.particle, electrode.initial_theta
+    law, p = particle.rate_law, arrays.active.arrays
+    activity = (particle.mean_voltage - electrode.open_circuit_voltage) / particle.thermal_voltage
+    exchange = exchange_current(law, theta, activity, log_salt, temperature=particle.temperature)
+    state[own.theta] = state[own.filling] = theta
+    state[own.odds] = np.log(theta) - np.log1p(-theta)
+    state[own.rate] = rate
+    per_unit = p.rate / law.rate_constant
+    return log_salt - activity + float(overpotential(rate, exchange * per_unit, p.transfer))

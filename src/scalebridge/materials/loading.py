@@ -29,7 +29,6 @@ from scalebridge.contracts import (
 from scalebridge.foundation import FormatError, InputError
 
 HOST_FILE: Final = "host.toml"
-DESIGN_FILE: Final = "design.toml"
 MATERIAL_FILE: Final = "material.toml"
 GRAM: Final = 1e-3
 """1 g [kg]."""
@@ -73,6 +72,15 @@ def host_names() -> tuple[str, ...]:
 def material_names() -> tuple[str, ...]:
     """Return the names of the bundled measured materials."""
     return _folders_with(MATERIAL_FILE)
+
+
+def bundled_designs() -> dict[str, Path]:
+    """Return the bundled designs: ``HOST`` of its ``design.toml``, ``HOST-VARIANT`` of its others."""
+    designs = {}
+    for host in host_names():
+        for path in sorted(_host_folder(host).glob("design*.toml")):
+            designs[host + path.stem.removeprefix("design")] = path
+    return designs
 
 
 def _folders_with(name: str) -> tuple[str, ...]:
@@ -131,7 +139,7 @@ def load_host(folder: str | Path, provenance: Provenance, *, structures: str = "
 
 
 def load_design(design: str | Path, provenance: Provenance) -> ElectrodeDesign:
-    """Read an electrode design: of a bundled host by its name, or a design file by its path.
+    """Read an electrode design: a bundled one by its name (`bundled_designs`), or a file by its path.
 
     Raises
     ------
@@ -140,10 +148,14 @@ def load_design(design: str | Path, provenance: Provenance) -> ElectrodeDesign:
     FormatError
         If the file is not TOML.
     """
-    path = Path(design)
-    if str(design) in host_names():
-        path = _host_folder(design) / DESIGN_FILE
-    return _parse_contract(ElectrodeDesign, path, provenance)
+    path = bundled_designs().get(str(design), Path(design))
+    values = _read_toml(path)
+    anode = values.get("anode")
+    if isinstance(anode, dict) and isinstance(anode.get("material"), str):
+        name = anode["material"]
+        material = load_material(name if name in material_names() else path.parent / name, provenance)
+        anode["material"] = material.model_dump(mode="json")
+    return _parse_contract(ElectrodeDesign, values, path, provenance)
 
 
 def load_material(material: str | Path, provenance: Provenance) -> MeasuredMaterial:
@@ -159,7 +171,7 @@ def load_material(material: str | Path, provenance: Provenance) -> MeasuredMater
     path = Path(material)
     if str(material) in material_names():
         path = Path(str(files("scalebridge.materials").joinpath(str(material), MATERIAL_FILE)))
-    return _parse_contract(MeasuredMaterial, path, provenance)
+    return _parse_contract(MeasuredMaterial, _read_toml(path), path, provenance)
 
 
 def _host_folder(folder: str | Path) -> Path:
@@ -190,8 +202,7 @@ def _parse(model: type[Model], text: str, path: Path) -> Model:
         raise InputError(f"{path}: {first_problem(error)}") from error
 
 
-def _parse_contract(model: type[Model], path: Path, provenance: Provenance) -> Model:
-    values = _read_toml(path)
+def _parse_contract(model: type[Model], values: dict[str, Any], path: Path, provenance: Provenance) -> Model:
     values["provenance"] = provenance.model_dump(mode="json")
     return _parse(model, json.dumps(values), path)
 

@@ -125,6 +125,12 @@ def particle_table(g: Particles, vector: FloatArray) -> FloatArray:
     return vector[g.offset : g.offset + rows * count].reshape(rows, count)
 
 
+def particle_places(g: Particles) -> NDArray[np.int64]:
+    """Return where the particles' unknowns stand, shape (block_size, particles)."""
+    rows, count = block_size(g.arrays.fractions.size), g.shrink.size
+    return g.offset + np.arange(rows * count).reshape(rows, count)
+
+
 @inlined_arithmetic
 def odds_to_fraction(y: float) -> tuple[float, float]:
     """Return θ = 1/(1 + exp(−y)) and dθ/dy without overflow."""

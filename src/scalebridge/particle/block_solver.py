@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 
 from scalebridge.foundation.compiled import compiled_arithmetic
-from scalebridge.particle._jacobian import Blocks
-from scalebridge.particle._kernels import Particles, particle_table
+from scalebridge.particle._jacobian import Blocks, empty_blocks
+from scalebridge.particle._kernels import Particles, particle_places, particle_table
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -39,27 +39,32 @@ class Links(NamedTuple):
     """(m, particles) equations that its filling rate enters."""
     feedback: FloatArray
     """(m, particles) with what factor."""
-    stored: FloatArray
-    """(outer,) diagonal of ∂F/∂y′ of the outer equations."""
 
 
-class Jacobian(NamedTuple):
-    """∂F/∂y of a system; ∂F/∂y′ is 1 for every balance of a shell, and ``links.stored``."""
+class Group(NamedTuple):
+    """Particles of one kind in a Jacobian."""
 
     particles: Particles
     links: Links
     blocks: Blocks
     couplings: FloatArray
     """(m, particles) of the filling rate's equation, by the unknowns ``links.seen``."""
+
+
+class Jacobian(NamedTuple):
+    """∂F/∂y of a system; ∂F/∂y′ is 1 for every balance of a shell, and ``stored``."""
+
+    groups: tuple[Group, ...]
+    """One after another in the state, before the outer unknowns."""
+    stored: FloatArray
+    """(outer,) diagonal of ∂F/∂y′ of the outer equations."""
     band: FloatArray
     """(outer, 2b + 1) diagonals of the outer equations."""
 
 
-class Factors(NamedTuple):
-    """What `block_factor` leaves for `block_solve`."""
+class GroupFactors(NamedTuple):
+    """Factors of one group."""
 
-    cj: FloatArray
-    """(1,)"""
     inner: FloatArray
     """(5, n + 2, particles) factors of Y − (Q + cj) D: unit L below, U above, 1/pivot in the middle."""
     response: FloatArray
@@ -68,49 +73,82 @@ class Factors(NamedTuple):
     """(particles,) of j."""
     odds: FloatArray
     """(n + 4, particles) room for a solution's log-odds, zero in the padding."""
+    rates: FloatArray
+    """(particles,) room for its filling rates at outer unknowns of zero."""
+
+
+class Factors(NamedTuple):
+    """What `block_factor` leaves for `block_solve`."""
+
+    cj: FloatArray
+    """(1,)"""
+    groups: tuple[GroupFactors, ...]
     band: FloatArray
+
+
+def empty_group(particles: Particles, links: Links) -> Group:
+    """Return room for the derivatives of particles of one kind."""
+    return Group(
+        particles=particles,
+        links=links,
+        blocks=empty_blocks(particles.arrays.fractions.size, particles.shrink.size),
+        couplings=np.zeros(links.seen.shape),
+    )
 
 
 def empty_factors(jacobian: Jacobian) -> Factors:
     """Return room for the factors of a Jacobian, which belong to no cj yet."""
-    n, count = jacobian.blocks.slope.shape
     return Factors(
         cj=np.full(1, np.nan),
+        groups=tuple(_empty_group_factors(*group.blocks.slope.shape) for group in jacobian.groups),
+        band=np.zeros(jacobian.band.shape),
+    )
+
+
+def _empty_group_factors(n: int, count: int) -> GroupFactors:
+    return GroupFactors(
         inner=np.zeros((5, n + PADDING, count)),
         response=np.zeros((n + 2 * PADDING, count)),
         pivot=np.zeros(count),
         odds=np.zeros((n + 2 * PADDING, count)),
-        band=np.zeros(jacobian.band.shape),
+        rates=np.zeros(count),
     )
 
 
 def sparse_matrices(jacobian: Jacobian) -> tuple[Any, Any]:
     """Return ∂F/∂y and ∂F/∂y′ as ``scipy.sparse.csc_matrix``."""
-    g, links, b = jacobian.particles, jacobian.links, jacobian.blocks
-    fractions = g.arrays.fractions[:, None]
-    n, count = b.slope.shape
-    size = g.offset + (2 * n + 2) * count
-    place = g.offset + np.arange((2 * n + 2) * count).reshape(2 * n + 2, count)
-    theta, odds, mean, rate = place[0 : 2 * n : 2], place[1 : 2 * n : 2], place[2 * n], place[2 * n + 1]
+    inside = sum(particle_places(group.particles).size for group in jacobian.groups)
     outer, half = len(jacobian.band), jacobian.band.shape[1] // 2
+    diagonals = np.arange(outer)[:, None] + np.arange(-half, half + 1)
+    rows = inside + np.arange(outer)
+    entries = [(rows[:, None], inside + np.clip(diagonals, 0, outer - 1), jacobian.band)]
+    rates: list[tuple[Any, Any, Any]] = [(rows, rows, jacobian.stored)]
+    for group in jacobian.groups:
+        place = particle_places(group.particles)
+        entries += _group_entries(group, place, inside)
+        rates.append((place[1:-2:2], place[0:-2:2], 1.0))
+    return _assembled(entries, inside + outer), _assembled(rates, inside + outer)
+
+
+def _group_entries(group: Group, place: IntArray, inside: int) -> list[tuple[Any, Any, Any]]:
+    """Return the entries of one group in ∂F/∂y; outer unknowns start at ``inside``."""
+    g, links, b = group.particles, group.links, group.blocks
+    n = len(b.slope)
+    theta, odds, mean, rate = place[0 : 2 * n : 2], place[1 : 2 * n : 2], place[2 * n], place[2 * n + 1]
     near = np.arange(n)[:, None]
     fifth, third = (np.clip(near + np.arange(-w, w + 1), 0, n - 1) for w in (2, 1))
-    diagonals = np.arange(outer)[:, None] + np.arange(-half, half + 1)
-    entries = [
+    return [
         (theta, theta, 1.0),
         (theta, odds, b.slope),
         (odds[:, None], theta[fifth], b.by_theta),
         (odds[:, None], odds[third], b.by_odds),
         (odds[-1], rate, -g.arrays.rate_scale / g.arrays.fractions[-1]),
         (mean, mean, 1.0),
-        (mean, theta, -fractions),
+        (mean, theta, -g.arrays.fractions[:, None]),
         (rate, np.stack([rate, theta[-2], theta[-1], odds[-1], mean]), b.reaction),
-        (rate, size + links.seen, jacobian.couplings),
-        (size + links.fed, rate, links.feedback),
-        (size + np.arange(outer)[:, None], size + np.clip(diagonals, 0, outer - 1), jacobian.band),
+        (rate, inside + links.seen, group.couplings),
+        (inside + links.fed, rate, links.feedback),
     ]
-    rates = [(odds, theta, 1.0), (size + np.arange(outer), size + np.arange(outer), links.stored)]
-    return _assembled(entries, size + outer), _assembled(rates, size + outer)
 
 
 def _assembled(entries: list[tuple[Any, Any, Any]], size: int) -> Any:
@@ -129,16 +167,17 @@ def block_factor(jacobian: Jacobian, cj: float, f: Factors) -> None:
     half = f.band.shape[1] // 2
     f.band[:] = jacobian.band
     for i in range(f.band.shape[0]):
-        f.band[i, half] += cj * jacobian.links.stored[i]
-    _five_factor(jacobian.blocks, cj, f.inner)
-    _eliminate_rates(jacobian, f)
+        f.band[i, half] += cj * jacobian.stored[i]
+    for g in range(len(jacobian.groups)):
+        _five_factor(jacobian.groups[g].blocks, cj, f.groups[g].inner)
+        _eliminate_rates(jacobian.groups[g], f.groups[g], f.band)
     _band_factor(f.band)
 
 
 @compiled_arithmetic
-def _eliminate_rates(jacobian: Jacobian, f: Factors) -> None:
+def _eliminate_rates(group: Group, f: GroupFactors, band: FloatArray) -> None:
     """Find each particle's answer to its filling rate, the pivot of that, and its part in the band."""
-    p, b, links = jacobian.particles.arrays, jacobian.blocks, jacobian.links
+    p, b, links = group.particles.arrays, group.blocks, group.links
     n, count = b.slope.shape
     y, slope, fractions = f.response, b.slope, p.fractions
     y[:] = 0.0
@@ -148,7 +187,7 @@ def _eliminate_rates(jacobian: Jacobian, f: Factors) -> None:
     for i in range(n):
         for k in range(count):
             mean[k] -= fractions[i] * slope[i, k] * y[i + PADDING, k]
-    half = f.band.shape[1] // 2
+    half = band.shape[1] // 2
     for k in range(count):
         last, second = y[n - 1 + PADDING, k], y[n - 2 + PADDING, k]
         pivot = b.reaction[0, k] - b.reaction[1, k] * slope[n - 2, k] * second + b.reaction[4, k] * mean[k]
@@ -157,7 +196,7 @@ def _eliminate_rates(jacobian: Jacobian, f: Factors) -> None:
         for i in range(links.fed.shape[0]):
             row, share = links.fed[i, k], links.feedback[i, k] / pivot
             for j in range(links.seen.shape[0]):
-                f.band[row, half + links.seen[j, k] - row] -= share * jacobian.couplings[j, k]
+                band[row, half + links.seen[j, k] - row] -= share * group.couplings[j, k]
 
 
 @compiled_arithmetic
@@ -242,51 +281,62 @@ def _reduced(b: Blocks, cj: float, right: FloatArray, y: FloatArray) -> None:
 @compiled_arithmetic
 def block_solve(jacobian: Jacobian, f: Factors, right: FloatArray, x: FloatArray) -> None:
     """Fill the solution ``x`` for one right-hand side."""
-    g, links = jacobian.particles, jacobian.links
-    table, y = particle_table(g, right), f.odds
-    _reduced(jacobian.blocks, f.cj[0], table, y)
-    _five_solve(f.inner, y)
-    rates = _rates(jacobian, f, table, y)
-    behind = g.offset + table.size
-    outer = x[behind:]
-    outer[:] = right[behind:]
-    for i in range(links.fed.shape[0]):
-        for k in range(rates.size):
-            outer[links.fed[i, k]] -= links.feedback[i, k] * rates[k]
+    start = x.size - jacobian.band.shape[0]
+    outer = x[start:]
+    outer[:] = right[start:]
+    for i in range(len(jacobian.groups)):
+        _forward(jacobian.groups[i], f.groups[i], f.cj[0], right, outer)
     _band_solve(f.band, outer)
-    for j in range(links.seen.shape[0]):
-        for k in range(rates.size):
-            rates[k] -= jacobian.couplings[j, k] * outer[links.seen[j, k]] / f.pivot[k]
-    _substitute(jacobian, f, (table, y, rates), particle_table(g, x))
+    for i in range(len(jacobian.groups)):
+        _backward(jacobian.groups[i], f.groups[i], (right, outer), x)
 
 
 @compiled_arithmetic
-def _rates(jacobian: Jacobian, f: Factors, right: FloatArray, y: FloatArray) -> FloatArray:
-    """Return the filling rates at outer unknowns of zero; ``y``: log-odds at filling rates of zero."""
-    b, fractions = jacobian.blocks, jacobian.particles.arrays.fractions
+def _forward(group: Group, f: GroupFactors, cj: float, right: FloatArray, outer: FloatArray) -> None:
+    """Eliminate a group's unknowns from the right-hand sides of the outer equations."""
+    links, table = group.links, particle_table(group.particles, right)
+    _reduced(group.blocks, cj, table, f.odds)
+    _five_solve(f.inner, f.odds)
+    _write_rates(group, f, table)
+    for i in range(links.fed.shape[0]):
+        for k in range(f.rates.size):
+            outer[links.fed[i, k]] -= links.feedback[i, k] * f.rates[k]
+
+
+@compiled_arithmetic
+def _backward(group: Group, f: GroupFactors, known: tuple[FloatArray, FloatArray], x: FloatArray) -> None:
+    """Write a group's part of the solution; ``known``: right-hand side, outer unknowns."""
+    right, outer = known
+    links = group.links
+    for j in range(links.seen.shape[0]):
+        for k in range(f.rates.size):
+            f.rates[k] -= group.couplings[j, k] * outer[links.seen[j, k]] / f.pivot[k]
+    _substitute(group, f, particle_table(group.particles, right), particle_table(group.particles, x))
+
+
+@compiled_arithmetic
+def _write_rates(group: Group, f: GroupFactors, right: FloatArray) -> None:
+    """Write the filling rates at outer unknowns of zero, from the log-odds at filling rates of zero."""
+    b, fractions, y = group.blocks, group.particles.arrays.fractions, f.odds
     slope = b.slope
     n, count = slope.shape
     mean = right[2 * n].copy()
     for i in range(n):
         for k in range(count):
             mean[k] += fractions[i] * (right[2 * i, k] - slope[i, k] * y[i + PADDING, k])
-    rates = np.empty(count)
     for k in range(count):
         last, second = y[n - 1 + PADDING, k], y[n - 2 + PADDING, k]
         total = right[2 * n + 1, k] - b.reaction[3, k] * last - b.reaction[4, k] * mean[k]
         total -= b.reaction[1, k] * (right[2 * n - 4, k] - slope[n - 2, k] * second)
         total -= b.reaction[2, k] * (right[2 * n - 2, k] - slope[n - 1, k] * last)
-        rates[k] = total / f.pivot[k]
-    return rates
+        f.rates[k] = total / f.pivot[k]
 
 
 @compiled_arithmetic
-def _substitute(
-    jacobian: Jacobian, f: Factors, found: tuple[FloatArray, FloatArray, FloatArray], x: FloatArray
-) -> None:
-    """Write the particles' part of the solution; ``found``: right-hand side, log-odds at no rate, rates."""
-    right, y, rates = found
-    slope, fractions, response = jacobian.blocks.slope, jacobian.particles.arrays.fractions, f.response
+def _substitute(group: Group, f: GroupFactors, right: FloatArray, x: FloatArray) -> None:
+    """Write the unknowns of particles whose filling rates are found; tables of both sides."""
+    slope, fractions = group.blocks.slope, group.particles.arrays.fractions
+    response, y, rates = f.response, f.odds, f.rates
     n, count = slope.shape
     x[2 * n] = right[2 * n]
     for i in range(n):

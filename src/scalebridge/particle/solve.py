@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scalebridge.contracts import SOLVER_FAILURE
 from scalebridge.foundation import InputError
 from scalebridge.kinetics import exchange_current, overpotential
-from scalebridge.particle._jacobian import empty_blocks, particle_blocks
+from scalebridge.particle._jacobian import particle_blocks
 from scalebridge.particle._kernels import (
     ParticleArrays,
     Particles,
@@ -18,7 +18,7 @@ from scalebridge.particle._kernels import (
     particle_residual,
     restore_particles,
 )
-from scalebridge.particle.block_solver import Jacobian, Links
+from scalebridge.particle.block_solver import Jacobian, Links, empty_group
 from scalebridge.particle.implicit import (
     REFERENCE_TOLERANCE,
     ImplicitSystem,
@@ -179,13 +179,8 @@ def _particle_system(
     size = block_size(n) + 1
     one = Particles(p, 0, np.ones(1), np.zeros(1))
     first = np.zeros((1, 1), np.int64)
-    jacobian = Jacobian(
-        particles=one,
-        links=Links(first, first, np.full((1, 1), 0.0 if fixed_drive else 1.0), np.zeros(1)),
-        blocks=empty_blocks(n, 1),
-        couplings=np.zeros((1, 1)),
-        band=np.full((1, 1), 1.0 if fixed_drive else 0.0),
-    )
+    group = empty_group(one, Links(first, first, np.full((1, 1), 0.0 if fixed_drive else 1.0)))
+    jacobian = Jacobian((group,), stored=np.zeros(1), band=np.full((1, 1), 1.0 if fixed_drive else 0.0))
 
     def surface(state: FloatArray) -> Surface:
         return Surface(np.zeros(1), state[-1:])
@@ -195,8 +190,8 @@ def _particle_system(
         out[-1] = state[-1] - held_drive if fixed_drive else state[-2] - rate
 
     def evaluated(state: FloatArray) -> Jacobian:
-        particle_blocks(one, surface(state), state, jacobian.blocks)
-        jacobian.couplings[0] = jacobian.blocks.by_drive
+        particle_blocks(one, surface(state), state, group.blocks)
+        group.couplings[0] = group.blocks.by_drive
         return jacobian
 
     def restore(state: FloatArray) -> FloatArray:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Final
 
 from scalebridge.foundation import InputError, hash_file, hash_json
-from scalebridge.materials import host_names
+from scalebridge.materials import bundled_designs, host_names
 
 RECIPE_FILE: Final = "recipe.toml"
 DESIGN_FILE: Final = "design.toml"
 LABELS_FILE: Final = "labels.extxyz"
-_NOT_HOST_DATA: Final = ("recipe*.toml", "*.mtp", DESIGN_FILE, LABELS_FILE)
+_NOT_HOST_DATA: Final = ("recipe*.toml", "*.mtp", "design*.toml", LABELS_FILE)
 """Files that hosts bring along for others: a recipe names them, and its hash takes them in."""
 
 
@@ -75,19 +75,21 @@ def recipe_path(recipe: str) -> Path:
 
 
 def design_path(design: str, host: str) -> Path:
-    """Return the file of an electrode design: the host's own for ``bundled``, else the given path.
+    """Return the file of an electrode design: the host's own for ``bundled``, one by its name, or a path.
 
     Raises
     ------
     InputError
         If there is no such file.
     """
-    path = host_folder(host) / DESIGN_FILE if design == "bundled" else Path(design).expanduser()
+    named = bundled_designs().get(design, Path(design).expanduser())
+    path = host_folder(host) / DESIGN_FILE if design == "bundled" else named
     if path.is_file():
         return path
     raise InputError(
         f"electrode design '{design}': no file {path}; give the path of a design file, "
-        f"or 'bundled' for the {DESIGN_FILE} in the host's folder"
+        f"the name of a bundled one ({', '.join(bundled_designs())}), or 'bundled' for the {DESIGN_FILE} in "
+        "the host's folder"
     )
 
 

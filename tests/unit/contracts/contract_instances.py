@@ -135,6 +135,13 @@ def _design(maker: Maker, values: dict[str, Any]) -> None:
     low, high = np.sort(maker.rng.uniform(0.01, 0.99, size=2)).tolist()
     values["initial_theta"] = maker.make(contracts.Sourced, value=low)
     values["final_theta"] = maker.make(contracts.Sourced, value=high)
+    foil = maker.rng.integers(2) == 1
+    values["counter_rate_law"] = maker.make(contracts.RateLaw) if foil else None
+    values["anode"] = None if foil else maker.make(contracts.CounterElectrode)
+
+
+def _counter_electrode(maker: Maker, values: dict[str, Any]) -> None:
+    values["initial_theta"] = maker.make(contracts.Sourced, value=float(maker.rng.uniform(0.01, 0.99)))
 
 
 def _electrolyte(maker: Maker, values: dict[str, Any]) -> None:
@@ -175,6 +182,7 @@ def _measured_material(maker: Maker, values: dict[str, Any]) -> None:
 
 
 ADJUSTMENTS: dict[str, Callable[[Maker, dict[str, Any]], None]] = {
+    "CounterElectrode": _counter_electrode,
     "DiffusivityCurve": _curve,
     "ElectrodeDesign": _design,
     "Electrolyte": _electrolyte,

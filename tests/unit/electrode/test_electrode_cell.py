@@ -62,7 +62,7 @@ def test_jacobian_against_finite_differences(case: str) -> None:
         **changes,
     )
     arrays = cell_arrays(model, control=control, target=1.0)
-    system = cell_system(model, arrays, Unknowns.of(model, arrays))
+    system = cell_system(arrays, Unknowns.of(arrays))
     size, cj = system.differential.size, 0.3
     rng = random_stream(2, "cell state")
     state, rates = rng.uniform(0.2, 0.8, size), rng.normal(size=size)

@@ -68,7 +68,7 @@ def test_a_dilute_salt_obeys_nernst_and_planck() -> None:
     """N± = −D± ε^b (∇c ± c ∇φ), from D, t₊ and κ alone."""
     model = solid_solution(electrolyte=dilute("salt", 2.2e-10, 2.94e-10))
     arrays = cell_arrays(model)
-    unknowns = Unknowns.of(model, arrays)
+    unknowns = Unknowns.of(arrays)
     state = rest_state(model, arrays, unknowns, 1.0)
     state[unknowns.concentration[3:5]] = 0.8, 1.3
     state[unknowns.concentration[3:5] + 1] = -0.4, 0.2
@@ -83,7 +83,7 @@ def test_potential_of_a_concentration_cell() -> None:
     solution = named_electrolyte("LiPF6 in EC:DMC 1:1 (Landesfeind 2019)")
     model = solid_solution(electrolyte=solution, particle=particle(1.0, shells=8, gradient_energy=0.0))
     arrays = cell_arrays(model)
-    unknowns = Unknowns.of(model, arrays)
+    unknowns = Unknowns.of(arrays)
     state = rest_state(model, arrays, unknowns, 1.0)
     low, high = 0.95, 1.05
     state[unknowns.concentration[3:5]] = low, high

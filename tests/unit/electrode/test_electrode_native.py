@@ -37,8 +37,8 @@ def test_c_interface_of_sundials_is_found() -> None:
 def test_residual_callback_is_the_kernel() -> None:
     model = two_sizes()
     arrays = cell_arrays(model, target=1.0)
-    unknowns = Unknowns.of(model, arrays)
-    system = cell_system(model, arrays, unknowns)
+    unknowns = Unknowns.of(arrays)
+    system = cell_system(arrays, unknowns)
     callbacks = native_callbacks(arrays, unknowns, np.zeros((0, 3)))
     state = rest_state(model, arrays, unknowns, 1.0)
     rates = np.linspace(-1, 1, state.size)

@@ -11,7 +11,7 @@ from ase.neighborlist import neighbor_list
 import scalebridge.materials
 from scalebridge.contracts import Provenance
 from scalebridge.foundation import FormatError, InputError, citations
-from scalebridge.materials import host_names, load_design, load_host
+from scalebridge.materials import bundled_designs, host_names, load_design, load_host
 
 PROVENANCE = Provenance(code_version="test", recipe_hash="0" * 64)
 BUNDLED = Path(scalebridge.materials.__file__).parent
@@ -29,6 +29,28 @@ def space_group(atoms, symprec=1e-3):
 
 def test_both_hosts_are_bundled():
     assert set(host_names()) >= {"lfp", "mnhcf"}
+
+
+def test_every_bundled_host_has_a_half_cell_and_a_full_cell():
+    for name, path in bundled_designs().items():
+        design = load_design(name, PROVENANCE)
+        full = path.stem.endswith("-full")
+        assert (design.anode is not None) == full
+        if design.anode is not None:
+            host = load_host(name.removesuffix("-full"), PROVENANCE)
+            assert design.anode.material.ion == host.ion
+    assert {"lfp", "lfp-full", "mnhcf", "mnhcf-full"} <= set(bundled_designs())
+
+
+def test_an_anode_of_a_file_is_found_beside_the_design(tmp_path):
+    text = bundled_designs()["mnhcf-full"].read_text(encoding="utf-8")
+    shutil.copy(BUNDLED / "hard_carbon" / "material.toml", tmp_path / "mine.toml")
+    (tmp_path / "design.toml").write_text(text.replace('"hard_carbon"', '"mine.toml"'), encoding="utf-8")
+    design = load_design(tmp_path / "design.toml", PROVENANCE)
+    assert design.anode.material.name == "hard carbon"
+    (tmp_path / "design.toml").write_text(text.replace('"hard_carbon"', '"wood"'), encoding="utf-8")
+    with pytest.raises(InputError, match="wood: no such file"):
+        load_design(tmp_path / "design.toml", PROVENANCE)
 
 
 @pytest.mark.parametrize("name", host_names())

@@ -31,8 +31,8 @@ def electrode_system(**changes: Any) -> tuple[ImplicitSystem, np.ndarray]:
         **changes,
     )
     arrays = cell_arrays(model, control=VOLTAGE if changes else CURRENT, target=1.0)
-    unknowns = Unknowns.of(model, arrays)
-    return cell_system(model, arrays, unknowns), rest_state(model, arrays, unknowns, 1.0)
+    unknowns = Unknowns.of(arrays)
+    return cell_system(arrays, unknowns), rest_state(model, arrays, unknowns, 1.0)
 
 
 def chained_system() -> tuple[ImplicitSystem, np.ndarray]:

@@ -11,7 +11,7 @@ from scalebridge.particle import (
     Particles,
     Surface,
     block_size,
-    empty_blocks,
+    empty_group,
     particle_arrays,
     particle_blocks,
     particle_residual,
@@ -61,10 +61,9 @@ def random_state(seed: int, count: int = COUNT) -> tuple[np.ndarray, np.ndarray]
 def jacobian_of(g: Particles, state: np.ndarray) -> Jacobian:
     """Return the Jacobian of particles with nothing around them."""
     none = np.zeros((0, COUNT), np.int64)
-    blocks = empty_blocks(SHELLS, COUNT)
-    particle_blocks(g, Surface(ELECTROLYTE, DRIVE), state.ravel(), blocks)
-    links = Links(none, none, np.zeros((0, COUNT)), np.zeros(0))
-    return Jacobian(g, links, blocks, np.zeros((0, COUNT)), np.zeros((0, 1)))
+    group = empty_group(g, Links(none, none, np.zeros((0, COUNT))))
+    particle_blocks(g, Surface(ELECTROLYTE, DRIVE), state.ravel(), group.blocks)
+    return Jacobian((group,), np.zeros(0), np.zeros((0, 1)))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -93,8 +92,8 @@ def test_jacobian_against_finite_differences(name: str) -> None:
         assert matrix[:, column] == pytest.approx(difference, abs=2e-7 * scale + rounding)
     electrolyte = (residual(state, h) - residual(state, -h))[-COUNT:] / (2 * h)
     drive = (residual(state, 0.0, h) - residual(state, 0.0, -h))[-COUNT:] / (2 * h)
-    assert jacobian.blocks.by_electrolyte == pytest.approx(electrolyte, rel=1e-7)
-    assert jacobian.blocks.by_drive == pytest.approx(drive, rel=1e-7)
+    assert jacobian.groups[0].blocks.by_electrolyte == pytest.approx(electrolyte, rel=1e-7)
+    assert jacobian.groups[0].blocks.by_drive == pytest.approx(drive, rel=1e-7)
 
 
 def test_particles_do_not_know_of_each_other() -> None:
