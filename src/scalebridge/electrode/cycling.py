@@ -18,10 +18,16 @@ from scalebridge.electrode.discharge import (
 )
 from scalebridge.electrode.events import CURRENT_EVENT, FILLING_EVENT, SALT_EVENT, VOLTAGE_EVENT
 from scalebridge.electrode.model import HOUR, STANDARD_CONCENTRATION, CellModel
-from scalebridge.electrode.protocol import Limit, Protocol, Step
+from scalebridge.electrode.protocol import LEAST_POINTS, Limit, Protocol, Step
 from scalebridge.electrode.system import Unknowns, cell_system, rest_state
 from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress
-from scalebridge.particle import REFERENCE_TOLERANCE, ImplicitSolution, consistent_start, solve_implicit
+from scalebridge.particle import (
+    REFERENCE_TOLERANCE,
+    ImplicitSolution,
+    ImplicitSystem,
+    consistent_start,
+    solve_implicit,
+)
 
 FloatArray = NDArray[np.float64]
 
@@ -111,8 +117,8 @@ def solve_protocol(
     ConvergenceError
         If no consistent start exists.
     """
-    if points < 5:
-        raise InputError(f"{points} output times per step must be at least 5; ask for more")
+    if points < LEAST_POINTS:
+        raise InputError(f"{points} output times per step must be at least {LEAST_POINTS}; ask for more")
     arrays = cell_arrays(model)
     unknowns = Unknowns.of(model, arrays)
     system = cell_system(model, arrays, unknowns)
@@ -144,11 +150,15 @@ def _solve_step(
     start = _switched(model, arrays, unknowns, state)
     rules, words = _rules(model, unknowns, step, start[0])
     system, events = runnable(model, arrays, unknowns, rules)
+    if step.slope:
+        unit = model.one_c_current if step.control == "current" else 1.0
+        system = _ramped(system, step.slope / unit)
+        start = consistent_start(system, start[0])
     over = np.flatnonzero(events(start[0]) <= 0)
     if over.size:
         result = ImplicitSolution(np.zeros(1), start[0][None], int(over[0]), None, 0, 0)
     else:
-        times = _times(model, step, points)
+        times = _times(model, step, step.points or points)
         result = solve_implicit(system, times, start, events=events, relative_tolerance=tolerance)
     ended_by = "time" if result.event is None else words[result.event]
     termination = ended_by
@@ -175,6 +185,29 @@ def _held(model: CellModel, step: Step) -> CellArrays:
     control = {"voltage": VOLTAGE, "power": POWER}.get(step.control, CURRENT)
     target = step.value / model.one_c_current if step.control == "current" else step.value
     return cell_arrays(model, control=control, target=target)
+
+
+def _ramped(system: ImplicitSystem, slope: float) -> ImplicitSystem:
+    """Return a system whose current rises by ``slope`` [1C/s]: I′ = slope takes the place of I = I₀.
+
+    A multistep method follows a straight line exactly; the charge, a parabola, to its tolerance.
+    """
+    last = system.absolute_tolerance.size - 1
+    places = np.flatnonzero((system.rows == last) & (system.columns == last))
+
+    def residual(state: FloatArray, rates: FloatArray, out: FloatArray) -> None:
+        system.residual(state, rates, out)
+        out[last] = rates[last] - slope
+
+    def entries(state: FloatArray, cj: float) -> FloatArray:
+        values = system.entries(state, cj)
+        values[places] = 0.0
+        values[places[0]] = cj
+        return values
+
+    differential = system.differential.copy()
+    differential[last] = True
+    return replace(system, residual=residual, entries=entries, differential=differential, native=None)
 
 
 def _switched(
@@ -204,7 +237,8 @@ def _rules(
     model: CellModel, unknowns: Unknowns, step: Step, state: FloatArray
 ) -> tuple[FloatArray, list[str]]:
     """Return the events that end a step, and the words for each."""
-    applied = float(state[-1])
+    # a ramp may begin at 0: its middle has its sign
+    applied = 0.5 * (step.value + step.end_value) if step.slope else float(state[-1])
     filling = float(np.sum(state[unknowns.filling] * model.particle_shares))
     salt = model.salt_concentration / STANDARD_CONCENTRATION
     rules = [[SALT_EVENT, -DEPLETION * salt, 1.0]]
@@ -232,7 +266,7 @@ def _rule(model: CellModel, limit: Limit, applied: float, filling: float) -> lis
 def _longest(model: CellModel, step: Step) -> float:
     """Return the duration of a step, that of a constant current not beyond the whole capacity [s]."""
     c_rate = step.value / model.one_c_current if step.control == "current" else step.value
-    if step.control in {"c-rate", "current"} and abs(c_rate) > RESTING:
+    if step.control in {"c-rate", "current"} and abs(c_rate) > RESTING and not step.slope:
         return min(step.duration, HOUR / abs(c_rate))
     return step.duration
 

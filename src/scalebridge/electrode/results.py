@@ -17,8 +17,8 @@ from scalebridge.contracts import (
     Validity,
 )
 from scalebridge.electrode.discharge import CellSolution, solve_cell
+from scalebridge.electrode.measures import active_fraction
 from scalebridge.electrode.model import CellModel
-from scalebridge.electrode.population import active_shares
 from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress
 from scalebridge.particle import REFERENCE_TOLERANCE, ParticleModel, boundary_radius, state_widening
 
@@ -48,6 +48,7 @@ class DischargeTask:
     member: int
     provenance: Provenance
     shells: int | None = None
+    map_times: int = MAP_TIMES
 
 
 Map = Callable[[Callable[[DischargeTask], Solution], Iterable[DischargeTask]], Iterable[Solution]]
@@ -61,14 +62,16 @@ def solve_discharge(
     member: int = 0,
     provenance: Provenance,
     shells: int | None = None,
+    map_times: int = MAP_TIMES,
     relative_tolerance: float = REFERENCE_TOLERANCE,
 ) -> Solution:
     """Discharge one member's half cell at constant current and return the stored fields.
 
-    Fields: ``time``, ``voltage``, ``filling``, ``capacity`` along ``time``; ``map_time`` and, along it,
+    Fields: ``time``, ``voltage``, ``filling``, ``capacity``, ``active_fraction`` and ``transformed`` (see
+    `active_fraction`) along ``time``; ``map_time`` and, along it,
     ``theta`` (map_time, volume, radius), ``phase_boundary`` (map_time, volume, gap), ``reaction_rate``
     (map_time, volume), ``particle_filling`` (map_time, volume, particle) of the sizes ``particle_size``
-    (volume, particle), ``active_fraction`` (map_time,), ``concentration`` and ``electrolyte_potential``
+    (volume, particle), ``concentration`` and ``electrolyte_potential``
     (map_time, position), ``solid_potential`` (map_time, volume); and the axes ``radius``, ``position`` (from
     the metal) and ``depth`` (from the separator). ``boundary_level`` (gap,) holds the site fractions at which
     ``phase_boundary`` is taken, see `ParticleModel.boundary_levels`: none for a solid solution, whose
@@ -82,14 +85,18 @@ def solve_discharge(
         1C fills the theoretical capacity in one hour.
     shells
         None: from the interface length.
+    map_times
+        Largest number of times in the maps, equally spaced in filling.
 
     Raises
     ------
     ValidityError
         If the temperature is outside the card's range.
     InputError
-        If the design does not fit the card, see `CellModel` and `ParticleModel`.
+        If the design does not fit the card, see `CellModel` and `ParticleModel`; or for fewer than 2 times.
     """
+    if map_times < 2:
+        raise InputError(f"{map_times} times in the maps must be at least 2; ask for more")
     cell = CellModel.from_card(card, design, member=member, shells=shells)
     try:
         solution = solve_cell(cell, c_rate, relative_tolerance=relative_tolerance)
@@ -99,7 +106,7 @@ def solve_discharge(
         provenance=provenance,
         validity=card_validity(card, design, {member: cell.particle}),
         citations=citations(cell),
-        fields=_fields(solution, cell, card.host.theoretical_capacity),
+        fields=_fields(solution, cell, card.host.theoretical_capacity, map_times),
         status=solution.status,
         termination=solution.termination,
         c_rate=c_rate,
@@ -116,6 +123,7 @@ def rate_capability(
     members: Sequence[int] | None = None,
     map: Map = map,
     shells: int | None = None,
+    map_times: int = MAP_TIMES,
     progress: Progress = SILENT,
 ) -> tuple[RateCapability, tuple[Solution, ...]]:
     """Discharge every member at every rate.
@@ -144,7 +152,9 @@ def rate_capability(
     chosen = tuple(range(card.members)) if members is None else tuple(members)
     cells = [CellModel.from_card(card, design, member=member, shells=shells) for member in chosen]
     tasks = [
-        DischargeTask(card, design, rate, member, provenance, shells) for member in chosen for rate in c_rates
+        DischargeTask(card, design, rate, member, provenance, shells, map_times)
+        for member in chosen
+        for rate in c_rates
     ]
     solutions = []
     with progress.task("discharges", len(tasks)) as task:
@@ -163,6 +173,7 @@ def run_discharge(task: DischargeTask) -> Solution:
         member=task.member,
         provenance=task.provenance,
         shells=task.shells,
+        map_times=task.map_times,
     )
 
 
@@ -204,9 +215,11 @@ def _nothing_reached(cell: CellModel, c_rate: float, message: str) -> CellSoluti
     )
 
 
-def _fields(solution: CellSolution, cell: CellModel, theoretical_capacity: float) -> dict[str, Field]:
+def _fields(
+    solution: CellSolution, cell: CellModel, theoretical_capacity: float, map_times: int
+) -> dict[str, Field]:
     """Return the stored fields; maps are thinned in time and radius and rounded to what a plot can show."""
-    times = _thin(solution.filling, MAP_TIMES)
+    times = _thin(solution.filling, map_times)
     depth = cell.positions[cell.separator.volumes :] - cell.separator.thickness
     radii = np.unique(np.linspace(0, solution.radius.size - 1, MAP_RADII).round().astype(int))
     levels = cell.particle.boundary_levels
@@ -217,7 +230,7 @@ def _fields(solution: CellSolution, cell: CellModel, theoretical_capacity: float
     boundary = np.einsum("tkjg,kj->tkg", places, weights)
     reaction = np.einsum("tkj,kj->tk", solution.reaction[times], weights)
     fillings = solution.theta[times] @ cell.particle.grid.fractions
-    active = active_shares(solution.reaction[times], cell.particle_shares)
+    active, done = active_fraction(cell, solution)
     time, mapped = ("time",), ("map_time",)
     position, volume = ("map_time", "position"), ("map_time", "volume")
     return {
@@ -237,7 +250,8 @@ def _fields(solution: CellSolution, cell: CellModel, theoretical_capacity: float
         "reaction_rate": field("s-1", volume, reaction, 4),
         "particle_size": field("m", ("volume", "particle"), cell.particle_sizes, 5),
         "particle_filling": field("1", (*volume, "particle"), fillings, 4),
-        "active_fraction": field("1", mapped, active, 4),
+        "active_fraction": field("1", time, active, 4),
+        "transformed": field("1", time, done, 6),
         "concentration": field("mol.m-3", position, solution.concentration[times], 5),
         "electrolyte_potential": field("V", position, solution.electrolyte_potential[times], 5),
         "solid_potential": field("V", volume, solution.solid_potential[times], 6),
