@@ -208,7 +208,7 @@ def electrode(
     executor: Executor = "processes",
     as_json: Json = False,
 ) -> None:
-    """Discharge an electrode from a material card alone, lead it through a protocol, or take its impedance.
+    """Discharge an electrode from a card alone, lead it through a protocol, take its impedance or export it.
 
     Examples: scalebridge electrode runs/mnhcf-quick/card/material_card.json design.toml --rates 0.1,1,5
               scalebridge electrode card.json lfp --rates 1 --plots figures --animation phases.gif
@@ -216,7 +216,7 @@ def electrode(
               scalebridge electrode card.json lfp --impedance 0.02 --double-layer 0.1 --plots figures
               scalebridge electrode card.json lfp --rates 0.1,1 --netcdf results
               scalebridge electrode card.json mnhcf --bpx half_cell.json --pybamm values.json
-    """  # fmt: skip
+    """
     from scalebridge.cli.electrode import run_electrode  # noqa: PLC0415
     from scalebridge.cli.electrode_request import Request  # noqa: PLC0415
 

@@ -20,10 +20,15 @@ from scalebridge.plotting.style import (
     styled,
 )
 
+MOST_COURSES = 4
+"""Discharges whose course is drawn."""
+LEAST_WORK = 1e-3
+"""Share of the whole below which what happened between two times is not drawn: it weighs nothing."""
+
 
 @styled
 def plot_active_fraction(solutions: Sequence[Solution]) -> Figure:
-    """Plot the mean share of active particles against the C-rate, and its course over each discharge.
+    """Plot the mean share of active particles against the C-rate, and its course in some of them.
 
     Dotted lines: one particle at a time, and all together. Discharges whose solver failed are left out.
 
@@ -46,12 +51,16 @@ def plot_active_fraction(solutions: Sequence[Solution]) -> Figure:
     against_rate.set(xscale="log", xlabel="discharge rate", ylabel="mean share of active particles")
     against_rate.set_xticks(rates, [rate_name(rate) for rate in rates], rotation=45, ha="right")
     against_rate.xaxis.set_minor_formatter(NullFormatter())
-    for solution, rate, colour in zip(kept, rates, graded_colours(len(kept)), strict=True):
-        done = field_values(solution, "transformed")
-        course.step(done, field_values(solution, "active_fraction"), color=colour, linewidth=0.9,
-                    label=rate_name(float(rate)))  # fmt: skip
+    shown = np.unique(np.linspace(0, len(kept) - 1, MOST_COURSES).round().astype(int))
+    for k, colour in zip(shown, graded_colours(len(shown)), strict=True):
+        done = field_values(kept[k], "transformed")
+        worked = np.diff(done, prepend=-1.0) > LEAST_WORK * done[-1]
+        course.step(
+            done[worked], field_values(kept[k], "active_fraction")[worked], color=colour, linewidth=1.1,
+            label=rate_name(float(rates[k])),
+        )  # fmt: skip
     course.set(xlabel="share of the electrode transformed", ylabel="share at work", xlim=(0, 1))
-    course.legend(ncols=2, fontsize=6)
+    course.legend(ncols=MOST_COURSES, loc="lower center", bbox_to_anchor=(0.55, 1.0))
     for axes in (against_rate, course):
         axes.set_ylim(0, 1.05)
         for level in (alone, 1.0):

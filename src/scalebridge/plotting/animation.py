@@ -106,7 +106,8 @@ class _Scene:
             self.depth, self.place, self.theta[0].T, cmap=SEQUENTIAL, vmin=0, vmax=1, shading="nearest"
         )
         self.map.set(
-            xlabel="depth in the electrode, from the separator (µm)", ylabel="position in particle r/R",
+            xlabel="depth in the electrode, from the separator (µm)",
+            ylabel="position r/R" + (", mean" if self.particles.shape[2] > 1 else " in particle"),
             ylim=(0, 1),
         )  # fmt: skip
         bar = self.figure.colorbar(mesh, ax=self.map, label="site fraction θ", pad=0.01)
@@ -177,9 +178,9 @@ def write_animation(
 ) -> Path:
     """Write a discharge in motion, a frame for each time of its maps; return the path.
 
-    θ through depth × position in the particle with the phase boundary, the filling of every particle, and
-    where on the voltage curve that is. ``.gif`` shows anywhere; ``.html`` has buttons and a slider, and needs
-    no other file.
+    θ through depth × position in the particle with the phase boundary, the mean over a volume's particles; the
+    filling of every particle; and where on the voltage curve that is. ``.gif`` shows anywhere; ``.html`` has
+    a button and a slider, and needs no other file.
 
     Raises
     ------

@@ -79,7 +79,7 @@ def _draw_nyquist(axes: Axes, frequency: FloatArray, real: FloatArray, lag: Floa
         marked.append(place)
         axes.plot(*place, "o", color=COLOURS[1], markersize=4)
         name = _frequency_name(float(frequency[k]))
-        axes.annotate(name, place, xytext=(4, 4), textcoords="offset points", fontsize=6, color=COLOURS[1])
+        axes.annotate(name, place, xytext=(6, 4), textcoords="offset points", fontsize=6, color=COLOURS[1])
     axes.set(xlim=(0, wide), ylim=(low, high), aspect="equal")
     axes.set(xlabel="Re Z (Ω cm²)", ylabel="−Im Z (Ω cm²)")
 

@@ -69,7 +69,7 @@ def limits_table(rates: RateCapability, cells: Sequence[CellModel]) -> tuple[Tab
     cells
         One for each member of ``rates``.
     """
-    shown = rates.finished.any(axis=1)
+    shown = np.asarray(rates.finished.any(axis=1))
     scales = [time_scales(cell) for cell in cells]
     c_rates = [float(rate) for rate in np.sort(rates.c_rate)]
     rows = []
@@ -80,7 +80,7 @@ def limits_table(rates: RateCapability, cells: Sequence[CellModel]) -> tuple[Tab
     named = [[limiting_process(cell, c_rate).process for c_rate in c_rates] for cell in cells]
     rows.append(("what limits", "", "", *named[0]))
     if len(cells) > 1:
-        kept = [processes for processes, seen in zip(named, shown.tolist(), strict=True) if seen]
+        kept = [named[k] for k in np.flatnonzero(shown)]
         agree = [sum(processes[k] == named[0][k] for processes in kept) for k in range(len(c_rates))]
         rows.append(("members that agree", "", "", *(f"{count} of {len(kept)}" for count in agree)))
     header = ("process", "time", "range of members", *map(rate_name, c_rates))
