@@ -178,9 +178,9 @@ def write_animation(
 ) -> Path:
     """Write a discharge in motion, a frame for each time of its maps; return the path.
 
-    θ through depth × position in the particle with the phase boundary, the mean over a volume's particles; the
-    filling of every particle; and where on the voltage curve that is. ``.gif`` shows anywhere; ``.html`` has
-    a button and a slider, and needs no other file.
+    θ through depth × position in the particle with the phase boundary, the mean over a volume's particles;
+    the filling of every particle; and where on the voltage curve that is. ``.gif`` shows anywhere; ``.html``
+    has a button and a slider, and needs no other file.
 
     Raises
     ------
