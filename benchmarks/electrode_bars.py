@@ -3,7 +3,7 @@
 python benchmarks/electrode_bars.py one       20 volumes × 1 particle × 50 points, 1C, rtol 1e-5
 python benchmarks/electrode_bars.py sizes     20×5×50 and 20×10×50 of a distribution at C/10, 1C, 5C
 python benchmarks/electrode_bars.py large     20×5×50 and 50×5×100 at 1C
-python benchmarks/electrode_bars.py scaling   unknowns against time, one particle per volume
+python benchmarks/electrode_bars.py scaling   unknowns against time, with one size and with several
 python benchmarks/electrode_bars.py sweep     8 members × 6 rates on one process and on two
 """
 
@@ -29,10 +29,10 @@ def model(volumes: int, particles: int, shells: int, *, mean: float = 60e-9, ome
     """MPET's half cell; more than one particle per volume come from a lognormal distribution."""
     cathode = Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=volumes)
     if particles == 1:
-        return cell(particle(shells=shells), cathode=cathode, final_theta=0.995)
+        return cell(particle(shells=shells), layer=cathode, final_theta=0.995)
     population = Population.lognormal(mean, 0.25 * mean, shape="sphere", volumes=volumes, particles=particles)
     made = particle(omega, size=mean, shells=shells) if omega != 4.5 else particle(size=mean, shells=shells)
-    return cell(made, cathode=cathode, population=population, final_theta=0.995)
+    return cell(made, layer=cathode, population=population, final_theta=0.995)
 
 
 def timed(made: CellModel, c_rate: float, repeat: int = 1) -> tuple[float, float, CellSolution]:
@@ -50,7 +50,7 @@ def timed(made: CellModel, c_rate: float, repeat: int = 1) -> tuple[float, float
 def report(name: str, made: CellModel, c_rate: float, repeat: int = 1) -> float:
     """Time one run and say how it ended."""
     wall, processor, solution = timed(made, c_rate, repeat)
-    unknowns = made.particle_sizes.size * (2 * made.particle.shells + 2)
+    unknowns = made.cathode.particle_sizes.size * (2 * made.particle.shells + 2)
     print(
         f"{name:10s} {c_rate:4g}C  {unknowns:7d} unknowns  wall {wall:7.3f} s  processor {processor:7.3f} s  "
         f"filled {solution.filling[-1]:.4f}  {solution.termination}",
@@ -75,11 +75,16 @@ def large() -> None:
 
 
 def scaling() -> None:
-    counts = ((10, 50), (20, 50), (40, 50), (80, 50))
-    seconds = [report(f"{v}x1x{n}", model(v, 1, n), 1.0, repeat=3) for v, n in counts]
-    unknowns = np.array([v * n for v, n in counts])
+    grow("one particle per volume", [(10, 1, 50), (20, 1, 50), (40, 1, 50), (80, 1, 50)], repeat=3)
+    grow("sizes", [(10, 5, 50), (20, 5, 50), (40, 5, 50)], repeat=1)
+
+
+def grow(name: str, counts: list[tuple[int, int, int]], repeat: int) -> None:
+    """Time one kind of run at several sizes and fit the power of the unknowns it grows with."""
+    seconds = [report(f"{v}x{p}x{n}", model(v, p, n), 1.0, repeat) for v, p, n in counts]
+    unknowns = np.array([v * p * n for v, p, n in counts])
     slope = np.polyfit(np.log(unknowns), np.log(seconds), 1)[0]
-    print(f"time grows as unknowns^{slope:.2f}")
+    print(f"{name}: time grows as unknowns^{slope:.2f}")
 
 
 def sweep_unit(task: tuple[float, float]) -> float:

@@ -40,6 +40,7 @@ from scalebridge.electrode._kernels import (
     SPREAD,
     CellArrays,
     cell_residual,
+    outer_size,
     transport,
 )
 from scalebridge.electrode.arrays import cell_arrays, ohmic_drop
@@ -58,8 +59,8 @@ UNIFORM = 1e-9
 
 def model_of(volumes: int, shells: int) -> CellModel:
     """MPET's half cell, one particle in each volume."""
-    cathode = Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=volumes)
-    return cell(particle(shells=shells), cathode=cathode, final_theta=0.99)
+    layer = Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=volumes)
+    return cell(particle(shells=shells), layer=layer, final_theta=0.99)
 
 
 def constant(values: np.ndarray) -> float:
@@ -120,19 +121,19 @@ class PhaseField:
             "c": state[unknowns.concentration],
             "phi": state[unknowns.concentration + 1],
             "solid": state[unknowns.solid],
-            "metal": state[:1],
+            "metal": state[[-outer_size(self.arrays)]],
         }
 
     def _particles(self, x: dict[str, Any]) -> tuple[Any, Any]:
         """Return the filling rates of the volumes in 1C, and ∂θ/∂t of all shells."""
-        a, p = self.arrays, self.arrays.particle
+        a, p = self.arrays, self.arrays.active.arrays
         n, volumes = p.fractions.size, a.cathode_volumes
         grid = np.linspace(0.01, 0.99, 99)
         excess = np.array([evaluate(p.excess, float(t))[0] for t in grid])
         shift = constant(excess - LFP_OMEGA * (1 - 2 * grid) + 1.0) - 1.0
         diffusivity = constant(np.array([evaluate(p.diffusivity, float(t))[0] for t in grid]))
         step, areas, inverse = step_matrix(n), p.face_areas, p.inverse_fractions
-        shrink = a.shrink[:, 0]
+        shrink = a.active.shrink
         out = diags(inverse) @ divergence(n) @ diags(areas)
         curvature = kron(diags(shrink**2), out @ step * (-p.gradient / p.spacing)).tocsr()
         theta = x["theta"]
@@ -157,7 +158,7 @@ class PhaseField:
         c, drive = cathode @ x["c"], x["solid"] - cathode @ x["phi"]
         k = pybamm.Vector(p.rate * shrink)
         assert p.exclusion == 1.0
-        assert p.following == p.coherency == p.surface_gradient == np.max(a.film) == 0.0
+        assert p.following == p.coherency == p.surface_gradient == np.max(a.active.film) == 0.0
         rate = (
             k * vacancy * (c * pybamm.exp(-p.transfer * drive) - pybamm.exp(log_a + (1 - p.transfer) * drive))
         )
@@ -177,14 +178,12 @@ class PhaseField:
         salt = -(leaves @ anion) * pybamm.Vector(1 / a.storage)
         first = pybamm.Matrix(csr_matrix(([1.0], ([0], [0])), shape=(total, 1)))
         here = np.arange(a.cathode_volumes)
-        share = csr_matrix(
-            (a.share[:, 0], (a.separator_volumes + here, here)), shape=(total, a.cathode_volumes)
-        )
+        share = csr_matrix((a.share, (a.separator_volumes + here, here)), shape=(total, a.cathode_volumes))
         charge = leaves @ current - first @ metal + pybamm.Matrix(share) @ rate
         inner = pybamm.Matrix(divergence(a.cathode_volumes) @ step_matrix(a.cathode_volumes) * -a.solid)
         end = np.zeros(a.cathode_volumes)
         end[-1] = self.c_rate
-        electrons = inner @ solid + pybamm.Vector(end) - pybamm.Vector(a.share[:, 0]) * rate
+        electrons = inner @ solid + pybamm.Vector(end) - pybamm.Vector(a.share) * rate
         take = pybamm.Matrix(csr_matrix(([1.0], ([0], [0])), shape=(1, total)))
         c0, phi0 = take @ c, take @ phi
         surface = pybamm.log(c0 + metal * (value[RISE] / a.metal_face))
@@ -229,24 +228,24 @@ def deviation(made: PhaseField) -> float:
     theta, c, phi, solid, metal = np.split(y, np.cumsum([n * a.cathode_volumes, cell.volumes, cell.volumes,
                                                          a.cathode_volumes]))  # fmt: skip
     rate = made.rate.evaluate(y=y[:, None]).ravel()
-    state = np.zeros(unknowns.size)
+    state, first = np.zeros(unknowns.size), unknowns.size - outer_size(a)
     state[unknowns.theta] = theta.reshape(a.cathode_volumes, 1, n)
-    state[unknowns.theta + 1] = np.log(state[unknowns.theta] / (1 - state[unknowns.theta]))
+    state[unknowns.odds] = np.log(state[unknowns.theta] / (1 - state[unknowns.theta]))
     state[unknowns.filling] = state[unknowns.theta] @ cell.particle.grid.fractions
-    state[unknowns.filling + 1] = rate[:, None]
+    state[unknowns.rate] = rate[:, None]
     state[unknowns.concentration], state[unknowns.concentration + 1] = c, phi
-    state[unknowns.solid], state[0], state[-1] = solid, metal[0], made.c_rate
+    state[unknowns.solid], state[first], state[-1] = solid, metal[0], made.c_rate
     out = np.zeros(unknowns.size)
     cell_residual(a, state, np.zeros(unknowns.size), out)
     rhs = made.model.concatenated_rhs.evaluate(y=y[:, None]).ravel()
     algebraic = made.model.concatenated_algebraic.evaluate(y=y[:, None]).ravel()
     pairs = {
-        "theta": (rhs[: theta.size], -out[unknowns.theta + 1].ravel()),
+        "theta": (rhs[: theta.size], -out[unknowns.odds].ravel()),
         "c": (rhs[theta.size :], -out[unknowns.concentration]),
         "phi": (algebraic[: phi.size], out[unknowns.concentration + 1]),
         "solid": (algebraic[phi.size : -1], out[unknowns.solid]),
-        "metal": (algebraic[-1:] * a.counter_rate, out[:1]),
-        "rate": (rate, rate - out[unknowns.filling + 1].ravel()),
+        "metal": (algebraic[-1:] * a.counter_rate, out[first : first + 1]),
+        "rate": (rate, rate - out[unknowns.rate].ravel()),
     }
     found = {k: float(np.max(np.abs(u - v)) / max(np.max(np.abs(v)), 1e-300)) for k, (u, v) in pairs.items()}
     print("equations differ by", ", ".join(f"{k} {v:.1e}" for k, v in found.items()))
@@ -295,7 +294,7 @@ def compare(model: CellModel, c_rate: float, until: float, *, repeat: int, compi
         them.run(theirs)
     difference = 1e3 * (us.voltage - them.voltage)
     print(
-        f"{model.cathode.volumes} volumes × 1 particle × {model.particle.shells} points, {c_rate:g}C, "
+        f"{model.cathode.layer.volumes} volumes × 1 particle × {model.particle.shells} points, {c_rate:g}C, "
         f"rtol {TOLERANCE:g}, least of {repeat} solves\n"
         f"voltages differ by {np.sqrt(np.mean(difference**2)):.4f} mV rms, {np.abs(difference).max():.4f} mV "
         f"at most\nwall: ours {us.wall:.3f} s, PyBaMM {them.wall:.3f} s, ratio {them.wall / us.wall:.2f}\n"

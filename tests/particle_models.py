@@ -1,12 +1,12 @@
 """Regular-solution particles and cells that the tests of particle and electrode share."""
 
-from dataclasses import replace
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from scalebridge.contracts import FreeEnergyBranch, HomogeneousFreeEnergy, Provenance, RateLaw
-from scalebridge.electrode import CellModel, Layer, dilute
+from scalebridge.electrode import CellModel, Layer, MetalFoil, PorousElectrode, dilute
 from scalebridge.foundation import constants
 from scalebridge.particle import ParticleModel
 
@@ -60,18 +60,37 @@ def particle(omega: float | tuple[float, ...] = LFP_OMEGA, **changes: Any) -> Pa
 
 
 def cell(model: ParticleModel | None = None, **changes: Any) -> CellModel:
-    """The half cell of MPET's example with ``changes`` to the fields; the foil costs no voltage."""
-    base = CellModel(
-        particle=particle() if model is None else model,
-        separator=Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=10),
-        cathode=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=20),
-        volume_fraction=0.69,
-        electronic_conductivity=1.0,
-        salt_concentration=1000.0,
-        electrolyte=dilute("MPET's LiPF6", 2.2e-10, 2.94e-10),
-        counter_rate_law=FAST,
-        cutoff_voltage=3.0,
-        initial_theta=0.01,
-        final_theta=0.99,
-    )
-    return replace(base, **changes)
+    """The half cell of MPET's example with ``changes``; the foil costs no voltage."""
+    electrode = {
+        "particle": particle() if model is None else model,
+        "layer": Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=20),
+        "volume_fraction": 0.69,
+        "electronic_conductivity": 1.0,
+        "initial_theta": 0.01,
+    }
+    settings = {
+        "separator": Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=10),
+        "anode": MetalFoil(FAST),
+        "salt_concentration": 1000.0,
+        "electrolyte": dilute("MPET's LiPF6", 2.2e-10, 2.94e-10),
+        "cutoff_voltage": 3.0,
+        "final_theta": 0.99,
+    }
+    return changed(electrode, settings, changes)
+
+
+def changed(electrode: dict[str, Any], settings: dict[str, Any], changes: dict[str, Any]) -> CellModel:
+    """Build a cell; ``changes`` name fields of its cathode or its own."""
+    of_cathode = {field.name for field in fields(PorousElectrode)}
+    own = {name: value for name, value in changes.items() if name in of_cathode}
+    rest = {name: value for name, value in changes.items() if name not in of_cathode}
+    cathode = PorousElectrode(**(electrode | own))
+    return CellModel(**({"cathode": cathode} | settings | rest))
+
+
+def with_changes(model: CellModel, **changes: Any) -> CellModel:
+    """Return a cell with other fields of its cathode, or of its own."""
+    electrode = {field.name: getattr(model.cathode, field.name) for field in fields(PorousElectrode)}
+    settings = {field.name: getattr(model, field.name) for field in fields(CellModel)}
+    del settings["cathode"]
+    return changed(electrode, settings, changes)

@@ -16,7 +16,7 @@ def solid_solution() -> CellModel:
     return cell(
         particle(1.0, shells=60, size=1e-6, diffusivity=2e-15, gradient_energy=0.0, rate_law=law),
         separator=Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=10),
-        cathode=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.8, volumes=20),
+        layer=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.8, volumes=20),
         electrolyte=named_electrolyte("LiPF6 in EC:EMC 3:7 (Nyman 2008)"),
         electronic_conductivity=0.7,
         initial_theta=0.05,

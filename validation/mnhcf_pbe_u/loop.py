@@ -1,12 +1,13 @@
 """Active learning with the queue as its oracle: explore, queue what is new, wait for labels, explore again.
 
 python loop.py FOLDER [--rounds 10] [--count 24] [--repeat 1,1,1 1,1,2] [--seed 1] [--break 3000]
+               [--level converged]
 
 FOLDER is that of run.sh, which labels meanwhile. A round fits to all labels so far, sends out the walkers of
-the bundled recipe in primitive cells, and puts what they want at the head of the queue as loopROUND_NUMBER,
-at the cheap level and every fourth at the converged one too. A round is done when all of it has a label or
-has failed. The recipe's prior (a potential of CHGNet's labels, which the fits correct) keeps walkers sane
-where no label is yet: they may go on to larger grades, and one round then sees all ion contents.
+the bundled recipe in primitive cells, and puts what they want at the head of the queue as loopROUND_NUMBER.
+A round is done when all of it has a label or has failed. The recipe's prior (a potential of CHGNet's labels,
+which the fits correct) keeps walkers sane where no label is yet: they may go on to larger grades, and one
+round then sees all ion contents.
 """
 
 import argparse
@@ -20,8 +21,6 @@ from ase import Atoms
 from scalebridge.contracts import LearningHistory
 from scalebridge.pipeline import LADDER, load_recipe, parse_executor, recipe_path, run_stages
 
-TWICE = 4
-"""Every so many structures are labelled at the converged level too."""
 PAUSE = 20.0
 """Between looks at the labels [s]."""
 
@@ -70,7 +69,7 @@ def usable(atoms: Atoms) -> bool:
     return (atoms.info["level"] == "metal") == (atoms.info["x"] == "metal")
 
 
-def ask(folder: Path, number: int, wanted: list[Atoms]) -> set[tuple[str, str]]:
+def ask(folder: Path, number: int, wanted: list[Atoms], level: str) -> set[tuple[str, str]]:
     """Put structures at the head of the queue; return their names and levels."""
     asked = []
     for index, atoms in enumerate(wanted):
@@ -82,13 +81,9 @@ def ask(folder: Path, number: int, wanted: list[Atoms]) -> set[tuple[str, str]]:
             "x": ions / units,
             "phase": "explored",
             "origin": f"active learning, grade {atoms.info['grade']:.3g}",
-            "level": "cheap",
+            "level": level,
         }
         asked.append(atoms)
-        if index % TWICE == 0:
-            again = atoms.copy()
-            again.info["level"] = "converged"
-            asked.append(again)
     queue = folder / "queue.extxyz"
     ase.io.write(folder / "queue.part.extxyz", [*asked, *read(queue)])
     (folder / "queue.part.extxyz").replace(queue)
@@ -108,6 +103,7 @@ def main() -> None:
     parser.add_argument(
         "--break", type=float, default=3000.0, dest="stop", help="grade at which walkers stop"
     )
+    parser.add_argument("--level", default="converged", help="level of theory of the labels")
     asked = parser.parse_args()
     folder = asked.folder.resolve()
     first = 1 + max((int(path.name[5:]) for path in (folder / "loop").glob("round*")), default=0)
@@ -115,7 +111,7 @@ def main() -> None:
         wanted = explore(folder, number, asked)
         if not wanted:
             return
-        waiting = ask(folder, number, wanted)
+        waiting = ask(folder, number, wanted, asked.level)
         while waiting - keys(folder):
             time.sleep(PAUSE)
 

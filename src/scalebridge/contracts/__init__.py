@@ -13,6 +13,7 @@ from scalebridge.contracts.electrode import (
 from scalebridge.contracts.host import Host, HostPhase, LiteratureValue
 from scalebridge.contracts.interfaces import InterfaceEnergies, InterfaceSample
 from scalebridge.contracts.material_card import MaterialCard
+from scalebridge.contracts.measured_material import DiffusivityCurve, MeasuredMaterial, VoltageCurve
 from scalebridge.contracts.potential import (
     CompositionErrors,
     Dataset,
@@ -24,6 +25,8 @@ from scalebridge.contracts.potential import (
     LearningHistory,
     LearningStep,
     PotentialCard,
+    ReferenceVoltage,
+    RelaxedLabel,
     VerificationRun,
     VerificationRuns,
     WantedState,
@@ -55,6 +58,7 @@ __all__ = [
     "CompositionErrors",
     "Contract",
     "Dataset",
+    "DiffusivityCurve",
     "DiffusivitySample",
     "ElectrodeDesign",
     "Electrolyte",
@@ -78,6 +82,7 @@ __all__ = [
     "LiteratureValue",
     "LognormalSizes",
     "MaterialCard",
+    "MeasuredMaterial",
     "Plateau",
     "PorousLayer",
     "PotentialCard",
@@ -85,6 +90,8 @@ __all__ = [
     "RateCapability",
     "RateLaw",
     "Record",
+    "ReferenceVoltage",
+    "RelaxedLabel",
     "Solution",
     "Sourced",
     "Spinodal",
@@ -94,6 +101,7 @@ __all__ = [
     "Validity",
     "VerificationRun",
     "VerificationRuns",
+    "VoltageCurve",
     "WantedState",
     "first_problem",
 ]

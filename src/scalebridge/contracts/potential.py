@@ -15,6 +15,36 @@ class FileReference(Record):
     sha256: str
 
 
+class RelaxedLabel(Record):
+    """A labelled structure at rest: what the reference itself says of the host, before any potential."""
+
+    x: Annotated[float, Unit("1")]
+    phase: str
+    """As the labels name it; empty where they do not."""
+    level: str
+    """Level of theory, as the labels name it; empty where they do not."""
+    space_group: str
+    """International symbol."""
+    symmetry_tolerance: Annotated[float, Unit("m")]
+    volume: Annotated[float, Unit("m3")]
+    """Per formula unit."""
+    energy: Annotated[float, Unit("J")]
+    """Per formula unit, zero as the reference calculator's."""
+    largest_force: Annotated[float, Unit("J.m-1")]
+    pressure: Annotated[float | None, Unit("Pa")]
+    """None where the label has no stress."""
+
+
+class ReferenceVoltage(Record):
+    """Mean voltage between the lowest labelled structures at rest of two ion contents, at 0 K."""
+
+    level: str
+    x_low: Annotated[float, Unit("1")]
+    x_high: Annotated[float, Unit("1")]
+    voltage: Annotated[float, Unit("V")]
+    """Against the lowest label of the ion's metal."""
+
+
 class Dataset(Contract):
     """Labelled structures."""
 
@@ -34,6 +64,10 @@ class Dataset(Contract):
     """Level of theory (``level`` in the files) of the held-out structures; None where all are of one."""
     metal: FileReference | None = None
     """Labelled structures of the ion's metal, where no calculator is there for them."""
+    relaxed: tuple[RelaxedLabel, ...] = ()
+    """The lowest labelled structure at rest of every level, content and phase."""
+    reference_voltages: tuple[ReferenceVoltage, ...] = ()
+    """Between them, where the metal is labelled too."""
 
 
 class ErrorSummary(Record):

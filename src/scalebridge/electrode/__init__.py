@@ -16,8 +16,9 @@ from scalebridge.electrode.measures import (
     time_scales,
     voltage_hysteresis,
 )
-from scalebridge.electrode.model import CellModel, Layer
+from scalebridge.electrode.model import CellModel, MetalFoil
 from scalebridge.electrode.population import Population
+from scalebridge.electrode.porous import Layer, PorousElectrode
 from scalebridge.electrode.protocol import Limit, Protocol, Step, parse_step, read_profile
 from scalebridge.electrode.protocol_results import protocol_solution
 from scalebridge.electrode.pybamm_export import to_pybamm, write_pybamm
@@ -40,7 +41,9 @@ __all__ = [
     "Layer",
     "Limit",
     "Limitation",
+    "MetalFoil",
     "Population",
+    "PorousElectrode",
     "Protocol",
     "ProtocolSolution",
     "SaltSolution",

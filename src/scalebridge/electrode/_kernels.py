@@ -1,8 +1,9 @@
 """Residual and Jacobian of the half cell (electroneutral binary electrolyte; Ohm's law in the solid).
 
-Order of the unknowns, chosen so that elimination from the first to the last fills in little: the metal's
-current i₀; for every separator volume c, φ_e; for every cathode volume the particles' blocks, their own
-potentials where a network joins them, φ_s, c, φ_e; at last the applied current I.
+The particles' unknowns come first (`particle._kernels`), volume by volume from the separator, then the outer
+ones, those of electrolyte and solid, in an order that keeps their band narrow: the metal's current i₀; for
+every separator volume c, φ_e; for every cathode volume the particles' own potentials where a network joins
+them, φ_s, c, φ_e; at last the applied current I. Indices of outer unknowns count from i₀.
 
 | equation | name here |
 |---|---|
@@ -14,7 +15,7 @@ potentials where a network joins them, φ_s, c, φ_e; at last the applied curren
 | ∇·(−σ ∇φ_s) = i_v | rows of φ_s |
 | chain of particles: G (φ_j − φ_{j−1}) − G (φ_{j+1} − φ_j) = I_j, φ_0 = φ_s | rows of particle potentials |
 | i₀ of the metal: Butler–Volmer at c(0), where N₋ = 0 | first row |
-| I, V or V·I held | last row |
+| I, V, V·I or I′ held | last row |
 
 S = D₊ + D₋ and G = t₊ − t₋ turn this into Nernst and Planck's equations of a dilute salt. Newman and
 Thomas-Alyea, Electrochemical Systems (2004), chapter 12.
@@ -28,14 +29,14 @@ from numpy.typing import NDArray
 from scalebridge.foundation.compiled import compiled_arithmetic
 from scalebridge.kinetics import reaction_rate
 from scalebridge.particle import (
-    Entries,
-    ParticleArrays,
-    Place,
-    add,
-    block_size,
+    Jacobian,
+    Links,
+    Particles,
+    Surface,
     evaluate,
-    particle_entries,
+    particle_blocks,
     particle_residual,
+    particle_table,
 )
 
 FloatArray = NDArray[np.float64]
@@ -44,26 +45,23 @@ SMALLEST = 1e-9
 """Concentration below which ln c is continued by its tangent: a trial step below zero stays finite."""
 DIFFUSION, SPREAD, ANION, DRIFT, RISE, SHIFT = range(6)
 """Tables of ``electrolyte``: D, S, 1 − t₊, G, (1 − t₊)/D and D/((1 − t₊) S) − G."""
-CURRENT, VOLTAGE, POWER = 0, 1, 2
+CURRENT, VOLTAGE, POWER, RAMP = range(4)
 """What the last row holds."""
 
 
 class CellArrays(NamedTuple):
     """A `CellModel` as the kernels take it."""
 
-    particle: ParticleArrays
+    active: Particles
+    """Those of the cathode, volume by volume."""
     separator_volumes: int
     cathode_volumes: int
     particles: int
     """Per volume."""
     chained: int
     """1 where a network joins the particles of a volume, else 0."""
-    shrink: FloatArray
-    """(cathode volumes, particles) size of ``particle`` over each particle's."""
     share: FloatArray
-    """(cathode volumes, particles) of the electrode's capacity; adds up to 1."""
-    film: FloatArray
-    """(cathode volumes, particles) see `Place.film`."""
+    """(cathode volumes · particles,) of the electrode's capacity; adds up to 1."""
     link: float
     """Conductance from particle to particle over 1C, times kT/e."""
     electrolyte: FloatArray
@@ -84,9 +82,9 @@ class CellArrays(NamedTuple):
     """k0 of the metal over 1C."""
     counter_transfer: float
     control: int
-    """`CURRENT`, `VOLTAGE` or `POWER`."""
+    """`CURRENT`, `VOLTAGE`, `POWER` or `RAMP`."""
     target: float
-    """In 1C; in kT/e less the standard potential; or in 1C times kT/e."""
+    """In 1C; in kT/e less the standard potential; in 1C times kT/e; or in 1C/s."""
     standard: float
     """Standard potential over kT/e."""
     drop: float
@@ -95,29 +93,41 @@ class CellArrays(NamedTuple):
 
 @compiled_arithmetic
 def stride(a: CellArrays) -> int:
-    """Return the number of unknowns of a cathode volume."""
-    return a.particles * (block_size(a.particle.fractions.size) + a.chained) + 3
+    """Return the number of outer unknowns of a cathode volume."""
+    return 3 + a.particles * a.chained
+
+
+@compiled_arithmetic
+def outer_size(a: CellArrays) -> int:
+    """Return the number of outer unknowns."""
+    return 2 + 2 * a.separator_volumes + stride(a) * a.cathode_volumes
 
 
 @compiled_arithmetic
 def concentration_index(a: CellArrays, k: int) -> int:
-    """Return the position of c in volume k; φ_e follows it, and in the cathode φ_s precedes it."""
+    """Return the outer index of c in volume k; φ_e follows it, and in the cathode φ_s precedes it."""
     if k < a.separator_volumes:
         return 1 + 2 * k
     return 2 * a.separator_volumes + (k - a.separator_volumes + 1) * stride(a) - 1
 
 
 @compiled_arithmetic
-def particle_index(a: CellArrays, k: int, j: int) -> int:
-    """Return the first unknown of particle j in cathode volume k (counted from the separator)."""
-    return 1 + 2 * a.separator_volumes + k * stride(a) + j * block_size(a.particle.fractions.size)
+def surroundings(a: CellArrays, j: int) -> tuple[int, int]:
+    """Return the outer indices of the concentration and of the potential that particle j sees."""
+    q = concentration_index(a, a.separator_volumes + j // a.particles)
+    return q, q - 1 - a.particles + j % a.particles if a.chained == 1 else q - 1
 
 
 @compiled_arithmetic
-def potential_index(a: CellArrays, k: int, j: int) -> int:
-    """Return the position of the potential that particle j of cathode volume k sees."""
-    q = concentration_index(a, a.separator_volumes + k)
-    return q - 1 - a.particles + j if a.chained == 1 else q - 1
+def surface(a: CellArrays, outer: FloatArray) -> Surface:
+    """Return what the particles see."""
+    count = a.share.size
+    seen = Surface(np.empty(count), np.empty(count))
+    for j in range(count):
+        q, own = surroundings(a, j)
+        seen.log_electrolyte[j] = safe_log(outer[q])[0]
+        seen.drive[j] = outer[own] - outer[q + 1]
+    return seen
 
 
 @compiled_arithmetic
@@ -166,10 +176,12 @@ def metal_current(a: CellArrays, current: float, c: float, phi: float) -> tuple[
 
 @compiled_arithmetic
 def control_row(a: CellArrays, solid: float, applied: float) -> tuple[float, float, float]:
-    """Return the last row's residual and its slopes by φ_s of the last volume and by I."""
+    """Return the last row's residual, I′ apart, and its slopes by φ_s of the last volume and by I."""
     voltage = solid - a.drop * applied
     if a.control == CURRENT:
         return applied - a.target, 0.0, 1.0
+    if a.control == RAMP:
+        return -a.target, 0.0, 0.0
     if a.control == VOLTAGE:
         return voltage - a.target, 1.0, -a.drop
     total = voltage + a.standard
@@ -177,11 +189,11 @@ def control_row(a: CellArrays, solid: float, applied: float) -> tuple[float, flo
 
 
 @compiled_arithmetic
-def face_fluxes(a: CellArrays, state: FloatArray, k: int) -> tuple[float, float]:
+def face_fluxes(a: CellArrays, outer: FloatArray, k: int) -> tuple[float, float]:
     """Return N₋ and i through the face between volumes k and k + 1."""
     q, r = concentration_index(a, k), concentration_index(a, k + 1)
-    c = a.upwind[k] * state[q] + (1.0 - a.upwind[k]) * state[r]
-    rise, step = state[r] - state[q], state[r + 1] - state[q + 1]
+    c = a.upwind[k] * outer[q] + (1.0 - a.upwind[k]) * outer[r]
+    rise, step = outer[r] - outer[q], outer[r + 1] - outer[q + 1]
     drift = transport(a, DRIFT, c)[0]
     current = -a.face[k] * transport(a, SPREAD, c)[0] * (c * step + drift * rise)
     return -a.face[k] * transport(a, DIFFUSION, c)[0] * rise - transport(a, ANION, c)[0] * current, current
@@ -190,118 +202,127 @@ def face_fluxes(a: CellArrays, state: FloatArray, k: int) -> tuple[float, float]
 @compiled_arithmetic
 def cell_residual(a: CellArrays, state: FloatArray, rates: FloatArray, residual: FloatArray) -> None:
     """Write F(y, y′)."""
+    first = state.size - outer_size(a)
+    outer, out = state[first:], residual[first:]
+    particle_residual(a.active, surface(a, outer), state, rates, residual)
+    _outer_residual(a, outer, rates[first:], out)
+    filling_rates = particle_table(a.active, state)[-1]
+    for j in range(filling_rates.size):
+        q, own = surroundings(a, j)
+        current = a.share[j] * filling_rates[j]
+        out[q + 1] += current
+        out[q - 1] -= current
+        if a.chained == 1:
+            before = q - 1 if j % a.particles == 0 else own - 1
+            flow = a.link * (outer[before] - outer[own])
+            out[own] += flow + current
+            if before != q - 1:
+                out[before] -= flow
+
+
+@compiled_arithmetic
+def _outer_residual(a: CellArrays, outer: FloatArray, rates: FloatArray, out: FloatArray) -> None:
+    """Write the outer equations, the particles' currents and their network apart."""
     volumes = a.separator_volumes + a.cathode_volumes
-    last = state.size - 1
-    residual[0] = metal_current(a, state[0], state[1], state[2])[0]
-    anion_left, current_left, solid_left = 0.0, state[0], 0.0
+    last = outer.size - 1
+    out[:] = 0.0
+    out[0] = metal_current(a, outer[0], outer[1], outer[2])[0]
+    anion_left, current_left, solid_left = 0.0, outer[0], 0.0
     for k in range(volumes):
         q = concentration_index(a, k)
         anion, current = 0.0, 0.0
         if k < volumes - 1:
-            anion, current = face_fluxes(a, state, k)
-        residual[q] = rates[q] + (anion - anion_left) / a.storage[k]
-        residual[q + 1] = current - current_left
+            anion, current = face_fluxes(a, outer, k)
+        out[q] = rates[q] + (anion - anion_left) / a.storage[k]
+        out[q + 1] = current - current_left
         if k >= a.separator_volumes:
-            reaction = _particles_residual(a, state, rates, residual, k - a.separator_volumes)
-            residual[q + 1] += reaction
-            solid = state[last]
+            solid = outer[last]
             if k < volumes - 1:
-                solid = -a.solid * (state[concentration_index(a, k + 1) - 1] - state[q - 1])
-            residual[q - 1] = solid - solid_left - reaction
+                solid = -a.solid * (outer[concentration_index(a, k + 1) - 1] - outer[q - 1])
+            out[q - 1] = solid - solid_left
             solid_left = solid
         anion_left, current_left = anion, current
-    residual[last] = control_row(a, state[concentration_index(a, volumes - 1) - 1], state[last])[0]
+    out[last] = control_row(a, outer[concentration_index(a, volumes - 1) - 1], outer[last])[0]
+    if a.control == RAMP:
+        out[last] += rates[last]
 
 
 @compiled_arithmetic
-def _place(a: CellArrays, state: FloatArray, rates: FloatArray, k: int, j: int) -> Place:
-    """Return where particle j of cathode volume k sits."""
-    q = concentration_index(a, a.separator_volumes + k)
-    drive = state[potential_index(a, k, j)] - state[q + 1]
-    return Place(
-        state, rates, particle_index(a, k, j), safe_log(state[q])[0], drive, a.shrink[k, j], a.film[k, j]
+def cell_jacobian(a: CellArrays, state: FloatArray, jacobian: Jacobian) -> None:
+    """Write ∂F/∂y."""
+    outer = state[state.size - outer_size(a) :]
+    blocks, couplings = jacobian.blocks, jacobian.couplings
+    particle_blocks(a.active, surface(a, outer), state, blocks)
+    for j in range(a.share.size):
+        q = surroundings(a, j)[0]
+        couplings[0, j] = blocks.by_electrolyte[j] * safe_log(outer[q])[1]
+        couplings[1, j] = -blocks.by_drive[j]
+        couplings[2, j] = blocks.by_drive[j]
+    _outer_entries(a, outer, jacobian.band)
+
+
+def cell_links(a: CellArrays) -> Links:
+    """Return how particles hang on the outer unknowns: they see c, φ_e and a potential, and feed charge."""
+    q, own = np.array([surroundings(a, j) for j in range(a.share.size)], dtype=np.int64).T
+    stored = np.zeros(outer_size(a))
+    stored[[concentration_index(a, k) for k in range(a.separator_volumes + a.cathode_volumes)]] = 1.0
+    stored[-1] = a.control == RAMP
+    return Links(
+        seen=np.stack([q, q + 1, own]),
+        fed=np.stack([q + 1, q - 1, own]),
+        feedback=np.stack([a.share, -a.share, a.chained * a.share]),
+        stored=stored,
     )
 
 
 @compiled_arithmetic
-def _particles_residual(
-    a: CellArrays, state: FloatArray, rates: FloatArray, residual: FloatArray, k: int
-) -> float:
-    """Write the rows of the particles of cathode volume k; return the current into them."""
-    block = block_size(a.particle.fractions.size)
-    total = 0.0
-    solid = concentration_index(a, a.separator_volumes + k) - 1
-    for j in range(a.particles):
-        place = _place(a, state, rates, k, j)
-        particle_residual(a.particle, place, residual)
-        current = a.share[k, j] * state[place.offset + block - 1]
-        total += current
-        if a.chained == 1:
-            own = potential_index(a, k, j)
-            before = solid if j == 0 else own - 1
-            residual[own] = a.link * (state[before] - state[own]) + current
-            if j < a.particles - 1:
-                residual[own] -= a.link * (state[own] - state[own + 1])
-    return total
+def _add(band: FloatArray, row: int, column: int, value: float) -> None:
+    """Add to an entry of a matrix of diagonals."""
+    band[row, band.shape[1] // 2 + column - row] += value
 
 
 @compiled_arithmetic
-def cell_entries(a: CellArrays, state: FloatArray, cj: float, entries: Entries) -> None:
-    """Write ∂F/∂y + cj ∂F/∂y′."""
+def _outer_entries(a: CellArrays, outer: FloatArray, band: FloatArray) -> None:
+    """Write the derivatives of the outer equations by the outer unknowns."""
     volumes = a.separator_volumes + a.cathode_volumes
-    last = state.size - 1
-    entries.filled[0] = 0
-    _, by_current, by_c, by_phi = metal_current(a, state[0], state[1], state[2])
-    add(entries, 0, 0, by_current)
-    add(entries, 0, 1, by_c)
-    add(entries, 0, 2, by_phi)
-    add(entries, 2, 0, -1.0)
-    for k in range(volumes):
-        q = concentration_index(a, k)
-        add(entries, q, q, cj)
-        if k >= a.separator_volumes:
-            _particles_entries(a, state, cj, entries, k - a.separator_volumes)
-        if k < volumes - 1:
-            _face_entries(a, state, k, entries)
+    last = outer.size - 1
+    band[:] = 0.0
+    _, by_current, by_c, by_phi = metal_current(a, outer[0], outer[1], outer[2])
+    _add(band, 0, 0, by_current)
+    _add(band, 0, 1, by_c)
+    _add(band, 0, 2, by_phi)
+    _add(band, 2, 0, -1.0)
+    for k in range(volumes - 1):
+        _face_entries(a, outer, k, band)
+    if a.chained == 1:
+        _network_entries(a, band)
     solid = concentration_index(a, volumes - 1) - 1
-    _, by_solid, by_applied = control_row(a, state[solid], state[last])
-    add(entries, solid, last, 1.0)
-    add(entries, last, solid, by_solid)
-    add(entries, last, last, by_applied)
+    _, by_solid, by_applied = control_row(a, outer[solid], outer[last])
+    _add(band, solid, last, 1.0)
+    _add(band, last, solid, by_solid)
+    _add(band, last, last, by_applied)
 
 
 @compiled_arithmetic
-def _particles_entries(a: CellArrays, state: FloatArray, cj: float, entries: Entries, k: int) -> None:
-    """Write the derivatives of the rows of the particles in cathode volume k, and of their currents."""
-    q = concentration_index(a, a.separator_volumes + k)
-    slope = safe_log(state[q])[1]
-    block = block_size(a.particle.fractions.size)
-    for j in range(a.particles):
-        place = _place(a, state, state, k, j)
-        by_electrolyte, by_drive = particle_entries(a.particle, place, cj, entries)
-        own, rate = potential_index(a, k, j), place.offset + block - 1
-        add(entries, rate, q, by_electrolyte * slope)
-        add(entries, rate, own, by_drive)
-        add(entries, rate, q + 1, -by_drive)
-        add(entries, q + 1, rate, a.share[k, j])
-        add(entries, q - 1, rate, -a.share[k, j])
-        if a.chained == 1:
-            before = q - 1 if j == 0 else own - 1
-            add(entries, own, before, a.link)
-            add(entries, own, own, -a.link)
-            add(entries, own, rate, a.share[k, j])
-            if j < a.particles - 1:
-                add(entries, own, own, -a.link)
-                add(entries, own, own + 1, a.link)
+def _network_entries(a: CellArrays, band: FloatArray) -> None:
+    """Write the derivatives of the currents from particle to particle."""
+    for j in range(a.share.size):
+        q, own = surroundings(a, j)
+        before = q - 1 if j % a.particles == 0 else own - 1
+        _add(band, own, before, a.link)
+        _add(band, own, own, -a.link)
+        if before != q - 1:
+            _add(band, before, before, -a.link)
+            _add(band, before, own, a.link)
 
 
 @compiled_arithmetic
-def _face_entries(a: CellArrays, state: FloatArray, k: int, entries: Entries) -> None:
+def _face_entries(a: CellArrays, outer: FloatArray, k: int, band: FloatArray) -> None:
     """Write the derivatives of the fluxes between volumes k and k + 1 into the rows of both."""
     q, r = concentration_index(a, k), concentration_index(a, k + 1)
     weight = a.upwind[k]
-    c = weight * state[q] + (1.0 - weight) * state[r]
-    rise, step = state[r] - state[q], state[r + 1] - state[q + 1]
+    c = weight * outer[q] + (1.0 - weight) * outer[r]
+    rise, step = outer[r] - outer[q], outer[r + 1] - outer[q + 1]
     diffusion, diffusion_slope = transport(a, DIFFUSION, c)
     spread, spread_slope = transport(a, SPREAD, c)
     share, share_slope = transport(a, ANION, c)
@@ -317,14 +338,14 @@ def _face_entries(a: CellArrays, state: FloatArray, k: int, entries: Entries) ->
         row = q if side == 0 else r
         sign = 1.0 if side == 0 else -1.0
         stored = sign / a.storage[k + side]
-        add(entries, row, q, stored * (weight * anion_c - anion_rise))
-        add(entries, row, r, stored * ((1.0 - weight) * anion_c + anion_rise))
-        add(entries, row, q + 1, -stored * anion_step)
-        add(entries, row, r + 1, stored * anion_step)
-        add(entries, row + 1, q, sign * (weight * current_c - current_rise))
-        add(entries, row + 1, r, sign * ((1.0 - weight) * current_c + current_rise))
-        add(entries, row + 1, q + 1, -sign * current_step)
-        add(entries, row + 1, r + 1, sign * current_step)
+        _add(band, row, q, stored * (weight * anion_c - anion_rise))
+        _add(band, row, r, stored * ((1.0 - weight) * anion_c + anion_rise))
+        _add(band, row, q + 1, -stored * anion_step)
+        _add(band, row, r + 1, stored * anion_step)
+        _add(band, row + 1, q, sign * (weight * current_c - current_rise))
+        _add(band, row + 1, r, sign * ((1.0 - weight) * current_c + current_rise))
+        _add(band, row + 1, q + 1, -sign * current_step)
+        _add(band, row + 1, r + 1, sign * current_step)
         if k >= a.separator_volumes:
-            add(entries, row - 1, q - 1, sign * a.solid)
-            add(entries, row - 1, r - 1, -sign * a.solid)
+            _add(band, row - 1, q - 1, sign * a.solid)
+            _add(band, row - 1, r - 1, -sign * a.solid)

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from scalebridge.electrode._kernels import CURRENT, CellArrays
+from scalebridge.electrode._kernels import CURRENT, POWER, VOLTAGE, CellArrays
 from scalebridge.electrode.model import HOUR, STANDARD_CONCENTRATION, CellModel, current_unit
-from scalebridge.particle import block_size, particle_arrays, tabulate
+from scalebridge.particle import Particles, particle_arrays, tabulate
 
 FloatArray = NDArray[np.float64]
 
@@ -19,10 +19,11 @@ def cell_arrays(model: CellModel, *, control: int = CURRENT, target: float = 0.0
     Parameters
     ----------
     control, target
-        `CURRENT` in units of 1C (positive discharges), `VOLTAGE` in V or `POWER` in W/m² (positive
-        discharges).
+        `CURRENT` in units of 1C (positive discharges), `VOLTAGE` in V, `POWER` in W/m² (positive discharges)
+        or `RAMP` in 1C/s.
     """
-    layers = (model.separator, model.cathode)
+    cathode = model.cathode
+    layers = (model.separator, cathode.layer)
     width = np.concatenate([np.full(layer.volumes, layer.thickness / layer.volumes) for layer in layers])
     porosity = np.concatenate([np.full(layer.volumes, layer.porosity) for layer in layers])
     factor = np.concatenate([np.full(layer.volumes, layer.transport_factor) for layer in layers])
@@ -31,31 +32,34 @@ def cell_arrays(model: CellModel, *, control: int = CURRENT, target: float = 0.0
     half = 0.5 * width / factor
     largest, tables = electrolyte_tables(model)
     thermal = model.particle.thermal_voltage
-    sizes, shares = model.particle_sizes, model.particle_shares
+    sizes, shares = cathode.particle_sizes, cathode.particle_shares
     p = particle_arrays(model.particle, 1.0 / HOUR)
     per_rate = model.particle.charge_density / HOUR * sizes / (p.surface_area * model.particle.size)
-    scale = {0: 1.0, 1: 1.0 / thermal, 2: 1.0 / (thermal * current)}[control]
+    scale = {VOLTAGE: 1.0 / thermal, POWER: 1.0 / (thermal * current)}.get(control, 1.0)
     return CellArrays(
-        particle=p,
+        active=Particles(
+            arrays=p,
+            offset=0,
+            shrink=(model.particle.size / sizes).ravel(),
+            film=(cathode.film_resistance * per_rate / thermal).ravel(),
+        ),
         separator_volumes=model.separator.volumes,
-        cathode_volumes=model.cathode.volumes,
+        cathode_volumes=cathode.layer.volumes,
         particles=sizes.shape[1],
-        chained=int(model.contact_conductance is not None),
-        shrink=model.particle.size / sizes,
-        share=shares,
-        film=model.film_resistance * per_rate / thermal,
-        link=model.chain_conductance * thermal / current,
+        chained=int(cathode.contact_conductance is not None),
+        share=np.ascontiguousarray(shares.ravel()),
+        link=cathode.chain_conductance * thermal / current,
         electrolyte=tables,
         largest=largest,
         storage=porosity * width / flux,
         face=1.0 / (half[:-1] + half[1:]) / flux,
         upwind=width[1:] / (width[:-1] + width[1:]),
         metal_face=1.0 / (half[0] * flux),
-        solid=model.electronic_conductivity * thermal / (width[-1] * current),
-        counter_rate=model.counter_rate_law.rate_constant / current,
-        counter_transfer=model.counter_rate_law.transfer_coefficient,
+        solid=cathode.electronic_conductivity * thermal / (width[-1] * current),
+        counter_rate=model.anode.rate_law.rate_constant / current,
+        counter_transfer=model.anode.rate_law.transfer_coefficient,
         control=control,
-        target=target * scale - (model.particle.mean_voltage / thermal if control == 1 else 0.0),
+        target=target * scale - (model.particle.mean_voltage / thermal if control == VOLTAGE else 0.0),
         standard=model.particle.mean_voltage / thermal,
         drop=ohmic_drop(model) / thermal,
     )
@@ -77,12 +81,5 @@ def electrolyte_tables(model: CellModel) -> tuple[float, FloatArray]:
 
 def ohmic_drop(model: CellModel) -> float:
     """Return the voltage lost at 1C between the last volume's middle and the current collector [V]."""
-    half = 0.5 * model.cathode.thickness / model.cathode.volumes
-    return model.one_c_current * half / model.electronic_conductivity
-
-
-def system_size(model: CellModel) -> int:
-    """Return the number of unknowns."""
-    chained = int(model.contact_conductance is not None)
-    inside = model.particle_sizes.size * (block_size(model.particle.shells) + chained)
-    return 2 + 2 * model.separator.volumes + 3 * model.cathode.volumes + inside
+    half = 0.5 * model.cathode.layer.thickness / model.cathode.layer.volumes
+    return model.one_c_current * half / model.cathode.electronic_conductivity

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.electrode.arrays import TABLE_END
-from scalebridge.electrode.model import STANDARD_CONCENTRATION, CellModel, Layer
+from scalebridge.electrode.model import STANDARD_CONCENTRATION, CellModel
+from scalebridge.electrode.porous import Layer
 from scalebridge.foundation import InputError, MissingDependencyError, constants
 from scalebridge.particle import evaluate
 
@@ -72,7 +73,7 @@ def to_bpx(model: CellModel, *, title: str) -> dict[str, Any]:
             "Positive electrode": _electrode(model),
             "Separator": _layer(model.separator),
             "User-defined": {
-                "Counter electrode exchange-current density [A.m-2]": model.counter_rate_law.rate_constant,
+                "Counter electrode exchange-current density [A.m-2]": model.anode.rate_law.rate_constant,
             },
         },
         "State": {
@@ -142,11 +143,11 @@ def _misfits(model: CellModel) -> list[str]:
         reasons.append("wetting of the surface; set surface_gradient to 0")
     if particle.shape != "sphere":
         reasons.append(f"particles of shape '{particle.shape}'; use spheres")
-    if model.population is not None:
+    if model.cathode.population is not None:
         reasons.append("a distribution of sizes; give one size")
-    if model.film_resistance > 0:
-        reasons.append(f"a film of {model.film_resistance:g} V m²/A; set it to 0")
-    if model.contact_conductance is not None:
+    if model.cathode.film_resistance > 0:
+        reasons.append(f"a film of {model.cathode.film_resistance:g} V m²/A; set it to 0")
+    if model.cathode.contact_conductance is not None:
         reasons.append("chains of particles; leave contact_conductance out")
     known = (law.form, law.transition_state, law.transfer_coefficient)
     if known != ("butler-volmer", "follows host", 0.5):
@@ -190,12 +191,12 @@ def _electrolyte(model: CellModel) -> dict[str, Any]:
 def _electrode(model: CellModel) -> dict[str, Any]:
     particle = model.particle
     theta, slope = _chemical_slope(model)
-    solid = (1 - model.cathode.porosity) * model.volume_fraction
+    solid = (1 - model.cathode.layer.porosity) * model.cathode.volume_fraction
     # j0 = k0 √(c/c°) √(θ(1−θ)) with c° = 1 mol/l, where BPX counts c from its initial value
     constant = particle.rate_law.rate_constant * np.sqrt(model.salt_concentration / STANDARD_CONCENTRATION)
-    return _layer(model.cathode) | {
-        "Conductivity [S.m-1]": model.electronic_conductivity,
-        "Minimum stoichiometry": model.initial_theta,
+    return _layer(model.cathode.layer) | {
+        "Conductivity [S.m-1]": model.cathode.electronic_conductivity,
+        "Minimum stoichiometry": model.cathode.initial_theta,
         "Maximum stoichiometry": model.final_theta,
         "Maximum concentration [mol.m-3]": particle.site_density / constants.AVOGADRO,
         "Particle radius [m]": particle.size,

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from scalebridge.electrode.bpx_export import bpx_package
 from scalebridge.electrode.electrolytes import Property, SaltSolution
-from scalebridge.electrode.model import CellModel, Layer
+from scalebridge.electrode.model import CellModel
+from scalebridge.electrode.porous import Layer
 from scalebridge.foundation import FormatError, InputError, constants
 
 FloatArray = NDArray[np.float64]
@@ -53,15 +54,18 @@ class BpxCell:
         """
         return replace(
             model,
-            particle=replace(model.particle, size=self.particle_radius, shape="sphere"),
+            cathode=replace(
+                model.cathode,
+                particle=replace(model.particle, size=self.particle_radius, shape="sphere"),
+                layer=self.electrode,
+                volume_fraction=self.volume_fraction,
+                electronic_conductivity=self.electronic_conductivity,
+                population=None,
+                contact_conductance=None,
+            ),
             separator=self.separator,
-            cathode=self.electrode,
-            volume_fraction=self.volume_fraction,
-            electronic_conductivity=self.electronic_conductivity,
             electrolyte=self.electrolyte,
             salt_concentration=self.salt_concentration,
-            population=None,
-            contact_conductance=None,
         )
 
 

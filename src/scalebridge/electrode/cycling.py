@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.contracts import SOLVER_FAILURE
-from scalebridge.electrode._kernels import CURRENT, POWER, VOLTAGE, CellArrays
+from scalebridge.electrode._kernels import CURRENT, POWER, RAMP, VOLTAGE, CellArrays
 from scalebridge.electrode.arrays import cell_arrays
 from scalebridge.electrode.discharge import (
     DEPLETION,
@@ -24,7 +24,6 @@ from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progres
 from scalebridge.particle import (
     REFERENCE_TOLERANCE,
     ImplicitSolution,
-    ImplicitSystem,
     consistent_start,
     solve_implicit,
 )
@@ -149,10 +148,10 @@ def _solve_step(
     arrays = _held(model, step)
     start = _switched(model, arrays, unknowns, state)
     rules, words = _rules(model, unknowns, step, start[0])
+    if step.slope:
+        arrays = cell_arrays(model, control=RAMP, target=_c_rate(model, step, step.slope))
     system, events = runnable(model, arrays, unknowns, rules)
     if step.slope:
-        unit = model.one_c_current if step.control == "current" else 1.0
-        system = _ramped(system, step.slope / unit)
         start = consistent_start(system, start[0])
     over = np.flatnonzero(events(start[0]) <= 0)
     if over.size:
@@ -183,31 +182,12 @@ def _solve_step(
 def _held(model: CellModel, step: Step) -> CellArrays:
     """Return the arrays of a cell under a step's control."""
     control = {"voltage": VOLTAGE, "power": POWER}.get(step.control, CURRENT)
-    target = step.value / model.one_c_current if step.control == "current" else step.value
-    return cell_arrays(model, control=control, target=target)
+    return cell_arrays(model, control=control, target=_c_rate(model, step, step.value))
 
 
-def _ramped(system: ImplicitSystem, slope: float) -> ImplicitSystem:
-    """Return a system whose current rises by ``slope`` [1C/s]: I′ = slope takes the place of I = I₀.
-
-    A multistep method follows a straight line exactly; the charge, a parabola, to its tolerance.
-    """
-    last = system.absolute_tolerance.size - 1
-    places = np.flatnonzero((system.rows == last) & (system.columns == last))
-
-    def residual(state: FloatArray, rates: FloatArray, out: FloatArray) -> None:
-        system.residual(state, rates, out)
-        out[last] = rates[last] - slope
-
-    def entries(state: FloatArray, cj: float) -> FloatArray:
-        values = system.entries(state, cj)
-        values[places] = 0.0
-        values[places[0]] = cj
-        return values
-
-    differential = system.differential.copy()
-    differential[last] = True
-    return replace(system, residual=residual, entries=entries, differential=differential, native=None)
+def _c_rate(model: CellModel, step: Step, value: float) -> float:
+    """Return a value of a step, or its slope, in units of 1C where it is a current."""
+    return value / model.one_c_current if step.control == "current" else value
 
 
 def _switched(
@@ -239,7 +219,7 @@ def _rules(
     """Return the events that end a step, and the words for each."""
     # a ramp may begin at 0: its middle has its sign
     applied = 0.5 * (step.value + step.end_value) if step.slope else float(state[-1])
-    filling = float(np.sum(state[unknowns.filling] * model.particle_shares))
+    filling = float(np.sum(state[unknowns.filling] * model.cathode.particle_shares))
     salt = model.salt_concentration / STANDARD_CONCENTRATION
     rules = [[SALT_EVENT, -DEPLETION * salt, 1.0]]
     words = ["electrolyte depletion"]
@@ -265,7 +245,7 @@ def _rule(model: CellModel, limit: Limit, applied: float, filling: float) -> lis
 
 def _longest(model: CellModel, step: Step) -> float:
     """Return the duration of a step, that of a constant current not beyond the whole capacity [s]."""
-    c_rate = step.value / model.one_c_current if step.control == "current" else step.value
+    c_rate = _c_rate(model, step, step.value)
     if step.control in {"c-rate", "current"} and abs(c_rate) > RESTING and not step.slope:
         return min(step.duration, HOUR / abs(c_rate))
     return step.duration

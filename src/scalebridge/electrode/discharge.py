@@ -120,7 +120,7 @@ def runnable(
         cell_events(arrays, state, salt, rules, out)
         return out
 
-    return replace(system, native=native_callbacks(arrays, unknowns, system, rules)), events
+    return replace(system, native=native_callbacks(arrays, unknowns, rules)), events
 
 
 def voltage_level(model: CellModel, voltage: float) -> float:
@@ -130,7 +130,7 @@ def voltage_level(model: CellModel, voltage: float) -> float:
 
 def _output_times(model: CellModel, c_rate: float) -> FloatArray:
     """Return times dense at the start, where the voltage relaxes, then uniform."""
-    end = (model.final_theta - model.initial_theta) * HOUR / c_rate
+    end = (model.final_theta - model.cathode.initial_theta) * HOUR / c_rate
     early = end * np.geomspace(1e-6, 1.0 / OUTPUT_TIMES, 25)
     return np.concatenate([[0.0], early[:-1], np.linspace(early[-1], end, OUTPUT_TIMES - 25)])
 
@@ -142,7 +142,7 @@ def cell_solution(
     states = result.states
     thermal, standard = model.particle.thermal_voltage, model.particle.mean_voltage
     theta = states[:, unknowns.theta]
-    filling = np.einsum("tkjs,s,kj->t", theta, model.particle.grid.fractions, model.particle_shares)
+    filling = np.einsum("tkjs,s,kj->t", theta, model.particle.grid.fractions, model.cathode.particle_shares)
     applied = states[:, -1]
     return CellSolution(
         time=result.time,
@@ -150,7 +150,7 @@ def cell_solution(
         filling=filling,
         current=applied * model.one_c_current,
         theta=theta,
-        reaction=states[:, unknowns.filling + 1] / HOUR,
+        reaction=states[:, unknowns.rate] / HOUR,
         concentration=states[:, unknowns.concentration] * STANDARD_CONCENTRATION,
         electrolyte_potential=states[:, unknowns.concentration + 1] * thermal,
         solid_potential=standard + states[:, unknowns.solid] * thermal,
@@ -163,7 +163,7 @@ def cell_solution(
 
 def _status(model: CellModel, c_rate: float, result: ImplicitSolution, termination: str) -> str:
     reached = abs(c_rate) / HOUR * result.time[-1]
-    wanted = model.final_theta - model.initial_theta
+    wanted = model.final_theta - model.cathode.initial_theta
     text = f"{abs(c_rate):g}C: filled by {reached:.3f} of {wanted:.3f} in {result.time[-1]:.4g} s"
     if termination == SOLVER_FAILURE:
         return f"{text}, then the solver stopped: {result.failure}"

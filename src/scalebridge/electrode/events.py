@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from scalebridge.electrode._kernels import CellArrays, metal_concentration
+from scalebridge.electrode._kernels import CellArrays, metal_concentration, outer_size
 from scalebridge.foundation.compiled import compiled_arithmetic
-from scalebridge.particle import block_size
+from scalebridge.particle import particle_table
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -17,7 +17,7 @@ VOLTAGE_EVENT, CURRENT_EVENT, SALT_EVENT, FILLING_EVENT = range(4)
 @compiled_arithmetic
 def cell_events(a: CellArrays, state: FloatArray, salt: IntArray, rules: FloatArray, out: FloatArray) -> None:
     """Write sign · (quantity − level) of every rule (kind, level, sign)."""
-    last = state.size - 1
+    last, first = state.size - 1, state.size - outer_size(a)
     for k in range(rules.shape[0]):
         kind = int(rules[k, 0])
         value = 0.0
@@ -26,7 +26,7 @@ def cell_events(a: CellArrays, state: FloatArray, salt: IntArray, rules: FloatAr
         elif kind == CURRENT_EVENT:
             value = abs(state[last])
         elif kind == SALT_EVENT:
-            value = metal_concentration(a, state[0], state[1])
+            value = metal_concentration(a, state[first], state[first + 1])
             for i in range(salt.size):
                 value = min(value, state[salt[i]])
         else:
@@ -37,11 +37,8 @@ def cell_events(a: CellArrays, state: FloatArray, salt: IntArray, rules: FloatAr
 @compiled_arithmetic
 def mean_filling(a: CellArrays, state: FloatArray) -> float:
     """Return the electrode's mean site fraction."""
-    block = block_size(a.particle.fractions.size)
-    stride = a.particles * (block + a.chained) + 3
+    filling = particle_table(a.active, state)[-2]
     total = 0.0
-    for k in range(a.cathode_volumes):
-        for j in range(a.particles):
-            first = 1 + 2 * a.separator_volumes + k * stride + j * block
-            total += a.share[k, j] * state[first + block - 2]
+    for j in range(a.share.size):
+        total += a.share[j] * filling[j]
     return total

@@ -19,14 +19,14 @@ from scipy.sparse import bmat, coo_matrix
 from scipy.sparse.linalg import splu
 
 from scalebridge.contracts import ElectrodeDesign, MaterialCard, Provenance, Solution
-from scalebridge.electrode._kernels import RISE, SHIFT, CellArrays, transport
+from scalebridge.electrode._kernels import RISE, SHIFT, CellArrays, outer_size, transport
 from scalebridge.electrode.arrays import cell_arrays, ohmic_drop
 from scalebridge.electrode.model import HOUR, CellModel
 from scalebridge.electrode.population import DIMENSION
 from scalebridge.electrode.results import card_validity, citations, field
 from scalebridge.electrode.system import Unknowns, cell_system, rest_state
 from scalebridge.foundation import InputError
-from scalebridge.particle import SparsePattern, consistent_start
+from scalebridge.particle import consistent_start, sparse_matrices
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -93,7 +93,7 @@ def electrode_impedance(
             "give 0 for none"
         )
     slope = _voltage_slope(model, filling)
-    rest = replace(model, initial_theta=filling, cutoff_voltage=-np.inf)
+    rest = replace(model, cathode=replace(model.cathode, initial_theta=filling), cutoff_voltage=-np.inf)
     arrays = cell_arrays(rest)
     unknowns = Unknowns.of(rest, arrays)
     by_state, by_rate = _linearised(rest, arrays, unknowns, (double_layer, counter_double_layer))
@@ -104,7 +104,7 @@ def electrode_impedance(
         values=(ohmic_drop(rest) - thermal * responses) / current,
         filling=filling,
         voltage=rest.open_circuit_voltage,
-        capacitance=-rest.capacity_per_area / slope,
+        capacitance=-rest.cathode.capacity_per_area / slope,
     )
 
 
@@ -185,9 +185,7 @@ def _linearised(
     """Return ∂F/∂y and ∂F/∂y′ [s] at rest, double layers included, sparse."""
     system = cell_system(model, arrays, unknowns)
     state = consistent_start(system, rest_state(model, arrays, unknowns, 0.0))[0]
-    pattern = SparsePattern(system.rows, system.columns, state.size)
-    fixed = pattern.matrix(pattern.data(system.entries(state, 0.0)))
-    by_rate = pattern.matrix(pattern.data(system.entries(state, 1.0))) - fixed
+    fixed, by_rate = sparse_matrices(system.jacobian(state))
     if layers[1]:
         by_rate = by_rate + _metal_layer(model, arrays, state, layers[1])
     if layers[0]:
@@ -197,11 +195,14 @@ def _linearised(
 
 def _metal_layer(model: CellModel, arrays: CellArrays, state: FloatArray, capacitance: float) -> Any:
     """Return what the metal's double layer adds to ∂F/∂y′: it takes C d(−φ_e(0))/dt from the current."""
-    c = float(state[1])
+    first = state.size - outer_size(arrays)
+    c = float(state[first + 1])
     scale = capacitance * model.particle.thermal_voltage / model.one_c_current
     rise, shift = (float(transport(arrays, table, c)[0]) for table in (RISE, SHIFT))
     values = scale * np.array([shift * rise / (arrays.metal_face * c), 1.0])
-    return coo_matrix((values, (np.array([0, 0]), np.array([0, 2]))), shape=(state.size, state.size)).tocsc()
+    return coo_matrix(
+        (values, (np.array([first, first]), np.array([first, first + 2]))), shape=(state.size, state.size)
+    ).tocsc()
 
 
 def _particle_layers(
@@ -212,24 +213,24 @@ def _particle_layers(
     d + C̃ d/dt [φ − φ_e + f (r + d)] = 0 with the film's f, and the reaction r sees the same drive.
     """
     by_state, by_rate = matrices
-    rate = (unknowns.filling + 1).ravel()
+    rate = unknowns.rate.ravel()
     own = unknowns.own_potential.ravel()
     count, size = rate.size, unknowns.size
     # of the volume's φ_e, once for every particle
     phi = np.repeat(unknowns.concentration[model.separator.volumes :] + 1, arrays.particles)
-    film, order = arrays.film.ravel(), np.arange(count)
+    film, order = arrays.active.film, np.arange(count)
     dense = by_state.tocsr()
     by_drive = np.array([dense[row, column] for row, column in zip(rate, own, strict=True)])
     # d joins r in every balance of charge, but not in that of the particle's ions
     balances = (phi, phi - 2, own) if arrays.chained else (phi, phi - 2)
-    share = arrays.share.ravel()
+    share = arrays.share
     signs = (1.0, -1.0, 1.0)[: len(balances)]
     rows = np.concatenate([*balances, rate])
     values = np.concatenate([*(sign * share for sign in signs), by_drive * film])
     columns = np.tile(order, len(balances) + 1)
     charge = coo_matrix((values, (rows, columns)), shape=(size, count))
-    per_rate = model.particle.charge_density / HOUR * model.particle_sizes / DIMENSION[model.particle.shape]
-    stored = capacitance * model.particle.thermal_voltage / per_rate.ravel()
+    per_size = model.particle.charge_density / HOUR / DIMENSION[model.particle.shape]
+    stored = capacitance * model.particle.thermal_voltage / (per_size * model.cathode.particle_sizes.ravel())
     drive = coo_matrix(
         (
             np.concatenate([stored, -stored, stored * film]),

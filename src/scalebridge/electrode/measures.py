@@ -41,19 +41,20 @@ def time_scales(model: CellModel) -> dict[str, float]:
     conduction``: in which the electrode's charge passes with a loss of kT/e over a third of its thickness,
     the separator with its whole one. Newman and Thomas-Alyea, Electrochemical Systems (2004), chapter 22.
     """
-    particle, cathode, separator = model.particle, model.cathode, model.separator
+    particle, layer, separator = model.particle, model.cathode.layer, model.separator
     share = {"sphere": 15.0, "cylinder": 8.0, "plate": 3.0}[particle.shape]
     concentration = np.array([model.salt_concentration])
     bulk = float(model.electrolyte.conductivity(concentration, particle.temperature)[0])
-    ionic = cathode.thickness / (3 * bulk * cathode.transport_factor)
+    ionic = layer.thickness / (3 * bulk * layer.transport_factor)
     ionic += separator.thickness / (bulk * separator.transport_factor)
-    per_resistance = model.capacity_per_area / particle.thermal_voltage
+    electronic = layer.thickness / (3 * model.cathode.electronic_conductivity)
+    per_resistance = model.cathode.capacity_per_area / particle.thermal_voltage
     return {
-        "diffusion": model.diffusion_time() / share,
-        "reaction": model.reaction_time(),
+        "diffusion": model.cathode.diffusion_time() / share,
+        "reaction": model.cathode.reaction_time(),
         "salt": model.electrolyte_time() / 3,
         "ionic conduction": per_resistance * ionic,
-        "electronic conduction": per_resistance * cathode.thickness / (3 * model.electronic_conductivity),
+        "electronic conduction": per_resistance * electronic,
     }
 
 
@@ -84,7 +85,7 @@ def active_fraction(model: CellModel, solution: CellSolution) -> tuple[FloatArra
     progress = np.interp(fillings, theta, passed)
     if solution.filling[-1] < solution.filling[0]:
         progress = 1.0 - progress
-    return active_shares(progress, model.particle_shares)
+    return active_shares(progress, model.cathode.particle_shares)
 
 
 def _unstable_way(model: CellModel) -> tuple[FloatArray, FloatArray]:

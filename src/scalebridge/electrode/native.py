@@ -12,35 +12,33 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from scalebridge.electrode._kernels import CellArrays, cell_entries, cell_residual
+from scalebridge.electrode._kernels import CellArrays, cell_jacobian, cell_residual
 from scalebridge.electrode.events import cell_events
-from scalebridge.electrode.system import Unknowns
+from scalebridge.electrode.system import Unknowns, empty_jacobian
 from scalebridge.foundation.compiled import c_callback, compiled_arithmetic
 from scalebridge.foundation.memory import Stored, address_of, as_doubles, call_with_two, loader, word_at
 from scalebridge.particle import (
     USER_WORD,
-    BlockMap,
-    BlockSolver,
-    Entries,
     Factors,
-    ImplicitSystem,
+    Jacobian,
+    Links,
     NativeCallbacks,
     ParticleArrays,
-    SparsePattern,
+    Particles,
     block_factor,
     block_solve,
     data_offset,
-    empty_entries,
-    gather,
+    empty_blocks,
+    empty_factors,
     resolves_growth,
 )
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-FACTORED, ASKED_TIME, ASKED_CJ, RESOLVED, SINCE, PASS_ON, TIME, CJ = range(8)
-"""Entries of ``notes``: cj of the factors; time and cj of the last question after stability, its answer and
-the steps since; whether the next vector is to be given back; the last residual's time; cj."""
+ASKED_TIME, ASKED_CJ, RESOLVED, SINCE, PASS_ON, TIME, CJ = range(7)
+"""Entries of ``notes``: time and cj of the last question after stability, its answer and the steps since;
+whether the next vector is to be given back; the last residual's time; cj."""
 STATE, INTEGRATOR, CURRENT_CJ = range(3)
 """Entries of ``places``: the last residual's state, IDA's memory and its function that tells cj."""
 USER_DATA = 8 * USER_WORD
@@ -55,20 +53,9 @@ class CellMemory(NamedTuple):
     """What the callbacks work on."""
 
     cell: CellArrays
-    where: BlockMap
+    jacobian: Jacobian
+    """At the last set-up."""
     factors: Factors
-    triplets: Entries
-    position: IntArray
-    """Of the triplets in the nonzeros."""
-    fixed: FloatArray
-    """Nonzeros of ∂F/∂y at the last set-up."""
-    by_rate: FloatArray
-    """Nonzeros of ∂F/∂y′, which are constant."""
-    data: FloatArray
-    """Nonzeros of the Jacobian, a zero appended."""
-    offsets: IntArray
-    """(particles,) first unknown of each."""
-    shrinks: FloatArray
     salt: IntArray
     """Where the concentrations stand."""
     rules: FloatArray
@@ -83,16 +70,11 @@ class CellMemory(NamedTuple):
 def _example() -> CellMemory:
     """Return a memory of the right types and no meaning."""
     f1, f2, f3 = np.zeros(1), np.zeros((1, 1)), np.zeros((1, 1, 1))
-    i1, i2, i3 = (f.astype(np.int64) for f in (f1, f2, f3))
-    particle = ParticleArrays(f1, f1, f1, 0.0, 0.0, f2, f2, *[0.0] * 9)
-    cell = CellArrays(
-        particle, 1, 1, 1, 0, f2, f2, f2, 0.0, f3, 0.0, f1, f1, f1, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, 0.0
-    )
-    where = BlockMap(i1, i2, i3, i3, i1, i2, i2, i2, i2, i2, i1, i2)
-    factors = Factors(f2, f3, f3, f2, f2, f2, f2, f2, f2)
-    return CellMemory(
-        cell, where, factors, Entries(i1, i1, f1, i1), i1, f1, f1, f1, i1, f1, i1, f2, f1, i1, 0, 0
-    )
+    i1, i2 = (f.astype(np.int64) for f in (f1, f2))
+    active = Particles(ParticleArrays(f1, f1, f1, 0.0, 0.0, f2, f2, *[0.0] * 9), 0, f1, f1)
+    cell = CellArrays(active, 1, 1, 1, 0, f1, 0.0, f3, 0.0, f1, f1, f1, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, 0.0)
+    jacobian = Jacobian(active, Links(i2, i2, f2, f1), empty_blocks(1, 1), f2, f2)
+    return CellMemory(cell, jacobian, empty_factors(jacobian), i1, f2, f1, i1, 0, 0)
 
 
 _EXAMPLE = _example()
@@ -109,14 +91,6 @@ def _vector(address: int, offset: int, size: int) -> FloatArray:
     return data
 
 
-@compiled_arithmetic
-def _refactor(m: CellMemory, cj: float) -> None:
-    for k in range(m.fixed.size):
-        m.data[k] = m.fixed[k] + cj * m.by_rate[k]
-    block_factor(m.where, m.data, m.factors)
-    m.notes[FACTORED] = cj
-
-
 @c_callback(_STATUS(types.float64, _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS))
 def _residual(time: float, y: int, rates: int, out: int, user: int) -> int:
     m = _load(user)
@@ -130,9 +104,8 @@ def _residual(time: float, y: int, rates: int, out: int, user: int) -> int:
 def _set_up(_time: float, y: int, _rates: int, _residual_now: int, cj: float, user: int) -> int:
     """Evaluate and factorise the Jacobian."""
     m = _load(user)
-    cell_entries(m.cell, _vector(y, m.data_offset, m.size), 0.0, m.triplets)
-    gather(m.triplets.values, m.position, m.fixed)
-    _refactor(m, cj)
+    cell_jacobian(m.cell, _vector(y, m.data_offset, m.size), m.jacobian)
+    block_factor(m.jacobian, cj, m.factors)
     return 0
 
 
@@ -146,9 +119,17 @@ def _resolved(m: CellMemory, time: float, cj: float, state: FloatArray) -> bool:
     if m.notes[RESOLVED] == 1.0 and cj >= m.notes[ASKED_CJ] and m.notes[SINCE] < STEPS_TRUSTED:
         return True
     m.notes[ASKED_CJ], m.notes[SINCE] = cj, 0.0
-    resolved = resolves_growth(m.cell.particle, state, m.offsets, m.shrinks, cj)
+    resolved = resolves_growth(m.cell.active, state, cj)
     m.notes[RESOLVED] = 1.0 if resolved else 0.0
     return resolved
+
+
+@compiled_arithmetic
+def _solve(m: CellMemory, cj: float, right: FloatArray, solution: FloatArray) -> None:
+    """Solve with the last Jacobian; its part in y′ follows every change of cj, which conserves ions."""
+    if cj != m.factors.cj[0]:
+        block_factor(m.jacobian, cj, m.factors)
+    block_solve(m.jacobian, m.factors, right, solution)
 
 
 @c_callback(_STATUS(types.float64, *[_ADDRESS] * 5, types.float64, types.float64, _ADDRESS))
@@ -165,9 +146,7 @@ def _precondition(  # noqa: PLR0917
         return 0
     if not _resolved(m, time, cj, _vector(y, offset, n)):
         return 1
-    if cj != m.notes[FACTORED]:
-        _refactor(m, cj)
-    block_solve(m.where, m.factors, given, solution)
+    _solve(m, cj, given, solution)
     return 0
 
 
@@ -180,9 +159,7 @@ def _solve_directly(solver: int, _matrix: int, out: int, right: int, _tolerance:
     cj = m.notes[CJ]
     if not _resolved(m, m.notes[TIME], cj, _vector(m.places[STATE], offset, n)):
         return SHORTER_STEP
-    if cj != m.notes[FACTORED]:
-        _refactor(m, cj)
-    block_solve(m.where, m.factors, _vector(right, offset, n), _vector(out, offset, n))
+    _solve(m, cj, _vector(right, offset, n), _vector(out, offset, n))
     return 0
 
 
@@ -209,33 +186,18 @@ def _one(_solver: int) -> int:
     return 1
 
 
-def native_callbacks(
-    arrays: CellArrays, unknowns: Unknowns, system: ImplicitSystem, rules: FloatArray
-) -> NativeCallbacks:
+def native_callbacks(arrays: CellArrays, unknowns: Unknowns, rules: FloatArray) -> NativeCallbacks:
     """Return the callbacks of one cell: not to be used by two integrations at a time."""
-    size = unknowns.size
-    pattern = SparsePattern(system.rows, system.columns, size)
-    where, factors = BlockSolver.of_pattern(pattern, system.particle_offsets, system.shells).arrays
-    start = np.full(size, 0.5)
-    fixed = pattern.data(system.entries(start, 0.0))
-    by_rate = pattern.data(system.entries(start, 1.0)) - fixed
-    count = system.rows.size
+    jacobian = empty_jacobian(arrays)
     memory = CellMemory(
         cell=arrays,
-        where=where,
-        factors=factors,
-        triplets=empty_entries(0)._replace(values=np.zeros(count)),
-        position=pattern.positions,
-        fixed=fixed,
-        by_rate=by_rate,
-        data=np.zeros(fixed.size + 1),
-        offsets=system.particle_offsets,
-        shrinks=np.ascontiguousarray(arrays.shrink.ravel()),
+        jacobian=jacobian,
+        factors=empty_factors(jacobian),
         salt=np.ascontiguousarray(unknowns.concentration, dtype=np.int64),
         rules=np.ascontiguousarray(rules, dtype=np.float64),
-        notes=np.array([np.nan, np.nan, np.nan, 0.0, 0.0, 0.0, 0.0, 0.0]),
+        notes=np.array([np.nan, np.nan, 0.0, 0.0, 0.0, 0.0, 0.0]),
         places=np.zeros(3, np.int64),
-        size=size,
+        size=unknowns.size,
         data_offset=data_offset(),
     )
     stored = Stored(memory, _EXAMPLE)

@@ -38,9 +38,9 @@ def to_pybamm(model: CellModel) -> dict[str, Any]:
     pybamm = _pybamm()
     particle, electrolyte = content["Positive electrode"], content["Electrolyte"]
     temperature, largest = model.particle.temperature, particle["Maximum concentration [mol.m-3]"]
-    solid = (1 - model.cathode.porosity) * model.volume_fraction
-    initial = model.initial_theta * largest
-    law, metal = model.particle.rate_law, model.counter_rate_law
+    solid = (1 - model.cathode.layer.porosity) * model.cathode.volume_fraction
+    initial = model.cathode.initial_theta * largest
+    law, metal = model.particle.rate_law, model.anode.rate_law
     diffusivity = _interpolated(pybamm, particle["Diffusivity [m2.s-1]"], "diffusivity")
     salt = _interpolated(pybamm, electrolyte["Diffusivity [m2.s-1]"], "salt_diffusivity")
     conductivity = _interpolated(pybamm, electrolyte["Conductivity [S.m-1]"], "conductivity")
@@ -96,7 +96,7 @@ def write_pybamm(model: CellModel, path: Path) -> Path:
 
 
 def _geometry(model: CellModel) -> dict[str, Any]:
-    separator, cathode = model.separator, model.cathode
+    separator, cathode = model.separator, model.cathode.layer
     return {
         "Separator thickness [m]": separator.thickness,
         "Positive electrode thickness [m]": cathode.thickness,
@@ -106,7 +106,7 @@ def _geometry(model: CellModel) -> dict[str, Any]:
         "Separator Bruggeman coefficient (electrolyte)": separator.bruggeman_exponent,
         "Positive electrode Bruggeman coefficient (electrolyte)": cathode.bruggeman_exponent,
         "Positive electrode Bruggeman coefficient (electrode)": 0.0,
-        "Positive electrode conductivity [S.m-1]": model.electronic_conductivity,
+        "Positive electrode conductivity [S.m-1]": model.cathode.electronic_conductivity,
         "Negative electrode conductivity [S.m-1]": METAL_CONDUCTIVITY,
         "Electrode width [m]": 1.0,
         "Electrode height [m]": 1.0,

@@ -195,13 +195,13 @@ def citations(cell: CellModel) -> tuple[str, ...]:
 
 def _nothing_reached(cell: CellModel, c_rate: float, message: str) -> CellSolution:
     """Return the state before the current is switched on, with the reason why nothing follows."""
-    volumes, particles = cell.particle_sizes.shape
+    volumes, particles = cell.cathode.particle_sizes.shape
     total = cell.volumes
-    theta = np.full((1, volumes, particles, cell.particle.shells), cell.initial_theta)
+    theta = np.full((1, volumes, particles, cell.particle.shells), cell.cathode.initial_theta)
     return CellSolution(
         time=np.zeros(1),
         voltage=np.array([cell.open_circuit_voltage]),
-        filling=np.array([cell.initial_theta]),
+        filling=np.array([cell.cathode.initial_theta]),
         current=np.zeros(1),
         theta=theta,
         reaction=np.zeros((1, volumes, particles)),
@@ -224,7 +224,7 @@ def _fields(
     radii = np.unique(np.linspace(0, solution.radius.size - 1, MAP_RADII).round().astype(int))
     levels = cell.particle.boundary_levels
     # of several particles in a volume the mean over their capacities, at equal r/R
-    weights = cell.particle_shares / cell.particle_shares.sum(axis=1, keepdims=True)
+    weights = cell.cathode.particle_shares / cell.cathode.particle_shares.sum(axis=1, keepdims=True)
     theta = np.einsum("tkjr,kj->tkr", solution.theta[times], weights)
     places = boundary_radius(solution.theta[times], solution.radius, levels)
     boundary = np.einsum("tkjg,kj->tkg", places, weights)
@@ -248,7 +248,7 @@ def _fields(
         "front_level": field("1", ("front",), cell.particle.front_levels),
         "phase_boundary": field("m", (*volume, "gap"), boundary, 4),
         "reaction_rate": field("s-1", volume, reaction, 4),
-        "particle_size": field("m", ("volume", "particle"), cell.particle_sizes, 5),
+        "particle_size": field("m", ("volume", "particle"), cell.cathode.particle_sizes, 5),
         "particle_filling": field("1", (*volume, "particle"), fillings, 4),
         "active_fraction": field("1", time, active, 4),
         "transformed": field("1", time, done, 6),
@@ -304,8 +304,8 @@ def _summary(
         mean_voltage=voltage,
         energy=capacity * voltage,
         terminations=tuple(tuple(terminations[k : k + rates]) for k in range(0, len(terminations), rates)),
-        diffusion_time=np.array([cell.diffusion_time() for cell in cells]),
-        reaction_time=np.array([cell.reaction_time() for cell in cells]),
+        diffusion_time=np.array([cell.cathode.diffusion_time() for cell in cells]),
+        reaction_time=np.array([cell.cathode.reaction_time() for cell in cells]),
         electrolyte_time=cells[0].electrolyte_time(),
     )
 

@@ -7,25 +7,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.electrode._kernels import (
+    RAMP,
     CellArrays,
-    cell_entries,
+    cell_jacobian,
+    cell_links,
     cell_residual,
     concentration_index,
-    particle_index,
-    potential_index,
+    outer_size,
+    stride,
+    surroundings,
 )
-from scalebridge.electrode.arrays import system_size
 from scalebridge.electrode.model import STANDARD_CONCENTRATION, CellModel
 from scalebridge.kinetics import exchange_current, overpotential
 from scalebridge.particle import (
     POTENTIAL_TOLERANCE,
     THETA_TOLERANCE,
     ImplicitSystem,
-    empty_entries,
-    entry_count,
+    Jacobian,
+    block_size,
+    empty_blocks,
     resolves_growth,
-    restore_particle,
-    trimmed,
+    restore_particles,
 )
 
 FloatArray = NDArray[np.float64]
@@ -41,9 +43,13 @@ class Unknowns:
     solid: IntArray
     """(volumes,)"""
     theta: IntArray
-    """(volumes, particles, shells); the log-odds follow each."""
+    """(volumes, particles, shells)"""
+    odds: IntArray
+    """(volumes, particles, shells) log-odds."""
     filling: IntArray
-    """(volumes, particles) θ̄; the filling rate follows each."""
+    """(volumes, particles) θ̄."""
+    rate: IntArray
+    """(volumes, particles) filling rate."""
     own_potential: IntArray
     """(volumes, particles) potential that a particle sees."""
     size: int
@@ -52,76 +58,79 @@ class Unknowns:
     def of(cls, model: CellModel, a: CellArrays) -> Self:
         """Return the positions in the system of a model."""
         separator, shells = model.separator.volumes, model.particle.shells
-        c = np.array([concentration_index(a, k) for k in range(model.volumes)])
-        places = [(k, j) for k in range(model.cathode.volumes) for j in range(a.particles)]
-        shape = (model.cathode.volumes, a.particles)
-        first = np.array([particle_index(a, k, j) for k, j in places]).reshape(shape)
-        own = np.array([potential_index(a, k, j) for k, j in places]).reshape(shape)
+        shape = model.cathode.particle_sizes.shape
+        inside = block_size(shells) * a.share.size
+        table = np.arange(inside).reshape(block_size(shells), *shape)
+        c = inside + np.array([concentration_index(a, k) for k in range(model.volumes)])
+        own = np.array([surroundings(a, j)[1] for j in range(a.share.size)])
         return cls(
             concentration=c,
             solid=c[separator:] - 1,
-            theta=first[..., None] + 2 * np.arange(shells),
-            filling=first + 2 * shells,
-            own_potential=own,
-            size=system_size(model),
+            theta=np.moveaxis(table[0 : 2 * shells : 2], 0, -1),
+            odds=np.moveaxis(table[1 : 2 * shells : 2], 0, -1),
+            filling=table[-2],
+            rate=table[-1],
+            own_potential=inside + own.reshape(shape),
+            size=inside + outer_size(a),
         )
 
 
 def cell_system(model: CellModel, arrays: CellArrays, unknowns: Unknowns) -> ImplicitSystem:
     """Return F(y, y′) = 0 of a cell."""
-    shells, size = model.particle.shells, unknowns.size
-    count = unknowns.filling.size
-    entries = empty_entries(count * (entry_count(shells) + 11) + 22 * model.volumes + 8)
-    offsets = np.ascontiguousarray(unknowns.theta[:, :, 0].ravel())
-    shrinks = arrays.shrink.ravel()
+    jacobian = empty_jacobian(arrays)
 
     def residual(state: FloatArray, rates: FloatArray, out: FloatArray) -> None:
         cell_residual(arrays, state, rates, out)
 
-    def values(state: FloatArray, cj: float) -> FloatArray:
-        cell_entries(arrays, state, cj, entries)
-        return entries.values
-
-    def resolves(state: FloatArray, cj: float) -> bool:
-        return bool(resolves_growth(arrays.particle, state, offsets, shrinks, cj))
+    def evaluated(state: FloatArray) -> Jacobian:
+        cell_jacobian(arrays, state, jacobian)
+        return jacobian
 
     def restore(state: FloatArray) -> FloatArray:
         restored = state.copy()
-        for offset in offsets:
-            restore_particle(arrays.particle, restored, int(offset))
+        restore_particles(arrays.active, restored)
         return restored
 
-    values(np.full(size, 0.5), 1.0)
-    entries = trimmed(entries)
-    tolerance = np.full(size, POTENTIAL_TOLERANCE)
+    tolerance = np.full(unknowns.size, POTENTIAL_TOLERANCE)
     tolerance[unknowns.concentration] = THETA_TOLERANCE
     tolerance[unknowns.theta] = THETA_TOLERANCE
     tolerance[unknowns.filling] = THETA_TOLERANCE
-    differential = np.zeros(size, dtype=bool)
+    differential = np.zeros(unknowns.size, dtype=bool)
     differential[unknowns.concentration] = True
     differential[unknowns.theta] = True
+    differential[-1] = arrays.control == RAMP
     return ImplicitSystem(
         residual=residual,
-        entries=values,
-        rows=entries.rows,
-        columns=entries.columns,
+        jacobian=evaluated,
         differential=differential,
-        particle_offsets=offsets,
-        shells=shells,
         absolute_tolerance=tolerance,
-        resolves=resolves,
+        resolves=lambda state, cj: bool(resolves_growth(arrays.active, state, cj)),
         restore=restore,
+    )
+
+
+def empty_jacobian(arrays: CellArrays) -> Jacobian:
+    """Return room for the Jacobian of a cell."""
+    links = cell_links(arrays)
+    count = arrays.share.size
+    return Jacobian(
+        particles=arrays.active,
+        links=links,
+        blocks=empty_blocks(arrays.active.arrays.fractions.size, count),
+        couplings=np.zeros(links.seen.shape),
+        # a face joins c and φ_e of a volume to those of the next
+        band=np.zeros((outer_size(arrays), 2 * stride(arrays) + 3)),
     )
 
 
 def rest_state(model: CellModel, arrays: CellArrays, unknowns: Unknowns, c_rate: float) -> FloatArray:
     """Return a state at rest at the initial filling, shifted by the overpotentials of a uniform reaction."""
-    theta = model.initial_theta
+    theta = model.cathode.initial_theta
     log_odds = np.log(theta) - np.log1p(-theta)
     salt = model.salt_concentration / STANDARD_CONCENTRATION
     log_salt = float(np.log(salt))
     activity = (model.particle.mean_voltage - model.open_circuit_voltage) / model.particle.thermal_voltage
-    p = arrays.particle
+    p = arrays.active.arrays
     law = model.particle.rate_law
     exchange = (
         exchange_current(law, theta, activity, log_salt, temperature=model.particle.temperature)
@@ -132,12 +141,12 @@ def rest_state(model: CellModel, arrays: CellArrays, unknowns: Unknowns, c_rate:
     phi = -log_salt - float(overpotential(-c_rate, counter, arrays.counter_transfer))
     solid = phi + log_salt - activity + float(overpotential(c_rate, exchange, p.transfer))
     state = np.zeros(unknowns.size)
-    state[0] = state[-1] = c_rate
+    state[-outer_size(arrays)] = state[-1] = c_rate
     state[unknowns.concentration] = salt
     state[unknowns.concentration + 1] = phi
     state[unknowns.own_potential] = state[unknowns.solid] = solid
     state[unknowns.theta] = theta
-    state[unknowns.theta + 1] = log_odds
+    state[unknowns.odds] = log_odds
     state[unknowns.filling] = theta
-    state[unknowns.filling + 1] = c_rate
+    state[unknowns.rate] = c_rate
     return state

@@ -1,6 +1,6 @@
-"""Reading of host folders (``host.toml`` with structure files) and electrode designs (``design.toml``).
+"""Reading of hosts (``host.toml`` with structures), designs (``design.toml``) and measured materials.
 
-A host folder is one of the bundled ones or the user's own; both are read and checked in the same way.
+They are bundled, or the user's own; both are read and checked in the same way.
 """
 
 import json
@@ -20,6 +20,7 @@ from scalebridge.contracts import (
     Host,
     HostPhase,
     LiteratureValue,
+    MeasuredMaterial,
     Provenance,
     Record,
     Structure,
@@ -29,6 +30,7 @@ from scalebridge.foundation import FormatError, InputError
 
 HOST_FILE: Final = "host.toml"
 DESIGN_FILE: Final = "design.toml"
+MATERIAL_FILE: Final = "material.toml"
 GRAM: Final = 1e-3
 """1 g [kg]."""
 Model = TypeVar("Model", bound=Record)
@@ -65,8 +67,17 @@ class _HostFile(Record):
 
 def host_names() -> tuple[str, ...]:
     """Return the names of the bundled hosts."""
+    return _folders_with(HOST_FILE)
+
+
+def material_names() -> tuple[str, ...]:
+    """Return the names of the bundled measured materials."""
+    return _folders_with(MATERIAL_FILE)
+
+
+def _folders_with(name: str) -> tuple[str, ...]:
     folders = files("scalebridge.materials").iterdir()
-    return tuple(sorted(folder.name for folder in folders if folder.joinpath(HOST_FILE).is_file()))
+    return tuple(sorted(folder.name for folder in folders if folder.joinpath(name).is_file()))
 
 
 def load_host(folder: str | Path, provenance: Provenance, *, structures: str = "") -> Host:
@@ -132,9 +143,23 @@ def load_design(design: str | Path, provenance: Provenance) -> ElectrodeDesign:
     path = Path(design)
     if str(design) in host_names():
         path = _host_folder(design) / DESIGN_FILE
-    values = _read_toml(path)
-    values["provenance"] = provenance.model_dump(mode="json")
-    return _parse(ElectrodeDesign, json.dumps(values), path)
+    return _parse_contract(ElectrodeDesign, path, provenance)
+
+
+def load_material(material: str | Path, provenance: Provenance) -> MeasuredMaterial:
+    """Read a measured material: a bundled one by its name, or a file by its path.
+
+    Raises
+    ------
+    InputError
+        If there is no such file or it breaks the rules of :class:`~scalebridge.contracts.MeasuredMaterial`.
+    FormatError
+        If the file is not TOML.
+    """
+    path = Path(material)
+    if str(material) in material_names():
+        path = Path(str(files("scalebridge.materials").joinpath(str(material), MATERIAL_FILE)))
+    return _parse_contract(MeasuredMaterial, path, provenance)
 
 
 def _host_folder(folder: str | Path) -> Path:
@@ -163,6 +188,12 @@ def _parse(model: type[Model], text: str, path: Path) -> Model:
         return model.model_validate_json(text, by_alias=True, by_name=False)
     except ValidationError as error:
         raise InputError(f"{path}: {first_problem(error)}") from error
+
+
+def _parse_contract(model: type[Model], path: Path, provenance: Provenance) -> Model:
+    values = _read_toml(path)
+    values["provenance"] = provenance.model_dump(mode="json")
+    return _parse(model, json.dumps(values), path)
 
 
 def _read_structure(path: Path) -> Atoms:

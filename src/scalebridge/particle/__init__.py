@@ -4,21 +4,26 @@
 the electrode, which puts many particles into one system.
 """
 
+from scalebridge.particle._jacobian import empty_blocks, particle_blocks
 from scalebridge.particle._kernels import (
-    Entries,
     ParticleArrays,
-    Place,
-    add,
+    Particles,
+    Surface,
     block_size,
-    empty_entries,
-    entry_count,
     particle_arrays,
-    particle_entries,
     particle_residual,
-    restore_particle,
-    trimmed,
+    particle_table,
+    restore_particles,
 )
-from scalebridge.particle.block_solver import BlockMap, BlockSolver, Factors, block_factor, block_solve
+from scalebridge.particle.block_solver import (
+    Factors,
+    Jacobian,
+    Links,
+    block_factor,
+    block_solve,
+    empty_factors,
+    sparse_matrices,
+)
 from scalebridge.particle.boundary import boundary_radius
 from scalebridge.particle.implicit import (
     REFERENCE_TOLERANCE,
@@ -27,9 +32,9 @@ from scalebridge.particle.implicit import (
     consistent_start,
     solve_implicit,
 )
+from scalebridge.particle.measured import measured_particle
 from scalebridge.particle.model import ParticleModel, shells_for
 from scalebridge.particle.native import USER_WORD, NativeCallbacks, data_offset
-from scalebridge.particle.pattern import SparsePattern, gather
 from scalebridge.particle.solve import (
     POTENTIAL_TOLERANCE,
     THETA_TOLERANCE,
@@ -45,38 +50,37 @@ __all__ = [
     "REFERENCE_TOLERANCE",
     "THETA_TOLERANCE",
     "USER_WORD",
-    "BlockMap",
-    "BlockSolver",
-    "Entries",
     "Factors",
     "ImplicitSolution",
     "ImplicitSystem",
+    "Jacobian",
+    "Links",
     "NativeCallbacks",
     "ParticleArrays",
     "ParticleModel",
     "ParticleSolution",
-    "Place",
-    "SparsePattern",
-    "add",
+    "Particles",
+    "Surface",
     "block_factor",
     "block_size",
     "block_solve",
     "boundary_radius",
     "consistent_start",
     "data_offset",
-    "empty_entries",
-    "entry_count",
+    "empty_blocks",
+    "empty_factors",
     "evaluate",
-    "gather",
+    "measured_particle",
     "particle_arrays",
-    "particle_entries",
+    "particle_blocks",
     "particle_residual",
+    "particle_table",
     "resolves_growth",
-    "restore_particle",
+    "restore_particles",
     "shells_for",
     "solve_implicit",
     "solve_particle",
+    "sparse_matrices",
     "state_widening",
     "tabulate",
-    "trimmed",
 ]

@@ -1,10 +1,11 @@
-"""Residual and Jacobian of one Cahn–Hilliard reaction particle inside a larger implicit system.
+"""Residual of Cahn–Hilliard reaction particles inside a larger implicit system.
 
-A particle owns the unknowns ``o … o + block_size(n) − 1``: θ_i at o + 2i, y_i at o + 2i + 1, θ̄ at o + 2n,
-and the filling rate dθ̄/dt over ``rate_scale`` at o + 2n + 1. The site fraction is a state of its own, so that
-multistep methods, which keep linear invariants, conserve ions to rounding; its log-odds y is algebraic,
-θ = 1/(1 + exp(−y)), and keeps θ inside (0, 1). Row o + 2i holds that relation and row o + 2i + 1 the balance
-of shell i, so that elimination in this order meets no small pivot.
+Particles of one kind are solved together: their unknowns are a table with a column per particle, stored row
+by row from ``offset`` on, so that loops over particles run over neighbours in memory. Row 2i is θ_i, row
+2i + 1 its log-odds y_i, row 2n is θ̄ and row 2n + 1 the filling rate dθ̄/dt over ``rate_scale``. The site
+fraction is a state of its own, so that multistep methods, which keep linear invariants, conserve ions to
+rounding; its log-odds y is algebraic, θ = 1/(1 + exp(−y)), and keeps θ inside (0, 1). Equation 2i is that
+relation and equation 2i + 1 the balance of shell i, so that elimination in this order meets no small pivot.
 
 | equation | name here |
 |---|---|
@@ -17,6 +18,7 @@ of shell i, so that elimination in this order meets no small pivot.
 | Δ̃ of the reaction = Δ̃ + r_film dθ̄/dt | ``film`` |
 
 Particles of several sizes share one set of arrays: areas over volumes grow as s, spacings fall as 1/s.
+A loop over particles writes one array: compilers then see that it can be done in vector instructions.
 """
 
 from typing import NamedTuple
@@ -25,12 +27,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.foundation.compiled import compiled_arithmetic, inlined_arithmetic
+from scalebridge.foundation.exponential import exponential
 from scalebridge.kinetics import electron_transfer_rate, reaction_rate, reorganisation_over_kt
 from scalebridge.particle.model import ParticleModel
 from scalebridge.particle.tables import evaluate, tabulate_monotone
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 DIFFUSIVITY_INTERVALS = 256
 """Of the table of D: monotone pieces, which stay positive over decades."""
@@ -62,47 +64,25 @@ class ParticleArrays(NamedTuple):
     """Unit of the filling rate [1/s]."""
 
 
-class Place(NamedTuple):
-    """Where a particle sits: its unknowns in the system's state, and what it sees at its surface."""
+class Particles(NamedTuple):
+    """Particles of one kind in the state of a system."""
 
-    state: FloatArray
-    rates: FloatArray
+    arrays: ParticleArrays
     offset: int
-    """o of the module's text."""
-    log_electrolyte: float
-    """ln a₊."""
-    drive: float
-    """z e (φ_s − φ_e)/kT counted from the standard potential."""
-    shrink: float
-    """Size of the `ParticleArrays` over the particle's."""
-    film: float
-    """Voltage over the surface film in kT/(z e) per unit of the filling rate."""
+    """First unknown."""
+    shrink: FloatArray
+    """(particles,) size of ``arrays`` over each particle's."""
+    film: FloatArray
+    """(particles,) voltage over the surface film in kT/(z e) per unit of the filling rate."""
 
 
-class Entries(NamedTuple):
-    """Jacobian entries as triplets in a fixed order; duplicates add up.
+class Surface(NamedTuple):
+    """What particles see at their surfaces."""
 
-    Rows and columns may be empty where the pattern is known: memory, not arithmetic, is what triplets cost.
-    """
-
-    rows: IntArray
-    columns: IntArray
-    values: FloatArray
-    filled: IntArray
-    """(1,) how many have been written."""
-
-
-def empty_entries(count: int) -> Entries:
-    """Return room for ``count`` triplets."""
-    return Entries(
-        np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count), np.zeros(1, np.int64)
-    )
-
-
-def trimmed(entries: Entries) -> Entries:
-    """Return the entries cut to the number that was written."""
-    count = int(entries.filled[0])
-    return Entries(entries.rows[:count], entries.columns[:count], entries.values[:count], entries.filled)
+    log_electrolyte: FloatArray
+    """(particles,) ln a₊."""
+    drive: FloatArray
+    """(particles,) z e (φ_s − φ_e)/kT counted from the standard potential."""
 
 
 def particle_arrays(model: ParticleModel, rate_scale: float) -> ParticleArrays:
@@ -138,40 +118,46 @@ def block_size(shells: int) -> int:
     return 2 * shells + 2
 
 
-def entry_count(shells: int) -> int:
-    """Return how many triplets `particle_entries` writes."""
-    return 19 * shells + 10
+@compiled_arithmetic
+def particle_table(g: Particles, vector: FloatArray) -> FloatArray:
+    """Return the particles' part of a vector of all unknowns, shape (block_size, particles)."""
+    rows, count = block_size(g.arrays.fractions.size), g.shrink.size
+    return vector[g.offset : g.offset + rows * count].reshape(rows, count)
 
 
 @inlined_arithmetic
 def odds_to_fraction(y: float) -> tuple[float, float]:
     """Return θ = 1/(1 + exp(−y)) and dθ/dy without overflow."""
-    if y >= 0:
-        small = np.exp(-y)
-        theta = 1.0 / (1.0 + small)
-    else:
-        small = np.exp(y)
-        theta = small / (1.0 + small)
-    return theta, small / (1.0 + small) ** 2
+    small = exponential(-abs(y))
+    larger = 1.0 / (1.0 + small)
+    return larger if y >= 0 else small * larger, small * larger * larger
 
 
 @compiled_arithmetic
-def restore_particle(p: ParticleArrays, state: FloatArray, o: int) -> None:
+def restore_particles(g: Particles, state: FloatArray) -> None:
     """Make θ_i and θ̄ those of the log-odds, shifted together so that the ions Σ V_i/V θ_i are kept.
 
     An integrator's θ_i may be off by its tolerance, even outside (0, 1), where no log-odds exist.
     """
-    n = p.fractions.size
+    table = particle_table(g, state)
+    for k in range(g.shrink.size):
+        _restore(g.arrays.fractions, table[:, k])
+
+
+@compiled_arithmetic
+def _restore(fractions: FloatArray, particle: FloatArray) -> None:
+    """Restore the unknowns of one particle."""
+    n = fractions.size
     ions = 0.0
     for i in range(n):
-        ions += p.fractions[i] * state[o + 2 * i]
+        ions += fractions[i] * particle[2 * i]
     shift, low, high = 0.0, -np.inf, np.inf
     for _ in range(200):
         total, slope = -ions, 0.0
         for i in range(n):
-            theta, theta_slope = odds_to_fraction(state[o + 2 * i + 1] + shift)
-            total += p.fractions[i] * theta
-            slope += p.fractions[i] * theta_slope
+            theta, theta_slope = odds_to_fraction(particle[2 * i + 1] + shift)
+            total += fractions[i] * theta
+            slope += fractions[i] * theta_slope
         if abs(total) < 4e-16:
             break
         low, high = (shift, high) if total < 0.0 else (low, shift)
@@ -183,9 +169,9 @@ def restore_particle(p: ParticleArrays, state: FloatArray, o: int) -> None:
             break
         shift = proposal
     for i in range(n):
-        state[o + 2 * i + 1] += shift
-        state[o + 2 * i] = odds_to_fraction(state[o + 2 * i + 1])[0]
-    state[o + 2 * n] = ions
+        particle[2 * i + 1] += shift
+        particle[2 * i] = odds_to_fraction(particle[2 * i + 1])[0]
+    particle[2 * n] = ions
 
 
 @compiled_arithmetic
@@ -196,25 +182,26 @@ def log_vacancy(y: float) -> float:
 
 
 @compiled_arithmetic
-def chemical_potentials(p: ParticleArrays, state: FloatArray, o: int, shrink: float) -> FloatArray:
-    """Return μ_i/kT counted from μ°, shape (shells,)."""
-    n = p.fractions.size
-    mean = state[o + 2 * n]
-    gradient = p.gradient * shrink * shrink
-    per_spacing = gradient / p.spacing
-    face_areas, inverse, excess, coherency = p.face_areas, p.inverse_fractions, p.excess, p.coherency
-    potential = np.empty(n)
-    left = 0.0
-    theta = state[o]
-    for i in range(n - 1):
-        outer = state[o + 2 * i + 2]
-        right = face_areas[i] * (outer - theta) * per_spacing
-        local = state[o + 2 * i + 1] + evaluate(excess, theta)[0] + coherency * (theta - mean)
-        potential[i] = local - (right - left) * inverse[i]
-        left, theta = right, outer
-    right = gradient * p.surface_area * p.surface_gradient / shrink
-    local = state[o + 2 * n - 1] + evaluate(excess, theta)[0] + coherency * (theta - mean)
-    potential[n - 1] = local - (right - left) * inverse[n - 1]
+def chemical_potentials(p: ParticleArrays, table: FloatArray, shrink: FloatArray) -> FloatArray:
+    """Return μ_i/kT counted from μ° of the particles in a table of unknowns, shape (shells, particles)."""
+    n, count = p.fractions.size, shrink.size
+    excess, coherency = p.excess, p.coherency
+    potential = np.empty((n, count))
+    for i in range(n):
+        inside, outside = max(i - 1, 0), min(i + 1, n - 1)
+        tension = p.gradient * p.inverse_fractions[i] / p.spacing
+        inner = p.face_areas[i - 1] * tension if i > 0 else 0.0
+        outer = p.face_areas[i] * tension if i < n - 1 else 0.0
+        for k in range(count):
+            theta = table[2 * i, k]
+            potential[i, k] = table[2 * i + 1, k] + evaluate(excess, theta)[0]
+        for k in range(count):
+            theta = table[2 * i, k]
+            bend = outer * (table[2 * outside, k] - theta) - inner * (theta - table[2 * inside, k])
+            potential[i, k] += coherency * (theta - table[2 * n, k]) - bend * shrink[k] * shrink[k]
+    wetting = p.gradient * p.surface_area * p.surface_gradient * p.inverse_fractions[n - 1]
+    for k in range(count):
+        potential[n - 1, k] -= wetting * shrink[k]
     return potential
 
 
@@ -252,151 +239,50 @@ def surface_rate(
 
 
 @compiled_arithmetic
-def particle_residual(p: ParticleArrays, place: Place, residual: FloatArray) -> None:
-    """Write the residual of one particle's rows."""
-    state, rates, o = place.state, place.rates, place.offset
-    n = p.fractions.size
-    potential = chemical_potentials(p, state, o, place.shrink)
-    per_spacing = place.shrink * place.shrink / p.spacing
-    fractions, face_areas, inverse, table = p.fractions, p.face_areas, p.inverse_fractions, p.diffusivity
-    mean, left = 0.0, 0.0
-    theta = state[o]
-    for i in range(n):
-        mean += fractions[i] * theta
-        outer = theta
-        if i < n - 1:
-            outer = state[o + 2 * i + 2]
-            m = mobility(table, 0.5 * (theta + outer))[0]
-            right = face_areas[i] * m * (potential[i + 1] - potential[i]) * per_spacing
-        else:
-            right = state[o + 2 * n + 1] * p.rate_scale
-        residual[o + 2 * i] = theta - odds_to_fraction(state[o + 2 * i + 1])[0]
-        residual[o + 2 * i + 1] = rates[o + 2 * i] - (right - left) * inverse[i]
-        left, theta = right, outer
-    residual[o + 2 * n] = state[o + 2 * n] - mean
-    drive = place.drive + place.film * state[o + 2 * n + 1]
-    rate = surface_rate(p, place.log_electrolyte, drive, potential[n - 1], state[o + 2 * n - 1])[0]
-    residual[o + 2 * n + 1] = state[o + 2 * n + 1] - p.rate * place.shrink * rate
-
-
-@compiled_arithmetic
-def add(entries: Entries, row: int, column: int, value: float) -> None:
-    """Write one triplet."""
-    k = entries.filled[0]
-    entries.values[k] = value
-    if k < entries.rows.size:
-        entries.rows[k] = row
-        entries.columns[k] = column
-    entries.filled[0] = k + 1
-
-
-@compiled_arithmetic
-def _potential_slopes(p: ParticleArrays, state: FloatArray, o: int, shrink: float) -> FloatArray:
-    """Return ∂μ_i/∂θ_{i−1}, ∂μ_i/∂θ_i (y and θ̄ apart), ∂μ_i/∂θ_{i+1}, shape (shells, 3)."""
-    n = p.fractions.size
-    slopes = np.empty((n, 3))
-    per_spacing = p.gradient * shrink * shrink / p.spacing
-    inverse, face_areas, excess, coherency = p.inverse_fractions, p.face_areas, p.excess, p.coherency
-    for i in range(n):
-        factor = per_spacing * inverse[i]
-        below = factor * face_areas[i - 1] if i > 0 else 0.0
-        above = factor * face_areas[i] if i < n - 1 else 0.0
-        slopes[i, 0] = -below
-        slopes[i, 1] = evaluate(excess, state[o + 2 * i])[1] + coherency + below + above
-        slopes[i, 2] = -above
-    return slopes
-
-
-@compiled_arithmetic
-def particle_entries(p: ParticleArrays, place: Place, cj: float, entries: Entries) -> tuple[float, float]:
-    """Write ∂F/∂y + cj ∂F/∂y′ of one particle's rows by its own unknowns.
-
-    Returns the derivatives of the filling rate's row by ``log_electrolyte`` and ``drive``.
-    """
-    state, o = place.state, place.offset
-    n = p.fractions.size
-    potential = chemical_potentials(p, state, o, place.shrink)
-    slopes = _potential_slopes(p, state, o, place.shrink)
-    _shell_entries(p, place, cj, entries)
-    _face_entries(p, place, potential, slopes, entries)
-    add(entries, o + 2 * n - 1, o + 2 * n + 1, -p.rate_scale / p.fractions[n - 1])
-    add(entries, o + 2 * n, o + 2 * n, 1.0)
-
-    row = o + 2 * n + 1
-    _, by_electrolyte, by_drive, by_activity, by_odds = surface_rate(
-        p,
-        place.log_electrolyte,
-        place.drive + place.film * state[row],
-        potential[n - 1],
-        state[o + 2 * n - 1],
-    )
-    scale = p.rate * place.shrink
-    below, own = slopes[n - 1, 0], slopes[n - 1, 1]
-    by_y = by_activity + by_odds
-    add(entries, row, row, 1.0 - scale * by_drive * place.film)
-    add(entries, row, o + 2 * n - 4, -scale * by_activity * below)
-    add(entries, row, o + 2 * n - 2, -scale * by_activity * own)
-    add(entries, row, o + 2 * n - 1, -scale * by_y)
-    add(entries, row, o + 2 * n, scale * by_activity * p.coherency)
-    return -scale * by_electrolyte, -scale * by_drive
-
-
-@compiled_arithmetic
-def _shell_entries(p: ParticleArrays, place: Place, cj: float, entries: Entries) -> None:
-    """Write θ_i's relation to its log-odds, its rate and its part in the mean."""
-    state, o = place.state, place.offset
-    n = p.fractions.size
-    rows, columns, values, fractions = entries.rows, entries.columns, entries.values, p.fractions
-    k = entries.filled[0]
-    for i in range(n):
-        theta = o + 2 * i
-        values[k], values[k + 1] = 1.0, -odds_to_fraction(state[theta + 1])[1]
-        values[k + 2], values[k + 3] = cj, -fractions[i]
-        if k < rows.size:
-            rows[k], rows[k + 1], rows[k + 2], rows[k + 3] = theta, theta, theta + 1, o + 2 * n
-            columns[k], columns[k + 1], columns[k + 2], columns[k + 3] = theta, theta + 1, theta, theta
-        k += 4
-    entries.filled[0] = k
-
-
-@compiled_arithmetic
-def _face_entries(
-    p: ParticleArrays, place: Place, potential: FloatArray, slopes: FloatArray, entries: Entries
+def particle_residual(
+    g: Particles, surface: Surface, state: FloatArray, rates: FloatArray, residual: FloatArray
 ) -> None:
-    """Write the derivatives of the fluxes between neighbouring shells into the rows of both.
+    """Write the residual of the particles' equations."""
+    p, y, out = g.arrays, particle_table(g, state), particle_table(g, residual)
+    n, count, fractions = p.fractions.size, g.shrink.size, p.fractions
+    potential = chemical_potentials(p, y, g.shrink)
+    _balances(g, y, particle_table(g, rates), potential, out)
+    for k in range(count):
+        out[2 * n, k] = y[2 * n, k]
+    for i in range(n):
+        for k in range(count):
+            out[2 * i, k] = y[2 * i, k] - odds_to_fraction(y[2 * i + 1, k])[0]
+        for k in range(count):
+            out[2 * n, k] -= fractions[i] * y[2 * i, k]
+    for k in range(count):
+        filling = y[2 * n + 1, k]
+        rate = surface_rate(
+            p,
+            surface.log_electrolyte[k],
+            surface.drive[k] + g.film[k] * filling,
+            potential[n - 1, k],
+            y[2 * n - 1, k],
+        )[0]
+        out[2 * n + 1, k] = filling - p.rate * g.shrink[k] * rate
 
-    All faces in one call, and into arrays, not through `add`: a call costs more than its work. Six entries
-    for each side; where a neighbour's neighbour is missing, a zero stands in its place.
-    """
-    state, o = place.state, place.offset
-    n = p.fractions.size
-    per_spacing = place.shrink * place.shrink / p.spacing
-    inverse, face_areas, table = p.inverse_fractions, p.face_areas, p.diffusivity
-    rows, columns, values = entries.rows, entries.columns, entries.values
-    k = entries.filled[0]
-    for i in range(n - 1):
-        q = o + 2 * i
-        m, m_slope = mobility(table, 0.5 * (state[q] + state[q + 2]))
-        scale = face_areas[i] * per_spacing
-        by_mobility = scale * 0.5 * m_slope * (potential[i + 1] - potential[i])
-        conductance = scale * m
-        before = -conductance * slopes[i, 0] if i > 0 else 0.0
-        inner = conductance * (slopes[i + 1, 0] - slopes[i, 1]) + by_mobility
-        outer = conductance * (slopes[i + 1, 1] - slopes[i, 2]) + by_mobility
-        behind = conductance * slopes[i + 1, 2] if i < n - 2 else 0.0
-        first, last = (q - 2 if i > 0 else q), (q + 4 if i < n - 2 else q)
-        for side in range(2):
-            # the flux enters shell i through its outer face and leaves shell i + 1 through its inner face
-            sign = -inverse[i] if side == 0 else inverse[i + 1]
-            values[k], values[k + 1], values[k + 2] = sign * before, sign * inner, sign * outer
-            values[k + 3], values[k + 4], values[k + 5] = (
-                sign * behind,
-                -sign * conductance,
-                sign * conductance,
-            )
-            if k < rows.size:
-                rows[k : k + 6] = q + 2 * side + 1
-                columns[k], columns[k + 1], columns[k + 2] = first, q, q + 2
-                columns[k + 3], columns[k + 4], columns[k + 5] = last, q + 1, q + 3
-            k += 6
-    entries.filled[0] = k
+
+@compiled_arithmetic
+def _balances(g: Particles, y: FloatArray, rates: FloatArray, potential: FloatArray, out: FloatArray) -> None:
+    """Write the balances of the shells; all arrays as tables."""
+    p, shrink, table = g.arrays, g.shrink, g.arrays.diffusivity
+    n, count = p.fractions.size, g.shrink.size
+    left, right = np.zeros(count), np.empty(count)
+    for i in range(n):
+        if i < n - 1:
+            scale = p.face_areas[i] / p.spacing
+            for k in range(count):
+                right[k] = mobility(table, 0.5 * (y[2 * i, k] + y[2 * i + 2, k]))[0]
+            for k in range(count):
+                step = potential[i + 1, k] - potential[i, k]
+                right[k] *= scale * step * shrink[k] * shrink[k]
+        else:
+            right[:] = y[2 * n + 1] * p.rate_scale
+        inverse = p.inverse_fractions[i]
+        for k in range(count):
+            out[2 * i + 1, k] = rates[2 * i, k] - (right[k] - left[k]) * inverse
+        left, right = right, left

@@ -2,165 +2,196 @@
 
 A particle's rows and columns lie as `_kernels` says: θ_i is eliminated by its own row, the log-odds y by a
 pentadiagonal factorisation, θ̄ and the filling rate j by hand; what is left couples only the unknowns outside
-the particles (a band). No pivoting: the row order keeps pivots away from zero, and the Krylov iteration
-around the solver checks the residual.
+the particles (a band), which come last. No pivoting: the row order keeps pivots away from zero.
 
 | symbol | name here |
 |---|---|
 | θ_i + D_i y_i = r | ``slope`` D |
-| Σ_k Q_ik θ_k + Σ_k Y_ik y_k + q j = r (q in the last row only) | ``by_theta``, ``by_odds``, ``by_rate`` |
-| θ̄ + Σ T_i θ_i = r | ``mean`` |
-| j + R·(θ_{n−2}, θ_{n−1}, y_{n−1}, θ̄) + Σ e x = r | ``reaction``, ``couplings`` |
-| rows outside: … + g j | ``feedback`` |
+| Σ_k Q_ik θ_k + cj θ_i + Σ_k Y_ik y_k + q j = r | ``by_theta`` Q, ``by_odds`` Y; q in the last row only |
+| θ̄ − Σ f_i θ_i = r | ``fractions`` |
+| j + R·(θ_{n−2}, θ_{n−1}, y_{n−1}, θ̄) + Σ e x = r | ``reaction``, ``couplings``, of the unknowns ``seen`` |
+| rows ``fed`` outside: … + g j | ``feedback`` |
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
 
 from scalebridge.foundation.compiled import compiled_arithmetic
-from scalebridge.particle.pattern import SparsePattern
+from scalebridge.particle._jacobian import Blocks
+from scalebridge.particle._kernels import Particles, particle_table
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+PADDING = 2
+"""Rows of zeros before, and where needed behind, those of the shells: a shell's neighbours always exist."""
 
-class BlockMap(NamedTuple):
-    """Where the nonzeros of each block stand in the data; −1 points to a zero appended to the data."""
 
-    offsets: IntArray
-    """(particles,) first unknown of each particle."""
-    slope: IntArray
-    """(particles, n)"""
-    by_theta: IntArray
-    """(particles, n, 5) columns i − 2 … i + 2"""
-    by_odds: IntArray
-    """(particles, n, 5)"""
-    by_rate: IntArray
-    """(particles,)"""
-    mean: IntArray
-    """(particles, n)"""
-    reaction: IntArray
-    """(particles, 5): by j, θ_{n−2}, θ_{n−1}, y_{n−1}, θ̄."""
-    couplings: IntArray
-    """(particles, m) of the reaction's row, to the outer unknowns ``neighbours``."""
-    feedback: IntArray
-    """(particles, m) of the rows ``neighbours``, to j."""
-    neighbours: IntArray
-    """(particles, m) positions among the outer unknowns."""
-    outer: IntArray
-    """(outer,) the unknowns outside the particles."""
-    band: IntArray
-    """(outer, 2b + 1)"""
+class Links(NamedTuple):
+    """How particles hang on the outer unknowns, which are counted from the first of them; m of each kind."""
+
+    seen: IntArray
+    """(m, particles) unknowns that a particle's reaction depends on."""
+    fed: IntArray
+    """(m, particles) equations that its filling rate enters."""
+    feedback: FloatArray
+    """(m, particles) with what factor."""
+    stored: FloatArray
+    """(outer,) diagonal of ∂F/∂y′ of the outer equations."""
+
+
+class Jacobian(NamedTuple):
+    """∂F/∂y of a system; ∂F/∂y′ is 1 for every balance of a shell, and ``links.stored``."""
+
+    particles: Particles
+    links: Links
+    blocks: Blocks
+    couplings: FloatArray
+    """(m, particles) of the filling rate's equation, by the unknowns ``links.seen``."""
+    band: FloatArray
+    """(outer, 2b + 1) diagonals of the outer equations."""
 
 
 class Factors(NamedTuple):
     """What `block_factor` leaves for `block_solve`."""
 
-    slope: FloatArray
-    by_theta: FloatArray
+    cj: FloatArray
+    """(1,)"""
     inner: FloatArray
-    """(particles, n, 5) factors of Y − Q D."""
+    """(5, n + 2, particles) factors of Y − (Q + cj) D: unit L below, U above, 1/pivot in the middle."""
     response: FloatArray
-    """(particles, n) y per unit of j."""
-    mean: FloatArray
-    reaction: FloatArray
-    """(particles, 5); the first is the pivot of j."""
-    couplings: FloatArray
-    feedback: FloatArray
+    """(n + 4, particles) y per unit of j."""
+    pivot: FloatArray
+    """(particles,) of j."""
+    odds: FloatArray
+    """(n + 4, particles) room for a solution's log-odds, zero in the padding."""
     band: FloatArray
 
 
-@dataclass(frozen=True, eq=False)
-class BlockSolver:
-    """Factors of one pattern; `factor`, then `solve` as often as needed."""
-
-    where: BlockMap
-    factors: Factors
-
-    @classmethod
-    def of_pattern(cls, pattern: SparsePattern, offsets: IntArray, shells: int) -> "BlockSolver":
-        """Find the blocks of a pattern with particles of ``shells`` at ``offsets``."""
-        n, block = shells, 2 * shells + 2
-        inside = (offsets[:, None] + np.arange(block)).ravel()
-        outer = np.setdiff1d(np.arange(pattern.size), inside)
-        theta = offsets[:, None] + 2 * np.arange(n)
-        odds, rate = theta + 1, offsets + 2 * n + 1
-        columns = theta[:, :, None] + 2 * np.arange(-2, 3)
-        within = (columns >= offsets[:, None, None]) & (columns <= theta[:, -1, None, None])
-        rest = outer.size
-        neighbours = np.stack([np.flatnonzero(_linked(pattern, int(r), outer)) for r in rate]).astype(
-            np.int64
-        )
-        half = _half_bandwidth(pattern, outer, neighbours)
-        diagonals = np.arange(rest)[:, None] + np.arange(-half, half + 1)
-        valid = (diagonals >= 0) & (diagonals < rest)
-        find = pattern.find
-        where = BlockMap(
-            offsets=offsets,
-            slope=find(theta, odds),
-            by_theta=np.where(within, find(odds[:, :, None], np.where(within, columns, 0)), -1),
-            by_odds=np.where(within, find(odds[:, :, None], np.where(within, columns + 1, 0)), -1),
-            by_rate=find(odds[:, -1], rate),
-            mean=find(rate[:, None] - 1, theta),
-            reaction=np.stack(
-                [find(rate, c) for c in (rate, theta[:, -2], theta[:, -1], odds[:, -1], rate - 1)], axis=1
-            ),
-            couplings=find(rate[:, None], outer[neighbours]),
-            feedback=find(outer[neighbours], rate[:, None]),
-            neighbours=neighbours,
-            outer=outer,
-            band=np.where(valid, find(outer[:, None], outer[np.where(valid, diagonals, 0)]), -1),
-        )
-        return cls(where, _empty_factors(where))
-
-    @property
-    def arrays(self) -> tuple[BlockMap, Factors]:
-        """What `block_factor` and `block_solve` work on."""
-        return self.where, self.factors
-
-    def factor(self, data: FloatArray) -> None:
-        """Factorise the matrix with nonzeros ``data`` in the order of the pattern."""
-        block_factor(self.where, np.append(data, 0.0), self.factors)
-
-    def solve(self, right: FloatArray) -> FloatArray:
-        """Return the solution for one right-hand side (size,)."""
-        out = np.empty_like(right)
-        block_solve(self.where, self.factors, right, out)
-        return out
-
-
-def _linked(pattern: SparsePattern, rate: int, outer: IntArray) -> NDArray[np.bool_]:
-    """Return which outer unknowns a reaction depends on or feeds."""
-    return np.asarray((pattern.find(rate, outer) >= 0) | (pattern.find(outer, rate) >= 0))
-
-
-def _half_bandwidth(pattern: SparsePattern, outer: IntArray, neighbours: IntArray) -> int:
-    """Return the half bandwidth of the outer system once the reactions are eliminated."""
-    order = np.full(pattern.size, -1)
-    order[outer] = np.arange(outer.size)
-    rows, columns = order[pattern.rows], order[pattern.columns]
-    both = (rows >= 0) & (columns >= 0)
-    own = np.max(np.abs(rows[both] - columns[both]), initial=0)
-    return int(max(own, np.max(np.ptp(neighbours, axis=1))))
-
-
-def _empty_factors(where: BlockMap) -> Factors:
-    particles, n = where.slope.shape
-    couplings = where.couplings.shape
+def empty_factors(jacobian: Jacobian) -> Factors:
+    """Return room for the factors of a Jacobian, which belong to no cj yet."""
+    n, count = jacobian.blocks.slope.shape
     return Factors(
-        slope=np.zeros((particles, n)),
-        by_theta=np.zeros((particles, n, 5)),
-        inner=np.zeros((particles, n, 5)),
-        response=np.zeros((particles, n)),
-        mean=np.zeros((particles, n)),
-        reaction=np.zeros((particles, 5)),
-        couplings=np.zeros(couplings),
-        feedback=np.zeros(couplings),
-        band=np.zeros(where.band.shape),
+        cj=np.full(1, np.nan),
+        inner=np.zeros((5, n + PADDING, count)),
+        response=np.zeros((n + 2 * PADDING, count)),
+        pivot=np.zeros(count),
+        odds=np.zeros((n + 2 * PADDING, count)),
+        band=np.zeros(jacobian.band.shape),
     )
+
+
+def sparse_matrices(jacobian: Jacobian) -> tuple[Any, Any]:
+    """Return ∂F/∂y and ∂F/∂y′ as ``scipy.sparse.csc_matrix``."""
+    g, links, b = jacobian.particles, jacobian.links, jacobian.blocks
+    fractions = g.arrays.fractions[:, None]
+    n, count = b.slope.shape
+    size = g.offset + (2 * n + 2) * count
+    place = g.offset + np.arange((2 * n + 2) * count).reshape(2 * n + 2, count)
+    theta, odds, mean, rate = place[0 : 2 * n : 2], place[1 : 2 * n : 2], place[2 * n], place[2 * n + 1]
+    outer, half = len(jacobian.band), jacobian.band.shape[1] // 2
+    near = np.arange(n)[:, None]
+    fifth, third = (np.clip(near + np.arange(-w, w + 1), 0, n - 1) for w in (2, 1))
+    diagonals = np.arange(outer)[:, None] + np.arange(-half, half + 1)
+    entries = [
+        (theta, theta, 1.0),
+        (theta, odds, b.slope),
+        (odds[:, None], theta[fifth], b.by_theta),
+        (odds[:, None], odds[third], b.by_odds),
+        (odds[-1], rate, -g.arrays.rate_scale / g.arrays.fractions[-1]),
+        (mean, mean, 1.0),
+        (mean, theta, -fractions),
+        (rate, np.stack([rate, theta[-2], theta[-1], odds[-1], mean]), b.reaction),
+        (rate, size + links.seen, jacobian.couplings),
+        (size + links.fed, rate, links.feedback),
+        (size + np.arange(outer)[:, None], size + np.clip(diagonals, 0, outer - 1), jacobian.band),
+    ]
+    rates = [(odds, theta, 1.0), (size + np.arange(outer), size + np.arange(outer), links.stored)]
+    return _assembled(entries, size + outer), _assembled(rates, size + outer)
+
+
+def _assembled(entries: list[tuple[Any, Any, Any]], size: int) -> Any:
+    """Return the matrix of entries (rows, columns, values), which broadcast and add up."""
+    rows, columns, values = (
+        np.concatenate([np.broadcast_to(part[k], np.broadcast(*part).shape).ravel() for part in entries])
+        for k in range(3)
+    )
+    return coo_matrix((values, (rows, columns)), shape=(size, size)).tocsc()
+
+
+@compiled_arithmetic
+def block_factor(jacobian: Jacobian, cj: float, f: Factors) -> None:
+    """Factorise ∂F/∂y + cj ∂F/∂y′."""
+    f.cj[0] = cj
+    half = f.band.shape[1] // 2
+    f.band[:] = jacobian.band
+    for i in range(f.band.shape[0]):
+        f.band[i, half] += cj * jacobian.links.stored[i]
+    _five_factor(jacobian.blocks, cj, f.inner)
+    _eliminate_rates(jacobian, f)
+    _band_factor(f.band)
+
+
+@compiled_arithmetic
+def _eliminate_rates(jacobian: Jacobian, f: Factors) -> None:
+    """Find each particle's answer to its filling rate, the pivot of that, and its part in the band."""
+    p, b, links = jacobian.particles.arrays, jacobian.blocks, jacobian.links
+    n, count = b.slope.shape
+    y, slope, fractions = f.response, b.slope, p.fractions
+    y[:] = 0.0
+    y[n - 1 + PADDING] = p.rate_scale / fractions[n - 1]
+    _five_solve(f.inner, y)
+    mean = np.zeros(count)
+    for i in range(n):
+        for k in range(count):
+            mean[k] -= fractions[i] * slope[i, k] * y[i + PADDING, k]
+    half = f.band.shape[1] // 2
+    for k in range(count):
+        last, second = y[n - 1 + PADDING, k], y[n - 2 + PADDING, k]
+        pivot = b.reaction[0, k] - b.reaction[1, k] * slope[n - 2, k] * second + b.reaction[4, k] * mean[k]
+        pivot += (b.reaction[3, k] - b.reaction[2, k] * slope[n - 1, k]) * last
+        f.pivot[k] = pivot
+        for i in range(links.fed.shape[0]):
+            row, share = links.fed[i, k], links.feedback[i, k] / pivot
+            for j in range(links.seen.shape[0]):
+                f.band[row, half + links.seen[j, k] - row] -= share * jacobian.couplings[j, k]
+
+
+@compiled_arithmetic
+def _five_factor(b: Blocks, cj: float, lu: FloatArray) -> None:
+    """Factorise the pentadiagonal Y − (Q + cj) D of every particle, see `Factors.inner`."""
+    n, count = b.slope.shape
+    slope, by_theta, by_odds = b.slope, b.by_theta, b.by_odds
+    for i in range(n):
+        r, q, s = i + PADDING, i + PADDING - 1, i + PADDING - 2
+        for k in range(count):
+            lu[0, r, k] = -by_theta[i, 0, k] * slope[max(i - 2, 0), k] * lu[2, s, k]
+        for k in range(count):
+            value = by_odds[i, 0, k] - by_theta[i, 1, k] * slope[max(i - 1, 0), k]
+            lu[1, r, k] = (value - lu[0, r, k] * lu[3, s, k]) * lu[2, q, k]
+        for k in range(count):
+            value = by_odds[i, 1, k] - (by_theta[i, 2, k] + cj) * slope[i, k]
+            lu[2, r, k] = 1.0 / (value - lu[0, r, k] * lu[4, s, k] - lu[1, r, k] * lu[3, q, k])
+        for k in range(count):
+            value = by_odds[i, 2, k] - by_theta[i, 3, k] * slope[min(i + 1, n - 1), k]
+            lu[3, r, k] = value - lu[1, r, k] * lu[4, q, k]
+        for k in range(count):
+            lu[4, r, k] = -by_theta[i, 4, k] * slope[min(i + 2, n - 1), k]
+
+
+@compiled_arithmetic
+def _five_solve(lu: FloatArray, x: FloatArray) -> None:
+    """Overwrite x (n + 4, particles), zero in the padding, with the solutions."""
+    n, count = lu.shape[1] - PADDING, lu.shape[2]
+    for r in range(PADDING, n + PADDING):
+        for k in range(count):
+            x[r, k] -= lu[0, r, k] * x[r - 2, k] + lu[1, r, k] * x[r - 1, k]
+    for r in range(n + PADDING - 1, PADDING - 1, -1):
+        for k in range(count):
+            x[r, k] = (x[r, k] - lu[3, r, k] * x[r + 1, k] - lu[4, r, k] * x[r + 2, k]) * lu[2, r, k]
 
 
 @compiled_arithmetic
@@ -193,130 +224,77 @@ def _band_solve(band: FloatArray, x: FloatArray) -> None:
 
 
 @compiled_arithmetic
-def _five_factor(band: FloatArray) -> None:
-    """Factorise a pentadiagonal matrix (size, 5) in place: unit L below, U above, 1/pivot in the middle."""
-    size = band.shape[0]
-    for k in range(size):
-        inverse = 1.0 / band[k, 2]
-        band[k, 2] = inverse
-        if k + 1 < size:
-            multiple = band[k + 1, 1] * inverse
-            band[k + 1, 1] = multiple
-            band[k + 1, 2] -= multiple * band[k, 3]
-            band[k + 1, 3] -= multiple * band[k, 4]
-        if k + 2 < size:
-            multiple = band[k + 2, 0] * inverse
-            band[k + 2, 0] = multiple
-            band[k + 2, 1] -= multiple * band[k, 3]
-            band[k + 2, 2] -= multiple * band[k, 4]
-
-
-@compiled_arithmetic
-def _five_solve(band: FloatArray, x: FloatArray) -> None:
-    """Overwrite x with the solution."""
-    size = band.shape[0]
-    before, last = 0.0, 0.0
-    for i in range(size):
-        value = x[i] - band[i, 0] * before - band[i, 1] * last
-        x[i] = value
-        before, last = last, value
-    behind, next_one = 0.0, 0.0
-    for i in range(size - 1, -1, -1):
-        value = (x[i] - band[i, 3] * next_one - band[i, 4] * behind) * band[i, 2]
-        x[i] = value
-        behind, next_one = next_one, value
-
-
-@compiled_arithmetic
-def block_factor(where: BlockMap, data: FloatArray, f: Factors) -> None:
-    """Factorise the matrix with nonzeros ``data``, a zero appended."""
-    particles, n = where.slope.shape
-    for i in range(f.band.shape[0]):
-        for k in range(f.band.shape[1]):
-            f.band[i, k] = data[where.band[i, k]]
-    half = f.band.shape[1] // 2
-    for p in range(particles):
-        for i in range(n):
-            f.slope[p, i] = data[where.slope[p, i]]
-            f.mean[p, i] = data[where.mean[p, i]]
-        for i in range(n):
-            for k in range(5):
-                column = min(max(i + k - 2, 0), n - 1)
-                by_theta = data[where.by_theta[p, i, k]]
-                f.by_theta[p, i, k] = by_theta
-                f.inner[p, i, k] = data[where.by_odds[p, i, k]] - by_theta * f.slope[p, column]
-        _five_factor(f.inner[p])
-        response = f.response[p]
-        response[:] = 0.0
-        response[n - 1] = -data[where.by_rate[p]]
-        _five_solve(f.inner[p], response)
-        for k in range(5):
-            f.reaction[p, k] = data[where.reaction[p, k]]
-        mean = 0.0
-        for i in range(n):
-            mean += f.mean[p, i] * f.slope[p, i] * response[i]
-        r = f.reaction[p]
-        r[0] += -r[1] * f.slope[p, n - 2] * response[n - 2] + r[4] * mean
-        r[0] += (r[3] - r[2] * f.slope[p, n - 1]) * response[n - 1]
-        for a in range(where.neighbours.shape[1]):
-            f.couplings[p, a] = data[where.couplings[p, a]]
-            f.feedback[p, a] = data[where.feedback[p, a]]
-        for a in range(where.neighbours.shape[1]):
-            row = where.neighbours[p, a]
-            for b in range(where.neighbours.shape[1]):
-                column = where.neighbours[p, b]
-                f.band[row, half + column - row] -= f.feedback[p, a] * f.couplings[p, b] / r[0]
-    _band_factor(f.band)
-
-
-@compiled_arithmetic
-def _reduced(by_theta: FloatArray, right: FloatArray, o: int, y: FloatArray) -> None:
-    """Fill y with the right-hand sides of a particle's balances once its θ are eliminated."""
-    n = y.size
+def _reduced(b: Blocks, cj: float, right: FloatArray, y: FloatArray) -> None:
+    """Write the right-hand sides of the balances once θ is eliminated, see `Factors.odds`."""
+    n, count = b.slope.shape
+    by_theta = b.by_theta
     for i in range(n):
-        total = right[o + 2 * i + 1]
-        low, high = (0, 5) if 2 <= i < n - 2 else (max(0, 2 - i), min(5, n + 2 - i))
-        for k in range(low, high):
-            total -= by_theta[i, k] * right[o + 2 * (i + k - 2)]
-        y[i] = total
+        r = i + PADDING
+        a, c, d, e = 2 * max(i - 2, 0), 2 * max(i - 1, 0), 2 * min(i + 1, n - 1), 2 * min(i + 2, n - 1)
+        for k in range(count):
+            y[r, k] = right[2 * i + 1, k] - (by_theta[i, 2, k] + cj) * right[2 * i, k]
+        for k in range(count):
+            y[r, k] -= by_theta[i, 0, k] * right[a, k] + by_theta[i, 1, k] * right[c, k]
+        for k in range(count):
+            y[r, k] -= by_theta[i, 3, k] * right[d, k] + by_theta[i, 4, k] * right[e, k]
 
 
 @compiled_arithmetic
-def block_solve(where: BlockMap, f: Factors, right: FloatArray, x: FloatArray) -> None:
+def block_solve(jacobian: Jacobian, f: Factors, right: FloatArray, x: FloatArray) -> None:
     """Fill the solution ``x`` for one right-hand side."""
-    particles, n = where.slope.shape
-    outer = np.empty(where.outer.size)
-    for i in range(outer.size):
-        outer[i] = right[where.outer[i]]
-    odds = np.empty((particles, n))
-    rates = np.empty(particles)
-    for p in range(particles):
-        o = where.offsets[p]
-        y = odds[p]
-        _reduced(f.by_theta[p], right, o, y)
-        _five_solve(f.inner[p], y)
-        mean = right[o + 2 * n]
-        for i in range(n):
-            mean -= f.mean[p, i] * (right[o + 2 * i] - f.slope[p, i] * y[i])
-        r = f.reaction[p]
-        total = right[o + 2 * n + 1] - r[3] * y[n - 1] - r[4] * mean
-        total -= r[1] * (right[o + 2 * n - 4] - f.slope[p, n - 2] * y[n - 2])
-        total -= r[2] * (right[o + 2 * n - 2] - f.slope[p, n - 1] * y[n - 1])
-        rates[p] = total / r[0]
-        for a in range(where.neighbours.shape[1]):
-            outer[where.neighbours[p, a]] -= f.feedback[p, a] * rates[p]
+    g, links = jacobian.particles, jacobian.links
+    table, y = particle_table(g, right), f.odds
+    _reduced(jacobian.blocks, f.cj[0], table, y)
+    _five_solve(f.inner, y)
+    rates = _rates(jacobian, f, table, y)
+    behind = g.offset + table.size
+    outer = x[behind:]
+    outer[:] = right[behind:]
+    for i in range(links.fed.shape[0]):
+        for k in range(rates.size):
+            outer[links.fed[i, k]] -= links.feedback[i, k] * rates[k]
     _band_solve(f.band, outer)
-    for i in range(outer.size):
-        x[where.outer[i]] = outer[i]
-    for p in range(particles):
-        o = where.offsets[p]
-        rate = rates[p]
-        for a in range(where.neighbours.shape[1]):
-            rate -= f.couplings[p, a] * outer[where.neighbours[p, a]] / f.reaction[p, 0]
-        mean = right[o + 2 * n]
-        for i in range(n):
-            y_i = odds[p, i] + f.response[p, i] * rate
-            theta = right[o + 2 * i] - f.slope[p, i] * y_i
-            x[o + 2 * i], x[o + 2 * i + 1] = theta, y_i
-            mean -= f.mean[p, i] * theta
-        x[o + 2 * n], x[o + 2 * n + 1] = mean, rate
+    for j in range(links.seen.shape[0]):
+        for k in range(rates.size):
+            rates[k] -= jacobian.couplings[j, k] * outer[links.seen[j, k]] / f.pivot[k]
+    _substitute(jacobian, f, (table, y, rates), particle_table(g, x))
+
+
+@compiled_arithmetic
+def _rates(jacobian: Jacobian, f: Factors, right: FloatArray, y: FloatArray) -> FloatArray:
+    """Return the filling rates at outer unknowns of zero; ``y``: log-odds at filling rates of zero."""
+    b, fractions = jacobian.blocks, jacobian.particles.arrays.fractions
+    slope = b.slope
+    n, count = slope.shape
+    mean = right[2 * n].copy()
+    for i in range(n):
+        for k in range(count):
+            mean[k] += fractions[i] * (right[2 * i, k] - slope[i, k] * y[i + PADDING, k])
+    rates = np.empty(count)
+    for k in range(count):
+        last, second = y[n - 1 + PADDING, k], y[n - 2 + PADDING, k]
+        total = right[2 * n + 1, k] - b.reaction[3, k] * last - b.reaction[4, k] * mean[k]
+        total -= b.reaction[1, k] * (right[2 * n - 4, k] - slope[n - 2, k] * second)
+        total -= b.reaction[2, k] * (right[2 * n - 2, k] - slope[n - 1, k] * last)
+        rates[k] = total / f.pivot[k]
+    return rates
+
+
+@compiled_arithmetic
+def _substitute(
+    jacobian: Jacobian, f: Factors, found: tuple[FloatArray, FloatArray, FloatArray], x: FloatArray
+) -> None:
+    """Write the particles' part of the solution; ``found``: right-hand side, log-odds at no rate, rates."""
+    right, y, rates = found
+    slope, fractions, response = jacobian.blocks.slope, jacobian.particles.arrays.fractions, f.response
+    n, count = slope.shape
+    x[2 * n] = right[2 * n]
+    for i in range(n):
+        r = i + PADDING
+        for k in range(count):
+            x[2 * i + 1, k] = y[r, k] + response[r, k] * rates[k]
+        for k in range(count):
+            x[2 * i, k] = right[2 * i, k] - slope[i, k] * x[2 * i + 1, k]
+        for k in range(count):
+            x[2 * n, k] += fractions[i] * x[2 * i, k]
+    x[2 * n + 1] = rates

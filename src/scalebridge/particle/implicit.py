@@ -1,4 +1,4 @@
-"""Implicit systems F(t, y, y′) = 0 with sparse Jacobians, integrated by SUNDIALS IDA through scikit-sundae.
+"""Implicit systems F(t, y, y′) = 0 of particles and what surrounds them, integrated by SUNDIALS IDA.
 
 Variable-order, variable-step BDF (Hindmarsh et al., ACM TOMS 31, 363 (2005)).
 """
@@ -14,13 +14,17 @@ from scipy.sparse.linalg import splu
 from sksundae.ida import IDA, IDAJacTimes, IDAPrecond
 
 from scalebridge.foundation import ConvergenceError
-from scalebridge.particle.block_solver import BlockSolver
+from scalebridge.particle.block_solver import (
+    Jacobian,
+    block_factor,
+    block_solve,
+    empty_factors,
+    sparse_matrices,
+)
 from scalebridge.particle.native import NativeCallbacks, NativeOptions, available, integrate
-from scalebridge.particle.pattern import SparsePattern
 from scalebridge.particle.quiet import silenced
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 REFERENCE_TOLERANCE = 2e-5
@@ -46,16 +50,10 @@ class ImplicitSystem:
 
     residual: Callable[[FloatArray, FloatArray, FloatArray], None]
     """residual(y, y′, out): time does not enter explicitly."""
-    entries: Callable[[FloatArray, float], FloatArray]
-    """entries(y, cj): values of ∂F/∂y + cj ∂F/∂y′ at ``rows``, ``columns``; duplicates add up."""
-    rows: IntArray
-    columns: IntArray
+    jacobian: Callable[[FloatArray], Jacobian]
+    """jacobian(y): ∂F/∂y, in arrays that the next call overwrites."""
     differential: NDArray[np.bool_]
     """(size,) which unknowns have a time derivative."""
-    particle_offsets: IntArray
-    """(particles,) first unknown of each particle."""
-    shells: int
-    """Of every particle."""
     absolute_tolerance: FloatArray
     """(size,) at a relative tolerance of `REFERENCE_TOLERANCE`; scales with it."""
     resolves: Callable[[FloatArray, float], bool]
@@ -94,14 +92,12 @@ def consistent_start(
     ConvergenceError
         If Newton's iteration does not converge.
     """
-    pattern = SparsePattern(system.rows, system.columns, guess.size)
     state, rates = guess.copy(), np.zeros_like(guess)
     residual = np.empty_like(guess)
     worst = np.inf
     for _ in range(iterations):
         system.residual(state, rates, residual)
-        by_state = pattern.matrix(pattern.data(system.entries(state, 0.0)))
-        by_rate = pattern.matrix(pattern.data(system.entries(state, 1.0))) - by_state
+        by_state, by_rate = sparse_matrices(system.jacobian(state))
         columns = np.where(system.differential, 0.0, 1.0)
         matrix = by_state.multiply(columns) + by_rate.multiply(1.0 - columns)
         step = splu(matrix.tocsc()).solve(-residual)
@@ -130,20 +126,18 @@ class _LinearSolver:
         self._system = system
         self._state_now = start.copy()
         self._vector = start.copy()
-        self._pattern = SparsePattern(system.rows, system.columns, start.size)
-        self._solver = BlockSolver.of_pattern(self._pattern, system.particle_offsets, system.shells)
-        self._fixed = self._pattern.data(system.entries(start, 0.0))
-        self._by_rate = self._pattern.data(system.entries(start, 1.0)) - self._fixed
-        self._data = self._fixed
-        self._cj = np.nan
+        self._jacobian = system.jacobian(start)
+        self._factors = empty_factors(self._jacobian)
+        self._matrices = sparse_matrices(self._jacobian)
         self._asked = (np.nan, b"")
         self._resolved = True
 
     def set_up(self, _t: float, y: FloatArray, _r: FloatArray, _f: FloatArray, cj: float) -> None:
         """Evaluate and factorise the Jacobian."""
         self._state_now[:] = y
-        self._fixed = self._pattern.data(self._system.entries(self._state_now, 0.0))
-        self._refactor(cj)
+        self._jacobian = self._system.jacobian(self._state_now)
+        self._matrices = sparse_matrices(self._jacobian)
+        block_factor(self._jacobian, cj, self._factors)
 
     def solve(
         self,
@@ -157,11 +151,14 @@ class _LinearSolver:
         _delta: float,
     ) -> None:
         """Fill the solution for the right-hand side."""
-        if cj != self._cj:
-            self._refactor(cj)
+        if cj != self._factors.cj[0]:
+            block_factor(self._jacobian, cj, self._factors)
         # not a number makes the step fail, so that the step size falls until the unstable mode is followed
-        self._vector[:] = right
-        out[:] = self._solver.solve(self._vector) if self._resolves(y, cj) else np.nan
+        solution = np.full_like(self._vector, np.nan)
+        if self._resolves(y, cj):
+            self._vector[:] = right
+            block_solve(self._jacobian, self._factors, self._vector, solution)
+        out[:] = solution
 
     def multiply(
         self,
@@ -174,10 +171,8 @@ class _LinearSolver:
         cj: float,
     ) -> None:
         """Fill Jacobian × vector."""
-        if cj != self._cj:
-            self._refactor(cj)
-        self._vector[:] = vector
-        out[:] = self._pattern.multiply(self._data, self._vector)
+        by_state, by_rate = self._matrices
+        out[:] = by_state @ vector + cj * (by_rate @ vector)
 
     def _resolves(self, y: FloatArray, cj: float) -> bool:
         """Ask at every state, since the integrator keeps a Jacobian as long as steps stay equal, but once."""
@@ -186,11 +181,6 @@ class _LinearSolver:
             self._state_now[:] = y
             self._asked, self._resolved = asked, self._system.resolves(self._state_now, cj)
         return self._resolved
-
-    def _refactor(self, cj: float) -> None:
-        self._data = self._fixed + cj * self._by_rate
-        self._solver.factor(self._data)
-        self._cj = cj
 
 
 def solve_implicit(

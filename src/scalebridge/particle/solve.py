@@ -7,22 +7,18 @@ from numpy.typing import NDArray
 
 from scalebridge.contracts import SOLVER_FAILURE
 from scalebridge.foundation import InputError
-from scalebridge.foundation.compiled import compiled
 from scalebridge.kinetics import exchange_current, overpotential
+from scalebridge.particle._jacobian import empty_blocks, particle_blocks
 from scalebridge.particle._kernels import (
-    Entries,
     ParticleArrays,
-    Place,
-    add,
+    Particles,
+    Surface,
     block_size,
-    empty_entries,
-    entry_count,
     particle_arrays,
-    particle_entries,
     particle_residual,
-    restore_particle,
-    trimmed,
+    restore_particles,
 )
+from scalebridge.particle.block_solver import Jacobian, Links
 from scalebridge.particle.implicit import (
     REFERENCE_TOLERANCE,
     ImplicitSystem,
@@ -178,31 +174,36 @@ def _guess(
 def _particle_system(
     p: ParticleArrays, rate: float, held_drive: float, *, fixed_drive: bool
 ) -> ImplicitSystem:
+    """Return one particle and its drive, the only unknown outside it: either that or the rate is held."""
     n = p.fractions.size
     size = block_size(n) + 1
-    entries = empty_entries(entry_count(n))
-    unused = np.empty(size)
-    offsets, shrinks = np.zeros(1, np.int64), np.ones(1)
-    held = held_drive if fixed_drive else rate
+    one = Particles(p, 0, np.ones(1), np.zeros(1))
+    first = np.zeros((1, 1), np.int64)
+    jacobian = Jacobian(
+        particles=one,
+        links=Links(first, first, np.full((1, 1), 0.0 if fixed_drive else 1.0), np.zeros(1)),
+        blocks=empty_blocks(n, 1),
+        couplings=np.zeros((1, 1)),
+        band=np.full((1, 1), 1.0 if fixed_drive else 0.0),
+    )
+
+    def surface(state: FloatArray) -> Surface:
+        return Surface(np.zeros(1), state[-1:])
 
     def residual(state: FloatArray, rates: FloatArray, out: FloatArray) -> None:
-        place = Place(state, rates, 0, 0.0, float(state[-1]), 1.0, 0.0)
-        _residual(p, place, held, fixed_drive, out)
+        particle_residual(one, surface(state), state, rates, out)
+        out[-1] = state[-1] - held_drive if fixed_drive else state[-2] - rate
 
-    def values(state: FloatArray, cj: float) -> FloatArray:
-        _entries(p, Place(state, unused, 0, 0.0, float(state[-1]), 1.0, 0.0), cj, fixed_drive, entries)
-        return entries.values
-
-    def resolves(state: FloatArray, cj: float) -> bool:
-        return bool(resolves_growth(p, state, offsets, shrinks, cj))
+    def evaluated(state: FloatArray) -> Jacobian:
+        particle_blocks(one, surface(state), state, jacobian.blocks)
+        jacobian.couplings[0] = jacobian.blocks.by_drive
+        return jacobian
 
     def restore(state: FloatArray) -> FloatArray:
         restored = state.copy()
-        restore_particle(p, restored, 0)
+        restore_particles(one, restored)
         return restored
 
-    values(np.full(size, 0.5), 1.0)
-    entries = trimmed(entries)
     tolerance = np.full(size, POTENTIAL_TOLERANCE)
     differential = np.zeros(size, dtype=bool)
     tolerance[0 : 2 * n : 2] = THETA_TOLERANCE
@@ -210,29 +211,9 @@ def _particle_system(
     differential[0 : 2 * n : 2] = True
     return ImplicitSystem(
         residual=residual,
-        entries=values,
-        rows=entries.rows,
-        columns=entries.columns,
+        jacobian=evaluated,
         differential=differential,
-        particle_offsets=offsets,
-        shells=n,
         absolute_tolerance=tolerance,
-        resolves=resolves,
+        resolves=lambda state, cj: bool(resolves_growth(one, state, cj)),
         restore=restore,
     )
-
-
-@compiled
-def _residual(p: ParticleArrays, place: Place, held: float, fixed_drive: bool, out: FloatArray) -> None:
-    last = place.state.size - 1
-    particle_residual(p, place, out)
-    out[last] = place.state[last if fixed_drive else last - 1] - held
-
-
-@compiled
-def _entries(p: ParticleArrays, place: Place, cj: float, fixed_drive: bool, entries: Entries) -> None:
-    last = place.state.size - 1
-    entries.filled[0] = 0
-    by_drive = particle_entries(p, place, cj, entries)[1]
-    add(entries, last - 1, last, by_drive)
-    add(entries, last, last if fixed_drive else last - 1, 1.0)

@@ -10,26 +10,35 @@
 import numpy as np
 
 from scalebridge.foundation.compiled import compiled_arithmetic
-from scalebridge.particle._kernels import FloatArray, IntArray, ParticleArrays, mobility
+from scalebridge.particle._kernels import FloatArray, ParticleArrays, Particles, mobility, particle_table
 from scalebridge.particle.tables import evaluate
 
 
 @compiled_arithmetic
-def resolves_growth(
-    p: ParticleArrays, state: FloatArray, offsets: IntArray, shrinks: FloatArray, cj: float
-) -> bool:
-    """Return whether every mode of every particle at fixed filling grows slower than ``cj`` [1/s].
-
-    ``shrinks`` (particles,): size of the arrays over each particle's.
-    """
-    for k in range(offsets.size):  # noqa: SIM110  # compiled: no generators
-        if not _particle_resolves(p, state, offsets[k], shrinks[k], cj):
+def resolves_growth(g: Particles, state: FloatArray, cj: float) -> bool:
+    """Return whether every mode of every particle at fixed filling grows slower than ``cj`` [1/s]."""
+    p, table = g.arrays, particle_table(g, state)
+    n, count, excess, coherency = p.fractions.size, g.shrink.size, p.excess, p.coherency
+    curvature, least = np.empty((n, count)), np.full(count, np.inf)
+    for i in range(n):
+        for k in range(count):
+            theta = table[2 * i, k]
+            # between the spinodals θ is that of the log-odds; outside (0, 1) it is an error of the integrator
+            slope = max(theta * (1.0 - theta), 1e-12)
+            curvature[i, k] = 1.0 / slope + evaluate(excess, theta)[1] + coherency
+        for k in range(count):
+            least[k] = min(least[k], curvature[i, k])
+    for k in range(count):
+        # convex everywhere: nothing grows
+        if least[k] < 0.0 and not _particle_resolves(p, table[:, k], curvature[:, k], g.shrink[k], cj):
             return False
     return True
 
 
 @compiled_arithmetic
-def _particle_resolves(p: ParticleArrays, state: FloatArray, o: int, shrink: float, cj: float) -> bool:
+def _particle_resolves(
+    p: ParticleArrays, particle: FloatArray, curvature: FloatArray, shrink: float, cj: float
+) -> bool:
     """Return whether no mode of one particle grows faster.
 
     A longer implicit step would damp the mode instead of following it: the particle would stay on its
@@ -39,16 +48,7 @@ def _particle_resolves(p: ParticleArrays, state: FloatArray, o: int, shrink: flo
     and the mean-field coherency's −B V_i V_k, zero at fixed filling, are left out.
     """
     n = p.fractions.size
-    fractions, face_areas, excess, diffusivity = p.fractions, p.face_areas, p.excess, p.diffusivity
-    local, least = np.empty(n), np.inf
-    for i in range(n):
-        theta = state[o + 2 * i]
-        # between the spinodals θ is that of the log-odds; outside (0, 1) it is an error of the integrator
-        slope = max(theta * (1.0 - theta), 1e-12)
-        local[i] = 1.0 / slope + evaluate(excess, theta)[1] + p.coherency
-        least = min(least, local[i])
-    if least >= 0.0:  # convex everywhere: nothing grows
-        return True
+    fractions, face_areas, diffusivity = p.fractions, p.face_areas, p.diffusivity
     first, mixed, second = 0.0, 0.0, 0.0
     stiff_left, conduct_left = 0.0, 0.0
     negative = 0
@@ -57,10 +57,10 @@ def _particle_resolves(p: ParticleArrays, state: FloatArray, o: int, shrink: flo
         stiff_right, conduct_right = 0.0, 0.0
         if i < n - 1:
             face = face_areas[i] * per_spacing
-            middle = 0.5 * (state[o + 2 * i] + state[o + 2 * i + 2])
+            middle = 0.5 * (particle[2 * i] + particle[2 * i + 2])
             stiff_right = p.gradient * face
             conduct_right = face * max(mobility(diffusivity, middle)[0], 0.0) / cj
-        a = fractions[i] * local[i] + stiff_left + stiff_right
+        a = fractions[i] * curvature[i] + stiff_left + stiff_right
         b = -fractions[i]
         c = -(conduct_left + conduct_right)
         if i > 0:

@@ -10,6 +10,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from scalebridge.contracts import (
+    Dataset,
     ElectrodeDesign,
     HomogeneousFreeEnergy,
     Host,
@@ -38,6 +39,7 @@ from scalebridge.report.provenance_tables import (
     stage_table,
     versions_table,
 )
+from scalebridge.report.reference_tables import reference_voltage_table, relaxed_table
 from scalebridge.report.run_folder import RunContents, read_run_folder
 from scalebridge.report.tables import (
     ROOM_TEMPERATURE,
@@ -159,6 +161,7 @@ def _tables(
     }
     texts: dict[str, str] = {}
     _add_atomistic(run, tables, texts)
+    _add_reference(run, tables)
     _add_thermodynamics(run, host, temperature, tables, texts)
     _add_electrode(run, host, tables, texts)
     return tables, texts
@@ -212,6 +215,15 @@ def _potential_text(card: PotentialCard) -> str:
         f"{card.condition_number:.1e}. Shortest distance in the training data: "
         f"{card.min_distance / constants.ANGSTROM:.2f} Å."
     )
+
+
+def _add_reference(run: RunContents, tables: dict[str, Table | None]) -> None:
+    dataset = run.get("labels/dataset.json", Dataset)
+    if dataset is not None and dataset.relaxed:
+        tables["relaxed"] = relaxed_table(dataset)
+        tables["reference_voltages"] = (
+            reference_voltage_table(dataset) if dataset.reference_voltages else None
+        )
 
 
 def _add_thermodynamics(

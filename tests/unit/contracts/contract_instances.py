@@ -163,15 +163,29 @@ def _rate_capability(_: Maker, values: dict[str, Any]) -> None:
     values["terminations"] = (("voltage cutoff",) * (rates - 1) + (contracts.SOLVER_FAILURE,),) * members
 
 
+def _curve(maker: Maker, values: dict[str, Any]) -> None:
+    points = values["theta"].size + 1
+    values["theta"] = np.sort(maker.rng.uniform(size=points))
+    for name in {"voltage", "diffusivity"} & set(values):
+        values[name] = np.sort(maker.rng.uniform(size=points))[::-1]
+
+
+def _measured_material(maker: Maker, values: dict[str, Any]) -> None:
+    values["saturation_concentration"] = maker.make(contracts.Sourced, value=float(maker.rng.uniform(1, 9)))
+
+
 ADJUSTMENTS: dict[str, Callable[[Maker, dict[str, Any]], None]] = {
+    "DiffusivityCurve": _curve,
     "ElectrodeDesign": _design,
     "Electrolyte": _electrolyte,
     "Field": _field,
     "Host": _host,
     "HostPhase": _host_phase,
     "ListedSizes": _listed_sizes,
+    "MeasuredMaterial": _measured_material,
     "RateCapability": _rate_capability,
     "RateLaw": _rate_law,
+    "VoltageCurve": _curve,
 }
 """What rules between fields ask for; everything else comes from the annotations alone."""
 

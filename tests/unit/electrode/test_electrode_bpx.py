@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from particle_models import FAST, LAW, cell, particle
+from particle_models import FAST, LAW, cell, particle, with_changes
 from scalebridge.electrode import (
     CellModel,
     Layer,
+    MetalFoil,
     Population,
     dilute,
     electrode_impedance,
@@ -34,7 +35,7 @@ def solid_solution(**changes: Any) -> CellModel:
     model = particle(1.0, shells=20, size=1e-6, gradient_energy=0.0, diffusivity=2e-15, rate_law=FOLLOWING)
     settings: dict[str, Any] = {
         "separator": Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=3),
-        "cathode": Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.8, volumes=5),
+        "layer": Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.8, volumes=5),
         "electrolyte": named_electrolyte(NYMAN),
         "salt_concentration": 1200.0,
         "electronic_conductivity": 0.7,
@@ -49,7 +50,7 @@ def test_the_file_is_valid_and_holds_the_capacity(tmp_path: Path) -> None:
     solid = electrode.surface_area_per_unit_volume * electrode.particle_radius / 3
     charge = solid * electrode.thickness * electrode.maximum_concentration * constants.FARADAY
     assert charge / 3600 == pytest.approx(parsed.parameterisation.cell.nominal_cell_capacity, rel=1e-9)
-    assert charge == pytest.approx(model.capacity_per_area, rel=1e-9)
+    assert charge == pytest.approx(model.cathode.capacity_per_area, rel=1e-9)
     assert parsed.header.model == "Partial"
     assert parsed.parameterisation.negative_electrode is None
 
@@ -60,9 +61,9 @@ def test_what_is_written_has_the_impedance_of_the_cell() -> None:
     model = solid_solution(
         electrolyte=dilute("fast", 1e-5, 1e-5),
         electronic_conductivity=1e4,
-        counter_rate_law=FAST.model_copy(update={"rate_constant": 1e8}),
+        anode=MetalFoil(FAST.model_copy(update={"rate_constant": 1e8})),
     )
-    model = replace(model, particle=replace(model.particle, shells=60))
+    model = with_changes(model, particle=replace(model.particle, shells=60))
     written = to_bpx(model, title="x")["Parameterisation"]["Positive electrode"]
     theta, frequency, thermal = 0.3, 1e-4 * np.array([1.0, 4.0, 16.0]), model.particle.thermal_voltage
     ocp, table = written["OCP [V]"], written["Diffusivity [m2.s-1]"]
@@ -83,10 +84,10 @@ def test_there_and_back_discharges_alike(tmp_path: Path) -> None:
     """Geometry and electrolyte of a file, given to a cell that had others: the same voltage."""
     model = solid_solution()
     read = read_bpx(write_bpx(model, tmp_path / "half.json", title="a half cell"), volumes=(3, 5))
-    other = replace(
+    other = with_changes(
         model,
         separator=Layer(thickness=50e-6, porosity=0.5, bruggeman_exponent=2.0, volumes=4),
-        cathode=Layer(thickness=20e-6, porosity=0.3, bruggeman_exponent=1.1, volumes=3),
+        layer=Layer(thickness=20e-6, porosity=0.3, bruggeman_exponent=1.1, volumes=3),
         particle=replace(model.particle, size=3e-6),
         salt_concentration=500.0,
         volume_fraction=0.5,

@@ -11,19 +11,20 @@ from scalebridge.contracts import Contract, ElectrodeDesign, MaterialCard, Prove
 from scalebridge.electrode import (
     CellModel,
     Layer,
+    MetalFoil,
     Population,
     named_electrolyte,
     rate_capability,
     solve_cell,
     solve_discharge,
 )
-from scalebridge.electrode._kernels import CURRENT, POWER, VOLTAGE, cell_entries, cell_residual
+from scalebridge.electrode._kernels import CURRENT, POWER, RAMP, VOLTAGE, cell_residual
 from scalebridge.electrode.arrays import cell_arrays
 from scalebridge.electrode.system import Unknowns, cell_system
 from scalebridge.foundation import InputError, ValidityError, constants, random_stream
 from scalebridge.foundation.citations import bibtex
 from scalebridge.kinetics import overpotential
-from scalebridge.particle import SparsePattern, empty_entries, trimmed
+from scalebridge.particle import sparse_matrices
 
 PROVENANCE = Provenance(code_version="test", recipe_hash="test")
 
@@ -33,7 +34,7 @@ def solid_solution_cell(**changes: object) -> CellModel:
     return cell(
         model,
         separator=Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=4),
-        cathode=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=6),
+        layer=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=6),
         **changes,
     )
 
@@ -42,6 +43,7 @@ SIZES = np.array([0.8e-8, 1e-8, 1.3e-8])
 NYMAN = named_electrolyte("LiPF6 in EC:EMC 3:7 (Nyman 2008)")
 CASES: dict[str, tuple[int, dict[str, object]]] = {
     "one particle per volume": (CURRENT, {}),
+    "current that rises": (RAMP, {}),
     "concentrated electrolyte": (VOLTAGE, {"electrolyte": NYMAN}),
     "sizes with films": (POWER, {"film_resistance": 0.02}),
     "chains": (VOLTAGE, {"contact_conductance": 1e-12, "film_resistance": 0.02}),
@@ -56,8 +58,8 @@ def test_jacobian_against_finite_differences(case: str) -> None:
     model = cell(
         particle((3.0, -0.3), shells=5, size=1e-8, coherency_modulus=2e8),
         separator=Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=2),
-        cathode=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=3),
-        counter_rate_law=LAW,
+        layer=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=3),
+        anode=MetalFoil(LAW),
         **changes,
     )
     arrays = cell_arrays(model, control=control, target=1.0)
@@ -65,11 +67,8 @@ def test_jacobian_against_finite_differences(case: str) -> None:
     size, cj = system.differential.size, 0.3
     rng = random_stream(2, "cell state")
     state, rates = rng.uniform(0.2, 0.8, size), rng.normal(size=size)
-    entries = empty_entries(5000)
-    cell_entries(arrays, state, cj, entries)
-    written = trimmed(entries)
-    pattern = SparsePattern(written.rows, written.columns, size)
-    matrix = pattern.matrix(pattern.data(written.values)).toarray()
+    by_state, by_rate = sparse_matrices(system.jacobian(state))
+    matrix = (by_state + cj * by_rate).toarray()
     h = 1e-6
     for column in range(size):
         sides = []
@@ -120,7 +119,7 @@ def test_concentration_at_the_metal_rises_as_sands_equation_says() -> None:
     model = cell(
         particle(1.0, shells=6, gradient_energy=0.0, diffusivity=1e-13),
         separator=Layer(thickness=thickness, porosity=porosity, bruggeman_exponent=exponent, volumes=400),
-        cathode=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=2),
+        layer=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=2),
     )
     factor = porosity**exponent
     diffusivity = model.salt_diffusivity * factor / porosity
@@ -139,7 +138,7 @@ def test_sand_time_of_plating() -> None:
     model = cell(
         particle(1.0, shells=6, gradient_energy=0.0, diffusivity=1e-13),
         separator=Layer(thickness=thickness, porosity=porosity, bruggeman_exponent=exponent, volumes=800),
-        cathode=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=2),
+        layer=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=2),
         salt_concentration=100.0,
         initial_theta=0.6,
     )
@@ -156,8 +155,8 @@ def test_sand_time_of_plating() -> None:
 
 def test_counter_electrode_costs_its_overpotential() -> None:
     slow_metal = LAW.model_copy(update={"rate_constant": 5.0, "transition_state": "none"})
-    fast = solve_cell(solid_solution_cell(counter_rate_law=FAST), 1.0)
-    slow = solve_cell(solid_solution_cell(counter_rate_law=slow_metal), 1.0)
+    fast = solve_cell(solid_solution_cell(anode=MetalFoil(FAST)), 1.0)
+    slow = solve_cell(solid_solution_cell(anode=MetalFoil(slow_metal)), 1.0)
     model = solid_solution_cell()
     rise = fast.concentration[40, 0] * 1.5 - fast.concentration[40, 1] * 0.5
     exchange = 5.0 * np.sqrt(rise / 1000.0)

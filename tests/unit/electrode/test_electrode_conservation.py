@@ -12,7 +12,7 @@ from scalebridge.foundation import constants
 
 LAYERS = {
     "separator": Layer(thickness=20e-6, porosity=0.6, bruggeman_exponent=1.4, volumes=3),
-    "cathode": Layer(thickness=50e-6, porosity=0.35, bruggeman_exponent=1.6, volumes=3),
+    "layer": Layer(thickness=50e-6, porosity=0.35, bruggeman_exponent=1.6, volumes=3),
 }
 
 
@@ -41,19 +41,19 @@ def electrodes(draw: st.DrawFn) -> CellModel:
 
 def pores(model: CellModel) -> np.ndarray:
     """Return the electrolyte's volume per area in each finite volume [m]."""
-    layers = (model.separator, model.cathode)
+    layers = (model.separator, model.cathode.layer)
     return np.concatenate([np.full(s.volumes, s.porosity * s.thickness / s.volumes) for s in layers])
 
 
 def free_energy(model: CellModel, solution: CellSolution) -> np.ndarray:
     """Return the free energy of particles and salt per site over kT, shape (times,)."""
-    sites = model.capacity_per_area / constants.ELEMENTARY_CHARGE
+    sites = model.cathode.capacity_per_area / constants.ELEMENTARY_CHARGE
     c = solution.concentration / 1000.0
     salt = 2 * (1000.0 * constants.AVOGADRO * c * (np.log(c) - 1)) @ pores(model) / sites
     total = salt
-    for k, j in np.ndindex(model.particle_sizes.shape):
-        own = replace(model.particle, size=float(model.particle_sizes[k, j]))
-        total = total + model.particle_shares[k, j] * own.free_energy(solution.theta[:, k, j])
+    for k, j in np.ndindex(model.cathode.particle_sizes.shape):
+        own = replace(model.particle, size=float(model.cathode.particle_sizes[k, j]))
+        total = total + model.cathode.particle_shares[k, j] * own.free_energy(solution.theta[:, k, j])
     return np.asarray(total)
 
 

@@ -25,7 +25,7 @@ def discharged(omega: tuple[float, ...], diffusivity: float) -> tuple[ParticleMo
     half_cell = cell(
         model,
         separator=Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=2),
-        cathode=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=2),
+        layer=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=2),
         cutoff_voltage=2.0,
     )
     return model, solve_cell(half_cell, 0.3)

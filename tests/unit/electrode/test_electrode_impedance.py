@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from particle_models import FAST, LAW, cell, particle
+from particle_models import FAST, LAW, cell, particle, with_changes
 from scalebridge.contracts import Contract, ElectrodeDesign, MaterialCard, Provenance
 from scalebridge.electrode import (
     CellModel,
     Impedance,
     Layer,
+    MetalFoil,
     Population,
     dilute,
     electrode_impedance,
@@ -41,9 +42,9 @@ def alone(model: ParticleModel, **changes: object) -> CellModel:
     transparent = {
         "electrolyte": dilute("fast", 1e-5, 1e-5),
         "electronic_conductivity": 1e4,
-        "counter_rate_law": replace_constant(1e8),
+        "anode": MetalFoil(replace_constant(1e8)),
         "separator": SEPARATOR,
-        "cathode": CATHODE,
+        "layer": CATHODE,
     }
     return cell(model, **(transparent | changes))
 
@@ -65,8 +66,10 @@ def charge_transfer(model: ParticleModel, theta: float = FILLING) -> float:
 
 def surface(model: CellModel) -> float:
     """Of the particles per electrode area."""
-    solid_part = (1 - model.cathode.porosity) * model.volume_fraction * model.cathode.thickness
-    return float(np.sum(3 * solid_part * model.particle_shares / model.particle_sizes))
+    solid_part = (
+        (1 - model.cathode.layer.porosity) * model.cathode.volume_fraction * model.cathode.layer.thickness
+    )
+    return float(np.sum(3 * solid_part * model.cathode.particle_shares / model.cathode.particle_sizes))
 
 
 def sphere(model: ParticleModel, frequency: NDArray[np.float64]) -> ComplexArray:
@@ -104,10 +107,10 @@ def test_warburgs_angle_above_the_diffusion_frequency() -> None:
 
 def test_low_frequencies_charge_the_electrode() -> None:
     """ωZ → −dU/dQ as a capacitance, over the resistances of reaction, film and diffusion, R²/5 of it."""
-    model = replace(alone(solid(80)), film_resistance=0.03)
+    model = with_changes(alone(solid(80)), film_resistance=0.03)
     found = electrode_impedance(model, FILLING, [1e-7])
     slope = voltage_slope(model.particle)
-    capacitance = model.capacity_per_area / -slope
+    capacitance = model.cathode.capacity_per_area / -slope
     assert found.capacitance == pytest.approx(capacitance, rel=1e-6)
     assert -1 / (2 * np.pi * 1e-7 * found.values.imag[0]) == pytest.approx(capacitance, rel=1e-6)
     diffusivity = 1e-15 * FILLING * (1 - FILLING) * -slope / model.particle.thermal_voltage
@@ -130,7 +133,7 @@ def test_charge_transfer_and_film_between_double_layer_and_diffusion(chained: bo
     frequency = edge * np.array([1e-2, 0.3, 1.0, 3.0, 1e2])
     found = electrode_impedance(model, FILLING, frequency, double_layer=layer).values
     # diffusion as fast as 1e-9 m²/s leaves the particles' capacitance behind the charge transfer alone
-    stored = 2j * np.pi * frequency * model.capacity_per_area / -voltage_slope(model.particle)
+    stored = 2j * np.pi * frequency * model.cathode.capacity_per_area / -voltage_slope(model.particle)
     arc = 0.02 + 1 / (2j * np.pi * frequency * layer + 1 / (transfer + surface(model) / stored))
     assert found * surface(model) == pytest.approx(arc, rel=2e-3)
     bare = electrode_impedance(model, FILLING, frequency[-1:]).values
@@ -142,9 +145,9 @@ def test_solution_resistance_at_high_frequency() -> None:
     model = cell(
         solid(10),
         separator=SEPARATOR,
-        cathode=CATHODE,
+        layer=CATHODE,
         electronic_conductivity=0.5,
-        counter_rate_law=LAW,
+        anode=MetalFoil(LAW),
         electrolyte=SYMMETRIC,
     )
     found = electrode_impedance(model, FILLING, [1e11], double_layer=0.1, counter_double_layer=0.1).values
@@ -156,7 +159,9 @@ def test_solution_resistance_at_high_frequency() -> None:
     assert abs(found.imag[0]) < 1e-6 * expected
     twice = LAW.model_copy(update={"rate_constant": 2 * LAW.rate_constant})
     slow, fast = (
-        electrode_impedance(replace(model, counter_rate_law=law), FILLING, [1e11], double_layer=0.1).values
+        electrode_impedance(
+            with_changes(model, anode=MetalFoil(law)), FILLING, [1e11], double_layer=0.1
+        ).values
         for law in (LAW, twice)
     )
     metal = model.particle.thermal_voltage / LAW.rate_constant
@@ -168,14 +173,14 @@ def test_porous_electrode_as_a_transmission_line() -> None:
     base = {
         "electronic_conductivity": 0.3,
         "separator": SEPARATOR,
-        "counter_rate_law": LAW,
+        "anode": MetalFoil(LAW),
         "electrolyte": SYMMETRIC,
     }
     frequency, layer, length = np.array([1e4, 3e4]), 2e-3, 70e-6
     errors = []
     for volumes in (10, 20, 40):
         cathode = replace(CATHODE, volumes=volumes)
-        model = cell(solid(8, diffusivity=1e-22), cathode=cathode, **base)
+        model = cell(solid(8, diffusivity=1e-22), layer=cathode, **base)
         found = electrode_impedance(
             model, FILLING, frequency, double_layer=layer, counter_double_layer=1e4
         ).values
@@ -195,9 +200,9 @@ def full(**changes: object) -> CellModel:
     """Everything at once: concentrated electrolyte, sizes, film, slow metal."""
     settings = {
         "separator": SEPARATOR,
-        "cathode": CATHODE,
+        "layer": CATHODE,
         "electrolyte": named_electrolyte("LiPF6 in EC:EMC 3:7 (Nyman 2008)"),
-        "counter_rate_law": LAW.model_copy(update={"rate_constant": 5.0}),
+        "anode": MetalFoil(LAW.model_copy(update={"rate_constant": 5.0})),
         "electronic_conductivity": 0.5,
         "film_resistance": 0.01,
         "population": Population.listed(np.array([0.3, 0.6]) * SIZE, np.array([1.0, 2.0]), volumes=5),
@@ -264,7 +269,7 @@ REFUSED = {
 def test_what_has_no_impedance(message: str) -> None:
     model, filling, settings = REFUSED[message]
     with pytest.raises(InputError, match=message):
-        electrode_impedance(cell(model, separator=SEPARATOR, cathode=CATHODE), filling, **settings)
+        electrode_impedance(cell(model, separator=SEPARATOR, layer=CATHODE), filling, **settings)
 
 
 def test_of_a_card(synthetic_contracts: dict[str, Contract]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from particle_models import LAW, cell, particle
+from particle_models import LAW, cell, particle, with_changes
 from scalebridge.contracts import Contract, ElectrodeDesign, MaterialCard, Provenance, Solution
 from scalebridge.electrode import (
     CellModel,
@@ -33,7 +33,7 @@ def solid_solution(**changes: object) -> CellModel:
     settings = {"diffusivity": 1e-13, "rate_law": LAW, "size": 100e-9}
     settings |= {name: changes.pop(name) for name in tuple(changes) if name in settings}
     model = particle(1.0, shells=16, gradient_energy=0.0, **settings)
-    return cell(model, **({"separator": SEPARATOR, "cathode": CATHODE} | changes))
+    return cell(model, **({"separator": SEPARATOR, "layer": CATHODE} | changes))
 
 
 def test_hysteresis_of_a_slow_cycle_is_twice_the_resistance() -> None:
@@ -124,10 +124,10 @@ def test_conduction_times_are_those_of_the_small_signal() -> None:
     cathode = replace(CATHODE, volumes=40)
     found = []
     for changes in ({"electronic_conductivity": 0.02}, {"electronic_conductivity": 1e6}):
-        changed = replace(model, cathode=cathode, **changes)
+        changed = with_changes(model, layer=cathode, **changes)
         found.append(electrode_impedance(changed, 0.3, [1e3]).values.real[0])
-    scale = model.capacity_per_area / model.particle.thermal_voltage
-    expected = time_scales(replace(model, electronic_conductivity=0.02))["electronic conduction"]
+    scale = model.cathode.capacity_per_area / model.particle.thermal_voltage
+    expected = time_scales(with_changes(model, electronic_conductivity=0.02))["electronic conduction"]
     assert scale * (found[0] - found[1]) == pytest.approx(expected, rel=0.02)
 
 
@@ -137,7 +137,7 @@ def test_particles_fill_one_by_one_slowly_and_together_fast() -> None:
     model = cell(
         particle(size=60e-9, shells=40),
         separator=SEPARATOR,
-        cathode=replace(CATHODE, volumes=6),
+        layer=replace(CATHODE, volumes=6),
         population=population,
         initial_theta=0.02,
         cutoff_voltage=2.4,

@@ -2,13 +2,12 @@
 
 import ctypes
 from collections import namedtuple
-from dataclasses import replace
 
 import numba
 import numpy as np
 import pytest
 
-from particle_models import cell, particle
+from particle_models import cell, particle, with_changes
 from scalebridge.electrode import CellModel, CellSolution, Layer, Population, discharge, solve_cell
 from scalebridge.electrode.arrays import cell_arrays
 from scalebridge.electrode.native import native_callbacks
@@ -19,7 +18,7 @@ from scalebridge.particle import implicit, native
 
 LAYERS = {
     "separator": Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=3),
-    "cathode": Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=4),
+    "layer": Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=4),
 }
 Pair = namedtuple("Pair", "numbers factor")  # Numba knows named tuples of both kinds
 
@@ -40,7 +39,7 @@ def test_residual_callback_is_the_kernel() -> None:
     arrays = cell_arrays(model, target=1.0)
     unknowns = Unknowns.of(model, arrays)
     system = cell_system(model, arrays, unknowns)
-    callbacks = native_callbacks(arrays, unknowns, system, np.zeros((0, 3)))
+    callbacks = native_callbacks(arrays, unknowns, np.zeros((0, 3)))
     state = rest_state(model, arrays, unknowns, 1.0)
     rates = np.linspace(-1, 1, state.size)
     expected, found = np.empty(state.size), np.empty(state.size)
@@ -93,7 +92,7 @@ def test_runs_in_threads_do_not_disturb_each_other() -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     rates = (1.0, 2.0, 3.0, 4.0)
-    model = replace(two_sizes(), population=None)
+    model = with_changes(two_sizes(), population=None)
     alone = [discharge.solve_cell(model, rate).voltage for rate in rates]
     with ThreadPoolExecutor(4) as pool:
         together = [s.voltage for s in pool.map(lambda rate: solve_cell(model, rate), rates)]

@@ -8,7 +8,7 @@ from scalebridge.electrode import CellModel, CellSolution, Layer, Population, ac
 
 LAYERS = {
     "separator": Layer(thickness=10e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=2),
-    "cathode": Layer(thickness=30e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=3),
+    "layer": Layer(thickness=30e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=3),
 }
 
 
@@ -59,7 +59,7 @@ def test_small_particles_are_ahead_when_fast() -> None:
     solution = solve_cell(model, 20.0)
     middle = np.abs(solution.filling - 0.3).argmin()
     fillings = (solution.theta[middle] @ model.particle.grid.fractions).ravel()
-    assert np.corrcoef(fillings, 1 / model.particle_sizes.ravel())[0, 1] > 0.8
+    assert np.corrcoef(fillings, 1 / model.cathode.particle_sizes.ravel())[0, 1] > 0.8
 
 
 def test_sizes_end_the_teeth_of_a_two_phase_curve() -> None:

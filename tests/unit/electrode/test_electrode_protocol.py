@@ -57,7 +57,7 @@ def solid_solution(**changes: object) -> CellModel:
     return cell(
         model,
         separator=Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=3),
-        cathode=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=4),
+        layer=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=4),
         **({"initial_theta": 0.2} | changes),
     )
 
@@ -111,7 +111,7 @@ def test_constant_current_then_constant_voltage() -> None:
     assert rest.solution.current == pytest.approx(0.0, abs=1e-12)
     for step in solution.steps:
         time, current = step.solution.time, step.solution.current
-        stored = np.trapezoid(current, time) / model.capacity_per_area
+        stored = np.trapezoid(current, time) / model.cathode.capacity_per_area
         assert step.capacity == pytest.approx(stored, rel=2e-3, abs=1e-10)
     assert solution.finished
     assert np.all(np.diff(solution.whole.time) >= 0)
@@ -155,7 +155,7 @@ def test_separating_particles_of_many_sizes_cycle() -> None:
     model = cell(
         particle(size=60e-9, shells=50),
         separator=Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=2),
-        cathode=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=4),
+        layer=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=4),
         population=population,
     )
     solution = run("Discharge at C/5 until 3.2 V; Charge at C/5 until 3.7 V", model)

@@ -6,7 +6,7 @@ from scipy.integrate import quad
 from scipy.stats import lognorm
 
 from particle_models import FAST, cell, particle
-from scalebridge.electrode import CellModel, Layer, Population, solve_cell
+from scalebridge.electrode import CellModel, Layer, MetalFoil, Population, solve_cell
 from scalebridge.electrode.population import active_shares
 from scalebridge.electrode.sizes import deal, lognormal_sizes
 from scalebridge.foundation import InputError
@@ -17,7 +17,7 @@ CATHODE = Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=4
 def solid_solution(**changes: object) -> CellModel:
     model = particle(1.0, shells=8, gradient_energy=0.0, diffusivity=1e-13)
     separator = Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=3)
-    return cell(model, separator=separator, cathode=CATHODE, **changes)
+    return cell(model, separator=separator, layer=CATHODE, **changes)
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3])
@@ -109,7 +109,7 @@ def test_the_last_of_a_chain_fills_last() -> None:
     """Poor contacts: filling falls from the conductor on; good ones: as if all touched it."""
     population = Population.listed(np.full(3, 100e-9), None, volumes=4)
     sloping = particle(-4.0, shells=8, gradient_energy=0.0, diffusivity=1e-13)
-    common = {"cathode": CATHODE, "population": population, "counter_rate_law": FAST}
+    common = {"layer": CATHODE, "population": population, "anode": MetalFoil(FAST)}
     cells = {g: cell(sloping, contact_conductance=g, **common) for g in (None, 3e-13, 1e-6)}
     solutions = {g: solve_cell(model, 1.0) for g, model in cells.items()}
     at = {g: np.abs(s.filling - 0.3).argmin() for g, s in solutions.items()}

@@ -12,8 +12,14 @@ from scalebridge.electrode._kernels import CURRENT, VOLTAGE
 from scalebridge.electrode.arrays import cell_arrays
 from scalebridge.electrode.system import Unknowns, cell_system, rest_state
 from scalebridge.foundation import random_stream
-from scalebridge.particle import ImplicitSystem, SparsePattern, particle_arrays
-from scalebridge.particle.block_solver import BlockSolver
+from scalebridge.particle import (
+    ImplicitSystem,
+    block_factor,
+    block_solve,
+    empty_factors,
+    particle_arrays,
+    sparse_matrices,
+)
 from scalebridge.particle.solve import _particle_system
 
 
@@ -21,7 +27,7 @@ def electrode_system(**changes: Any) -> tuple[ImplicitSystem, np.ndarray]:
     model = cell(
         particle((4.0, -0.3), shells=30, size=3e-8, coherency_modulus=5e7),
         separator=Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=3),
-        cathode=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=5),
+        layer=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=5),
         **changes,
     )
     arrays = cell_arrays(model, control=VOLTAGE if changes else CURRENT, target=1.0)
@@ -54,24 +60,15 @@ def test_solution_against_general_sparse_lu(case: str, cj: float) -> None:
     system, state = made[case]() if case in made else particle_system(case.endswith("voltage"))
     rng = random_stream(6, "right-hand side")
     state = state + 0.02 * rng.uniform(-1, 1, state.size)
-    pattern = SparsePattern(system.rows, system.columns, state.size)
-    data = pattern.data(system.entries(state, cj))
-    solver = BlockSolver.of_pattern(pattern, system.particle_offsets, system.shells)
-    right = rng.normal(size=state.size)
-    expected = splu(pattern.matrix(data)).solve(right)
+    jacobian = system.jacobian(state)
+    by_state, by_rate = sparse_matrices(jacobian)
+    matrix = by_state + cj * by_rate
+    right, solution = rng.normal(size=state.size), np.empty(state.size)
+    expected = splu(matrix).solve(right)
+    factors = empty_factors(jacobian)
     for _ in range(2):
-        solver.factor(data)
-    solution = solver.solve(right)
+        block_factor(jacobian, cj, factors)
+    block_solve(jacobian, factors, right, solution)
     assert np.linalg.norm(solution - expected) < 1e-7 * np.linalg.norm(expected)
-    backward = np.abs(pattern.multiply(data, solution) - right)
-    assert backward.max() < 1e-10 * np.abs(data).max() * np.abs(solution).max()
-
-
-def test_pattern_finds_and_multiplies() -> None:
-    rows, columns = np.array([0, 2, 2, 1]), np.array([0, 1, 1, 2])
-    pattern = SparsePattern(rows, columns, 3)
-    data = pattern.data(np.array([1.0, 2.0, 3.0, 4.0]))
-    assert pattern.matrix(data).toarray() == pytest.approx(np.array([[1, 0, 0], [0, 0, 4], [0, 5, 0]]))
-    assert pattern.multiply(data, np.array([1.0, 2.0, 3.0])) == pytest.approx([1.0, 12.0, 10.0])
-    assert data[pattern.find(2, 1)] == 5.0
-    assert pattern.find([0, 1], [1, 2]).tolist() == [-1, 2]
+    backward = np.abs(matrix @ solution - right)
+    assert backward.max() < 1e-10 * np.abs(matrix.data).max() * np.abs(solution).max()

@@ -6,19 +6,23 @@ import pytest
 from particle_models import LAW, particle
 from scalebridge.foundation import random_stream
 from scalebridge.particle import (
-    Place,
-    SparsePattern,
+    Jacobian,
+    Links,
+    Particles,
+    Surface,
     block_size,
-    empty_entries,
-    entry_count,
+    empty_blocks,
     particle_arrays,
-    particle_entries,
+    particle_blocks,
     particle_residual,
-    trimmed,
+    sparse_matrices,
 )
 from scalebridge.particle._kernels import chemical_potentials
 
 SHELLS = 9
+SHRINK, FILM = np.array([1.7, 1.0, 0.6]), np.array([0.05, 0.0, 0.2])
+ELECTROLYTE, DRIVE = np.array([0.2, 0.0, -0.1]), np.array([-0.3, 0.1, 0.0])
+COUNT = SHRINK.size
 CASES = {
     "coherent sphere with wetting": particle(
         (3.0, -0.4, 0.2), shells=SHELLS, size=1e-8, coherency_modulus=2e8, surface_gradient=1e8,
@@ -45,55 +49,80 @@ CASES = {
 }  # fmt: skip
 
 
-def random_state(seed: int) -> tuple[np.ndarray, np.ndarray]:
+def random_state(seed: int, count: int = COUNT) -> tuple[np.ndarray, np.ndarray]:
+    """Return unknowns and rates of particles, a column for each."""
     rng = random_stream(seed, "particle state")
-    size = block_size(SHELLS)
-    state = rng.uniform(0.1, 0.9, size)
-    state[1 : 2 * SHELLS : 2] = rng.uniform(-3, 3, SHELLS)
-    return state, rng.normal(size=size)
+    shape = (block_size(SHELLS), count)
+    state = rng.uniform(0.1, 0.9, shape)
+    state[1 : 2 * SHELLS : 2] = rng.uniform(-3, 3, (SHELLS, count))
+    return state, rng.normal(size=shape)
+
+
+def jacobian_of(g: Particles, state: np.ndarray) -> Jacobian:
+    """Return the Jacobian of particles with nothing around them."""
+    none = np.zeros((0, COUNT), np.int64)
+    blocks = empty_blocks(SHELLS, COUNT)
+    particle_blocks(g, Surface(ELECTROLYTE, DRIVE), state.ravel(), blocks)
+    links = Links(none, none, np.zeros((0, COUNT)), np.zeros(0))
+    return Jacobian(g, links, blocks, np.zeros((0, COUNT)), np.zeros((0, 1)))
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_jacobian_against_finite_differences(name: str) -> None:
-    p = particle_arrays(CASES[name], 1e-3)
+    g = Particles(particle_arrays(CASES[name], 1e-3), 0, SHRINK, FILM)
     state, rates = random_state(3)
-    size, cj = state.size, 0.7
-    entries = empty_entries(entry_count(SHELLS))
-    by_electrolyte, by_drive = particle_entries(p, Place(state, rates, 0, 0.2, -0.3, 1.7, 0.05), cj, entries)
-    written = trimmed(entries)
-    pattern = SparsePattern(written.rows, written.columns, size)
-    matrix = pattern.matrix(pattern.data(written.values)).toarray()
+    cj = 0.7
+    jacobian = jacobian_of(g, state)
+    by_state, by_rate = sparse_matrices(jacobian)
+    matrix = (by_state + cj * by_rate).toarray()
 
-    def residual(y: np.ndarray, electrolyte: float = 0.2, drive: float = -0.3) -> np.ndarray:
-        out = np.empty(size)
-        particle_residual(p, Place(y, rates + cj * (y - state), 0, electrolyte, drive, 1.7, 0.05), out)
+    def residual(y: np.ndarray, electrolyte: float = 0.0, drive: float = 0.0) -> np.ndarray:
+        out = np.empty(state.size)
+        surface = Surface(ELECTROLYTE + electrolyte, DRIVE + drive)
+        particle_residual(g, surface, y.ravel(), (rates + cj * (y - state)).ravel(), out)
         return out
 
     h = 1e-6
     rounding = 4e-16 * np.abs(residual(state)).max() / h
-    for column in range(size):
-        step = np.zeros(size)
+    for column in range(state.size):
+        step = np.zeros(state.size)
         step[column] = h
+        step = step.reshape(state.shape)
         difference = (residual(state + step) - residual(state - step)) / (2 * h)
         scale = np.abs(matrix[:, column]).max()
         assert matrix[:, column] == pytest.approx(difference, abs=2e-7 * scale + rounding)
-    last = size - 1
-    electrolyte = (residual(state, 0.2 + h)[last] - residual(state, 0.2 - h)[last]) / (2 * h)
-    drive = (residual(state, 0.2, -0.3 + h)[last] - residual(state, 0.2, -0.3 - h)[last]) / (2 * h)
-    assert by_electrolyte == pytest.approx(electrolyte, rel=1e-7)
-    assert by_drive == pytest.approx(drive, rel=1e-7)
+    electrolyte = (residual(state, h) - residual(state, -h))[-COUNT:] / (2 * h)
+    drive = (residual(state, 0.0, h) - residual(state, 0.0, -h))[-COUNT:] / (2 * h)
+    assert jacobian.blocks.by_electrolyte == pytest.approx(electrolyte, rel=1e-7)
+    assert jacobian.blocks.by_drive == pytest.approx(drive, rel=1e-7)
+
+
+def test_particles_do_not_know_of_each_other() -> None:
+    """The residual of several particles is that of each alone."""
+    arrays = particle_arrays(CASES["coherent sphere with wetting"], 1e-3)
+    state, rates = random_state(7)
+    together = np.empty(state.size)
+    g = Particles(arrays, 0, SHRINK, FILM)
+    particle_residual(g, Surface(ELECTROLYTE, DRIVE), state.ravel(), rates.ravel(), together)
+    for k in range(COUNT):
+        one = slice(k, k + 1)
+        alone = np.empty(len(state))
+        surface = Surface(ELECTROLYTE[one], DRIVE[one])
+        g = Particles(arrays, 0, SHRINK[one], FILM[one])
+        particle_residual(g, surface, state[:, k].copy(), rates[:, k].copy(), alone)
+        assert together.reshape(state.shape)[:, k] == pytest.approx(alone, rel=1e-12)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_chemical_potential_is_the_derivative_of_the_discrete_free_energy(name: str) -> None:
     model = CASES[name]
     theta = random_stream(5, "theta").uniform(0.05, 0.95, SHELLS)
-    state = np.zeros(block_size(SHELLS))
-    state[0 : 2 * SHELLS : 2] = theta
-    state[1 : 2 * SHELLS : 2] = np.log(theta / (1 - theta))
+    state = np.zeros((block_size(SHELLS), 1))
+    state[0 : 2 * SHELLS : 2, 0] = theta
+    state[1 : 2 * SHELLS : 2, 0] = np.log(theta / (1 - theta))
     state[2 * SHELLS] = theta @ model.grid.fractions
     # the Python form: Numba cannot hand out arrays of a cached function that cached kernels have inlined
-    potential = chemical_potentials.py_func(particle_arrays(model, 1.0), state, 0, 1.0)
+    potential = chemical_potentials.py_func(particle_arrays(model, 1.0), state, np.ones(1))[:, 0]
     h = 1e-6
     for i in range(SHELLS):
         step = np.zeros(SHELLS)
@@ -105,9 +134,9 @@ def test_chemical_potential_is_the_derivative_of_the_discrete_free_energy(name: 
 def test_fluxes_between_shells_conserve_ions_exactly() -> None:
     model = CASES["coherent sphere with wetting"]
     state, _ = random_state(11)
-    state[2 * SHELLS + 1] = 0.0
+    state[-1] = 0.0
     out = np.empty(state.size)
-    place = Place(state, np.zeros(state.size), 0, 0.0, 0.0, 1.0, 0.0)
-    particle_residual(particle_arrays(model, 1.0), place, out)
-    net = model.grid.fractions * out[1 : 2 * SHELLS : 2]
-    assert abs(net.sum()) < 1e-14 * np.abs(net).sum()
+    g = Particles(particle_arrays(model, 1.0), 0, SHRINK, FILM)
+    particle_residual(g, Surface(ELECTROLYTE, DRIVE), state.ravel(), np.zeros(state.size), out)
+    net = model.grid.fractions[:, None] * out.reshape(state.shape)[1 : 2 * SHELLS : 2]
+    assert np.all(np.abs(net.sum(axis=0)) < 1e-14 * np.abs(net).sum(axis=0))

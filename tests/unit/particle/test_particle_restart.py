@@ -9,10 +9,10 @@ import pytest
 from particle_models import particle
 from scalebridge.foundation import random_stream
 from scalebridge.particle import (
-    ParticleArrays,
+    Particles,
     implicit,
     particle_arrays,
-    restore_particle,
+    restore_particles,
     solve,
     solve_particle,
 )
@@ -37,7 +37,7 @@ def test_restored_particles_are_inside_the_bounds_and_keep_their_ions(seed: int)
     state = drifted_state(seed)
     ions = state[0 : 2 * SHELLS : 2] @ model.grid.fractions
     order = np.argsort(state[1 : 2 * SHELLS : 2])
-    restore_particle(particle_arrays(model, 1.0), state, 0)
+    restore_particles(Particles(particle_arrays(model, 1.0), 0, np.ones(1), np.zeros(1)), state)
     theta, odds = state[0 : 2 * SHELLS : 2], state[1 : 2 * SHELLS : 2]
     assert np.all((theta > 0) & (theta < 1))
     assert theta == pytest.approx(1 / (1 + np.exp(-odds)), rel=1e-14)
@@ -54,13 +54,13 @@ def test_restarts_change_nothing_but_the_count(monkeypatch: pytest.MonkeyPatch) 
     whole = solve_particle(model, 0.05, times=times, current_density=j)
     monkeypatch.setattr(implicit, "MAX_STEPS", 25)
     restarted: list[int] = []
-    restore = solve.restore_particle
+    restore = solve.restore_particles
 
-    def counted(p: ParticleArrays, state: np.ndarray, o: int) -> None:
-        restarted.append(o)
-        restore(p, state, o)
+    def counted(g: Particles, state: np.ndarray) -> None:
+        restarted.append(g.offset)
+        restore(g, state)
 
-    monkeypatch.setattr(solve, "restore_particle", counted)
+    monkeypatch.setattr(solve, "restore_particles", counted)
     pieces = solve_particle(model, 0.05, times=times, current_density=j)
     assert len(restarted) > 2
     assert pieces.termination == "time"

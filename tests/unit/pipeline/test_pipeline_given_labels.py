@@ -9,12 +9,15 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.units import GPa
 
 from scalebridge.contracts import Host, Provenance
 from scalebridge.foundation import FormatError, InputError
+from scalebridge.foundation.constants import EV
 from scalebridge.materials import load_host
 from scalebridge.pipeline.stages.given_labels import GivenLabels, read_given
 from scalebridge.pipeline.stages.metal import PARTS, fit_metal
+from scalebridge.pipeline.stages.relaxed_labels import reference_voltages, relaxed_labels
 from scalebridge.potential import MTPCalculator
 from scalebridge.thermodynamics import solve_metal
 
@@ -126,3 +129,49 @@ def test_a_metal_of_labels_has_the_chemical_potential_of_the_calculator_behind_t
 def test_too_few_labels_of_the_metal_are_refused() -> None:
     with pytest.raises(InputError, match=f"{PARTS - 1} given labels of the metal fit no potential"):
         fit_metal([frame(1, copper=0)] * (PARTS - 1), seed=0)
+
+
+def resting(ions: int, energy: float, *, force: float = 0.0, pressure: float = 0.0, **info: object) -> Atoms:
+    """Return a made-up label of one formula unit of the toy host."""
+    atoms = frame(ions, **info)
+    forces = np.zeros((len(atoms), 3))
+    forces[0, 1] = force
+    stress = np.array([-pressure * GPa] * 3 + [0.0] * 3)
+    atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces, stress=stress)
+    return atoms
+
+
+def test_relaxed_labels_are_the_lowest_at_rest_and_voltages_those_between_them() -> None:
+    """V(0 → 2) = −(−26 + 20 + 2 · 1.5)/2 = 1.5 V: two steps of 2 V and 1 V."""
+    made = host()
+    units = 4 // made.phases[0].framework.to_atoms().symbols.count("Cu") * made.phases[0].formula_units
+    frames = [
+        resting(0, -20.0, level="good", phase="a"),
+        resting(0, -19.0, level="good", phase="a"),
+        resting(0, -19.5, level="good", phase="b"),
+        resting(1, -23.5, level="good", phase="a"),
+        resting(1, -30.0, level="good", phase="a", force=0.2),
+        resting(2, -26.0, level="good", phase="a"),
+        resting(2, -31.0, level="good", phase="a", pressure=1.5),
+        resting(0, -18.0, level="cheap"),
+    ]
+    relaxed = relaxed_labels(frames, made)
+    found = [(label.level, label.x * units, label.phase, label.energy * units / EV) for label in relaxed]
+    assert [entry[:3] for entry in found] == [
+        ("cheap", 0, ""), ("good", 0, "a"), ("good", 0, "b"), ("good", 1, "a"), ("good", 2, "a"),
+    ]  # fmt: skip
+    assert [entry[3] for entry in found] == pytest.approx([-18.0, -20.0, -19.5, -23.5, -26.0])
+    metal = Atoms("Li2", cell=[3.0] * 3, pbc=True)
+    metal.calc = SinglePointCalculator(metal, energy=-3.0)
+    voltages = reference_voltages(relaxed, [metal], made)
+    assert [(v.level, v.x_low * units, v.x_high * units) for v in voltages] == [
+        ("good", 0, 1), ("good", 1, 2), ("good", 0, 2),
+    ]  # fmt: skip
+    assert [v.voltage for v in voltages] == pytest.approx([2.0, 1.0, 1.5])
+    assert reference_voltages(relaxed, [], made) == ()
+
+
+def test_a_label_without_stress_has_no_pressure() -> None:
+    (label,) = relaxed_labels([frame(1)], host())
+    assert label.pressure is None
+    assert label.largest_force == 0

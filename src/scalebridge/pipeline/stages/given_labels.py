@@ -20,12 +20,15 @@ class GivenLabels:
 
     Attributes
     ----------
-    training, held_out
+    host
         Of the host, in the file's order.
+    training, held_out
+        Of those; neither: other levels of held-out structures.
     metal
         Of the ion alone.
     """
 
+    host: tuple[Atoms, ...]
     training: tuple[Atoms, ...]
     held_out: tuple[Atoms, ...]
     metal: tuple[Atoms, ...]
@@ -63,6 +66,7 @@ def read_given(
     unseen = _evenly(groups, held_out_fraction, seed)
     kept = [(atoms, group_of(atoms, number) in unseen) for number, (atoms, _) in enumerate(ours)]
     return GivenLabels(
+        host=tuple(atoms for atoms, _ in ours),
         training=tuple(atoms for atoms, hidden in kept if not hidden),
         held_out=tuple(atoms for atoms, hidden in kept if hidden and _aimed_at(atoms, target)),
         metal=metal,

@@ -14,6 +14,7 @@ from scalebridge.pipeline.sections import OracleSection
 from scalebridge.pipeline.stage import StageContext
 from scalebridge.pipeline.stages.frames import write_frames
 from scalebridge.pipeline.stages.given_labels import read_given
+from scalebridge.pipeline.stages.relaxed_labels import reference_voltages, relaxed_labels
 from scalebridge.sampling import HostCell, Perturbation, ideal_structures
 
 THINNING = 4
@@ -42,6 +43,7 @@ def _take_given(context: StageContext, host: Host, given: str) -> None:
             f"{path}: no structure of {host.ion} alone, and the recipe has no [oracle]: the voltage "
             "needs its metal; add labels of the metal, or an [oracle] of the same level of theory"
         )
+    relaxed = relaxed_labels(labels.host, host)
     context.save(
         Dataset(
             provenance=context.provenance(),
@@ -53,6 +55,8 @@ def _take_given(context: StageContext, host: Host, given: str) -> None:
             calculator_hash=hash_file(path),
             failed=0,
             target=section.target,
+            relaxed=relaxed,
+            reference_voltages=reference_voltages(relaxed, labels.metal, host),
         )
     )
 
@@ -81,6 +85,7 @@ def _label(context: StageContext, host: Host) -> None:
             level_of_theory=str(labeller.spec),
             calculator_hash=labeller.spec.content_hash,
             failed=len(batch.failures),
+            relaxed=relaxed_labels([*training, *held_out], host),
         )
     )
 
