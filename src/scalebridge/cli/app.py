@@ -202,7 +202,9 @@ def electrode(
     animation: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="The phases of one discharge in motion (.gif, .html).", show_default=False
+            metavar="FILE",
+            help="The phases of one discharge, or of the protocol, in motion (.gif, .html).",
+            show_default=False,
         ),
     ] = None,
     executor: Executor = "processes",

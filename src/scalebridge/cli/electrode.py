@@ -152,10 +152,13 @@ def _lead(request: Request) -> None:
             member=request.chosen_member,
             provenance=loaded.provenance,
             shells=request.shells,
+            map_times=None if request.animation is None else FRAMES,
             progress=bars,
         )
     if request.netcdf is not None:
         store(request.netcdf, {"protocol": solution})
+    if request.animation is not None:
+        animate(request.animation, solution)
     if request.plots is not None:
         from scalebridge.plotting import plot_protocol  # noqa: PLC0415
 

@@ -75,7 +75,7 @@ def store(folder: Path, results: Mapping[str, Solution | RateCapability]) -> Non
 
 
 def animate(path: Path, solution: Solution) -> None:
-    """Write a discharge in motion and say where it is.
+    """Write a discharge or a protocol in motion and say where it is.
 
     Raises
     ------
@@ -85,7 +85,9 @@ def animate(path: Path, solution: Solution) -> None:
     from scalebridge.plotting import write_animation  # noqa: PLC0415  # brings matplotlib
 
     if not solution.finished:
-        raise InputError(f"{path}: nothing to show, {solution.status}; choose another member or rate")
+        raise InputError(
+            f"{path}: nothing to show, {solution.status}; choose another member, rate or protocol"
+        )
     with TaskBars(Console(stderr=True)) as bars:
         write_animation(solution, path, progress=bars)
     _tell("animation", [path])

@@ -14,7 +14,7 @@ Kind = Literal["discharges", "--protocol", "--impedance", "--bpx or --pybamm"]
 EVERYWHERE: Final = {"card", "design", "shells", "executor", "as_json"}
 BELONGING: Final[dict[Kind, set[str]]] = {
     "discharges": {"rates", "plots", "netcdf", "animation", "member"},
-    "--protocol": {"protocol", "member", "plots", "netcdf"},
+    "--protocol": {"protocol", "member", "plots", "netcdf", "animation"},
     "--impedance": {"impedance", "frequencies", "double_layer", "member", "plots", "netcdf"},
     "--bpx or --pybamm": {"bpx", "pybamm", "member"},
 }
@@ -62,8 +62,10 @@ class Request:
                 raise InputError(
                     f"{option} goes with {' and '.join(owners)}, not with {self.kind}; leave it out"
                 )
+        if self.kind != "discharges":
+            return
         if self.animation is None:
-            if self.kind == "discharges" and self.member is not None:
+            if self.member is not None:
                 raise InputError(
                     f"--member {self.member}: discharges run every member of the card; leave it out, or add "
                     "--animation FILE to see that one"

@@ -218,8 +218,21 @@ def _nothing_reached(cell: CellModel, c_rate: float, message: str) -> CellSoluti
 def _fields(
     solution: CellSolution, cell: CellModel, theoretical_capacity: float, map_times: int
 ) -> dict[str, Field]:
-    """Return the stored fields; maps are thinned in time and radius and rounded to what a plot can show."""
-    times = _thin(solution.filling, map_times)
+    """Return the stored fields."""
+    active, done = active_fraction(cell, solution)
+    along = ("time",)
+    return {
+        "time": field("s", along, solution.time),
+        "voltage": field("V", along, solution.voltage),
+        "filling": field("1", along, solution.filling),
+        "capacity": field("C.kg-1", along, (solution.filling - solution.filling[0]) * theoretical_capacity),
+        "active_fraction": field("1", along, active, 4),
+        "transformed": field("1", along, done, 6),
+    } | map_fields(solution, cell, thin(solution.filling, map_times))
+
+
+def map_fields(solution: CellSolution, cell: CellModel, times: NDArray[np.int64]) -> dict[str, Field]:
+    """Return the maps of `solve_discharge` at some of the times, thinned in radius and rounded for plots."""
     depth = cell.positions[cell.separator.volumes :] - cell.separator.thickness
     radii = np.unique(np.linspace(0, solution.radius.size - 1, MAP_RADII).round().astype(int))
     levels = cell.particle.boundary_levels
@@ -230,14 +243,9 @@ def _fields(
     boundary = np.einsum("tkjg,kj->tkg", places, weights)
     reaction = np.einsum("tkj,kj->tk", solution.reaction[times], weights)
     fillings = solution.theta[times] @ cell.particle.grid.fractions
-    active, done = active_fraction(cell, solution)
-    time, mapped = ("time",), ("map_time",)
+    mapped = ("map_time",)
     position, volume = ("map_time", "position"), ("map_time", "volume")
     return {
-        "time": field("s", time, solution.time),
-        "voltage": field("V", time, solution.voltage),
-        "filling": field("1", time, solution.filling),
-        "capacity": field("C.kg-1", time, (solution.filling - solution.filling[0]) * theoretical_capacity),
         "map_time": field("s", mapped, solution.time[times]),
         "map_filling": field("1", mapped, solution.filling[times]),
         "radius": field("m", ("radius",), solution.radius[radii]),
@@ -250,8 +258,6 @@ def _fields(
         "reaction_rate": field("s-1", volume, reaction, 4),
         "particle_size": field("m", ("volume", "particle"), cell.cathode.particle_sizes, 5),
         "particle_filling": field("1", (*volume, "particle"), fillings, 4),
-        "active_fraction": field("1", time, active, 4),
-        "transformed": field("1", time, done, 6),
         "concentration": field("mol.m-3", position, solution.concentration[times], 5),
         "electrolyte_potential": field("V", position, solution.electrolyte_potential[times], 5),
         "solid_potential": field("V", volume, solution.solid_potential[times], 6),
@@ -264,10 +270,10 @@ def field(unit: str, axes: tuple[str, ...], values: FloatArray, digits: int = 9)
     return Field(unit=unit, axes=axes, values=rounded)
 
 
-def _thin(filling: FloatArray, count: int) -> NDArray[np.int64]:
-    """Return indices of about ``count`` times, equally spaced in filling, first and last included."""
-    wanted = np.linspace(filling[0], filling[-1], count)
-    return np.unique(np.abs(filling[:, None] - wanted).argmin(axis=0))
+def thin(way: FloatArray, count: int) -> NDArray[np.int64]:
+    """Return indices of about ``count`` times, equally spaced on a way, first and last included."""
+    wanted = np.linspace(way[0], way[-1], count)
+    return np.unique(np.abs(way[:, None] - wanted).argmin(axis=0))
 
 
 def _summary(

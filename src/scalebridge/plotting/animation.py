@@ -36,9 +36,9 @@ FRAMES_PER_SECOND = 12
 PAGE_COLOURS: Final = 96
 """Of a picture in a page."""
 PAGE: Final = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>Phases of a discharge</title></head>
+<html lang="en"><head><meta charset="utf-8"><title>Phases in motion</title></head>
 <body style="font-family: sans-serif; max-width: 640px; margin: auto">
-<img id="picture" alt="phases of a discharge" style="width: 100%">
+<img id="picture" alt="phases in motion" style="width: 100%">
 <p><button id="play">play</button>
 <input id="slider" type="range" min="0" value="0" style="width: 80%" aria-label="time"></p>
 <script>
@@ -81,7 +81,7 @@ class _Scene:
         levels = np.concatenate([field_values(solution, name) for name in ("boundary_level", "front_level")])
         self.levels = list(zip(levels.tolist(), cycle(LINE_STYLES), strict=False))
         self.contours: list[QuadContourSet] = []
-        self.rate = "" if solution.c_rate is None else f"{rate_name(solution.c_rate)}, "
+        self.names = self._names(solution)
         self.figure = Figure(figsize=(PAGE_WIDTH, 4.2), layout="constrained")
         FigureCanvasAgg(self.figure)
         self.map, filled, curve = self._axes()
@@ -90,8 +90,18 @@ class _Scene:
         self.voltage = np.interp(
             self.time, field_values(solution, "time") / HOUR, field_values(solution, "voltage")
         )
+        self.along = self.time if "step_end" in solution.fields else self.filling
         self.point = self._draw_curve(curve, solution)
         note(self.figure, f"{'white lines: ' if self.levels else ''}{boundary_text(solution)}")
+
+    def _names(self, solution: Solution) -> list[str]:
+        """Return what each frame's title begins with: the rate, or the step of a protocol."""
+        if "step_end" not in solution.fields:
+            name = "" if solution.c_rate is None else f"{rate_name(solution.c_rate)}, "
+            return [name] * self.time.size
+        ends = field_values(solution, "step_end") / HOUR
+        steps = np.minimum(np.searchsorted(ends, self.time) + 1, ends.size)
+        return [f"step {step} of {ends.size}, " for step in steps]
 
     def _axes(self) -> tuple[Axes, Axes, Axes]:
         grid = self.figure.add_gridspec(2, 2, height_ratios=(1.25, 1))
@@ -128,9 +138,11 @@ class _Scene:
         ]
 
     def _draw_curve(self, axes: Axes, solution: Solution) -> Line2D:
-        axes.plot(field_values(solution, "filling"), field_values(solution, "voltage"), color=GREY)
-        axes.set(xlabel="filling of the electrode", ylabel="voltage (V)")
-        return axes.plot([self.filling[0]], [self.voltage[0]], "o", color=COLOURS[1], markersize=5)[0]
+        by_time = self.along is self.time
+        along = field_values(solution, "time") / HOUR if by_time else field_values(solution, "filling")
+        axes.plot(along, field_values(solution, "voltage"), color=GREY)
+        axes.set(xlabel="time (h)" if by_time else "filling of the electrode", ylabel="voltage (V)")
+        return axes.plot([self.along[0]], [self.voltage[0]], "o", color=COLOURS[1], markersize=5)[0]
 
     def show(self, step: int) -> list[Any]:
         """Bring the figure to one of the map's times."""
@@ -148,8 +160,10 @@ class _Scene:
                 self.contours.append(line)
         for k, line2d in enumerate(self.bars):
             line2d.set_ydata(self.particles[step, :, k])
-        self.point.set_data([self.filling[step]], [self.voltage[step]])
-        self.map.set_title(f"{self.rate}{self.time[step]:.3g} h, {100 * self.filling[step]:.0f} % full")
+        self.point.set_data([self.along[step]], [self.voltage[step]])
+        self.map.set_title(
+            f"{self.names[step]}{self.time[step]:.3g} h, {100 * self.filling[step]:.0f} % full"
+        )
         return [self.mesh, *self.bars, self.point]
 
 
@@ -176,11 +190,11 @@ def write_animation(
     frames_per_second: int = FRAMES_PER_SECOND,
     progress: Progress = SILENT,
 ) -> Path:
-    """Write a discharge in motion, a frame for each time of its maps; return the path.
+    """Write a discharge or a protocol in motion, a frame for each time of its maps; return the path.
 
     θ through depth × position in the particle with the phase boundary, the mean over a volume's particles;
-    the filling of every particle; and where on the voltage curve that is. ``.gif`` shows anywhere; ``.html``
-    has a button and a slider, and needs no other file.
+    the filling of every particle; and where that is on the voltage curve, of a protocol against time.
+    ``.gif`` shows anywhere; ``.html`` has a button and a slider, and needs no other file.
 
     Raises
     ------

@@ -157,12 +157,14 @@ def test_electrode_is_led_through_a_protocol(
     design = synthetic_run_folder / "electrode" / "electrode_design.json"
     text = "Discharge at 5C for 2 minutes; Rest for 1 minute; Charge at 5C for 1 minute"
     common = ("electrode", card, design, "--shells", "15", "--member", "1")
-    result = call(*common, "--protocol", text, "--plots", tmp_path / "figures")
+    moving = tmp_path / "steps.gif"
+    result = call(*common, "--protocol", text, "--plots", tmp_path / "figures", "--animation", moving)
     assert result.exit_code == 0, result.stderr
     lines = [line for line in result.stdout.splitlines() if "for " in line]
     assert [line.split("  ")[0].strip() for line in lines] == text.split("; ")
     assert "delivered over taken up: 200.0" in result.stdout
     assert (tmp_path / "figures" / "protocol.png").read_bytes().startswith(b"\x89PNG")
+    assert moving.read_bytes().startswith(b"GIF89a")
     path = tmp_path / "steps.txt"
     path.write_text("Repeat 2 times:\n  Rest for 1 minute\n")
     found = json.loads(call(*common, "--protocol", path, "--json").stdout)

@@ -10,7 +10,8 @@ from matplotlib.contour import QuadContourSet
 from PIL import Image
 from synthetic_run import make_solution
 
-from scalebridge.contracts import Contract, Solution
+from scalebridge.contracts import Contract, ElectrodeDesign, MaterialCard, Provenance, Solution
+from scalebridge.electrode import Protocol, protocol_solution
 from scalebridge.foundation import InputError
 from scalebridge.plotting import write_animation
 from scalebridge.plotting.animation import _Scene
@@ -82,6 +83,29 @@ def test_the_scene_follows_the_solution(synthetic_contracts: Contracts) -> None:
         assert x == shown.fields["map_filling"].values[step]
         curve = np.interp(x, shown.fields["filling"].values, shown.fields["voltage"].values)
         assert y == pytest.approx(curve, abs=2e-3)
+
+
+def test_a_protocol_is_shown_along_its_time(synthetic_contracts: Contracts) -> None:
+    card, design = (
+        synthetic_contracts[name] for name in ("card/material_card.json", "electrode/electrode_design.json")
+    )
+    assert isinstance(card, MaterialCard)
+    assert isinstance(design, ElectrodeDesign)
+    provenance = Provenance(code_version="test", recipe_hash="test")
+    steps = Protocol.parse("Discharge at 5C for 2 minutes; Rest for 10 minutes; Charge at 5C for 1 minute")
+    shown, _ = protocol_solution(card, design, steps, provenance=provenance, shells=15, map_times=30)
+    time = shown.fields["map_time"].values
+    assert 20 < time.size <= 30
+    assert (time[0], time[-1]) == (0.0, 780.0)
+    # half of the frames by time, half by charge
+    assert np.sum((time > 120) & (time < 720)) == pytest.approx(0.5 * 10 / 13 * 30, abs=2)
+    scene = _Scene(shown)
+    for step, name in ((0, "step 1 of 3"), (time.size // 2, "step 2 of 3"), (time.size - 1, "step 3 of 3")):
+        scene.show(step)
+        assert scene.map.get_title().startswith(f"{name}, ")
+        assert scene.point.get_data()[0] == [time[step] / 3600]
+    with pytest.raises(InputError, match="1 times in the maps"):
+        protocol_solution(card, design, steps, provenance=provenance, shells=15, map_times=1)
 
 
 def test_refusals(synthetic_contracts: Contracts, tmp_path: Path) -> None:
