@@ -100,7 +100,7 @@ class _Scene:
             name = "" if solution.c_rate is None else f"{rate_name(solution.c_rate)}, "
             return [name] * self.time.size
         ends = field_values(solution, "step_end") / HOUR
-        steps = np.minimum(np.searchsorted(ends, self.time) + 1, ends.size)
+        steps = np.minimum(np.searchsorted(ends, self.time, side="right") + 1, ends.size)
         return [f"step {step} of {ends.size}, " for step in steps]
 
     def _axes(self) -> tuple[Axes, Axes, Axes]:
