@@ -1,12 +1,13 @@
 """An exported parameter set, solved by PyBaMM itself: skipped where that is not installed."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from particle_models import LAW, cell, particle
-from scalebridge.electrode import CellModel, Layer, named_electrolyte, solve_cell, to_pybamm
+from scalebridge.electrode import CellModel, Layer, named_electrolyte, solve_cell, to_pybamm, write_pybamm
 from scalebridge.foundation import InputError, MissingDependencyError
 
 
@@ -46,6 +47,34 @@ def test_pybamm_solves_the_same_cell(c_rate: float) -> None:
     print(f"{c_rate:g}C: {1e3 * np.sqrt(np.mean(difference**2)):.3f} mV rms")
     assert np.sqrt(np.mean(difference**2)) < 2e-4
     assert np.max(np.abs(difference)) < 2e-3
+
+
+@pytest.mark.slow
+def test_the_written_values_are_the_exported_ones(tmp_path: Path) -> None:
+    """Read back from JSON, every number and every function gives what the dictionary gives."""
+    pybamm = pytest.importorskip("pybamm")
+    values = pybamm.ParameterValues(to_pybamm(solid_solution()))
+    read = pybamm.ParameterValues.from_json(write_pybamm(solid_solution(), tmp_path / "values.json"))
+    assert set(read.keys()) >= set(values.keys())
+    arguments = {
+        "Positive electrode OCP [V]": (0.3,),
+        "Positive particle diffusivity [m2.s-1]": (0.3, 298.0),
+        "Positive electrode exchange-current density [A.m-2]": (900.0, 1e4, 2e4, 298.0),
+        "Exchange-current density for lithium metal electrode [A.m-2]": (900.0, 1.0, 298.0),
+        "Electrolyte diffusivity [m2.s-1]": (900.0, 298.0),
+        "Electrolyte conductivity [S.m-1]": (900.0, 298.0),
+    }
+    for name, value in values.items():
+        if not callable(value):
+            assert read[name] == value
+            continue
+        results = []
+        for one in (values, read):
+            given = {str(k): pybamm.Scalar(x) for k, x in enumerate(arguments[name])}
+            results.append(one.evaluate(pybamm.FunctionParameter(name, given)))
+        assert results[0] == pytest.approx(results[1], rel=1e-12), name
+    with pytest.raises(InputError, match="cannot be written"):
+        write_pybamm(solid_solution(), tmp_path / "none" / "values.json")
 
 
 def test_refusals(monkeypatch: pytest.MonkeyPatch) -> None:

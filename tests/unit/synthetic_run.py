@@ -135,6 +135,9 @@ def make_solution(
             "radius": Field(unit="m", axes=("radius",), values=1e-7 * radius),
             "depth": Field(unit="m", axes=("volume",), values=60e-6 * depth),
             "theta": Field(unit="1", axes=("map_time", "volume", "radius"), values=theta),
+            "particle_filling": Field(
+                unit="1", axes=("map_time", "volume", "particle"), values=local[..., None]
+            ),
             "boundary_level": Field(unit="1", axes=("gap",), values=levels),
             "front_level": Field(unit="1", axes=("front",), values=np.array(front_levels)),
             "phase_boundary": Field(

@@ -149,7 +149,7 @@ def electrode(
     card: Annotated[Path, typer.Argument(help="A material card (card/material_card.json of a run).")],
     design: Annotated[str, typer.Argument(help="An electrode design (.toml, .json) or mnhcf, lfp.")],
     *,
-    rates: Annotated[str, typer.Option(help="C-rates, comma between.")] = "0.1,1,5",
+    rates: Annotated[str | None, typer.Option(help="C-rates, comma between.", show_default="0.1,1,5")] = None,
     shells: Annotated[
         int | None,
         typer.Option(
@@ -164,28 +164,81 @@ def electrode(
         float | None,
         typer.Option(metavar="THETA", help="Impedance at rest at this site fraction.", show_default=False),
     ] = None,
-    member: Annotated[int, typer.Option(min=0, help="Committee member of a protocol or impedance.")] = 0,
+    frequencies: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOW,HIGH[,N]", help="Of the impedance [Hz], N per decade.", show_default="1e-5,1e5,5"
+        ),
+    ] = None,
+    double_layer: Annotated[
+        float | None,
+        typer.Option(metavar="F/M2", help="Of the particles' surface, for the impedance.", show_default="0"),
+    ] = None,
+    bpx: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the half cell as BPX, run nothing.", show_default=False),
+    ] = None,
+    pybamm: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write PyBaMM's parameter values, run nothing.", show_default=False
+        ),
+    ] = None,
+    member: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Committee member, where one is shown or written; not of discharges.",
+            show_default="0",
+        ),
+    ] = None,
     plots: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for figures.", show_default=False)
+    ] = None,
+    netcdf: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for all results as NetCDF files.", show_default=False),
+    ] = None,
+    animation: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The phases of one discharge, or of the protocol, in motion (.gif, .html).",
+            show_default=False,
+        ),
     ] = None,
     executor: Executor = "processes",
     as_json: Json = False,
 ) -> None:
-    """Discharge an electrode from a material card alone, lead it through a protocol, or take its impedance.
+    """Discharge an electrode from a card alone, lead it through a protocol, take its impedance or export it.
 
     Examples: scalebridge electrode runs/mnhcf-quick/card/material_card.json design.toml --rates 0.1,1,5
+              scalebridge electrode card.json lfp --rates 1 --plots figures --animation phases.gif
               scalebridge electrode card.json lfp --protocol "Discharge at C/5 until 3.0 V; Rest for 1 hour"
-              scalebridge electrode card.json lfp --impedance 0.02
+              scalebridge electrode card.json lfp --impedance 0.02 --double-layer 0.1 --plots figures
+              scalebridge electrode card.json lfp --rates 0.1,1 --netcdf results
+              scalebridge electrode card.json mnhcf --bpx half_cell.json --pybamm values.json
     """
-    from scalebridge.cli.electrode import Output, discharge, disturb, lead  # noqa: PLC0415
+    from scalebridge.cli.electrode import run_electrode  # noqa: PLC0415
+    from scalebridge.cli.electrode_request import Request  # noqa: PLC0415
 
-    output = Output(as_json, plots)
-    if impedance is not None:
-        if protocol is not None or plots is not None:
-            raise typer.BadParameter("--impedance goes with neither --protocol nor --plots; leave those out")
-        disturb(card, design, impedance, member=member, shells=shells, output=output)
-        return
-    if protocol is not None:
-        lead(card, design, protocol, member=member, shells=shells, output=output)
-        return
-    discharge(card, design, rates, shells=shells, executor=executor, output=output)
+    run_electrode(
+        Request(
+            card=card,
+            design=design,
+            rates=rates,
+            shells=shells,
+            protocol=protocol,
+            impedance=impedance,
+            frequencies=frequencies,
+            double_layer=double_layer,
+            bpx=bpx,
+            pybamm=pybamm,
+            member=member,
+            plots=plots,
+            netcdf=netcdf,
+            animation=animation,
+            executor=executor,
+            as_json=as_json,
+        )
+    )

@@ -1,8 +1,9 @@
 """``scalebridge electrode``: an electrode from a material card alone."""
 
 import contextlib
+import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,20 @@ from rich.console import Console
 from rich.markup import escape
 
 from scalebridge.cli.bars import TaskBars
+from scalebridge.cli.electrode_files import animate, draw, prepare, store
+from scalebridge.cli.electrode_request import Request
 from scalebridge.cli.tables import Rows, show_table
-from scalebridge.contracts import ElectrodeDesign, MaterialCard, Provenance
+from scalebridge.contracts import ElectrodeDesign, MaterialCard, Provenance, RateCapability, Solution
 from scalebridge.electrode import (
+    MAP_TIMES,
+    CellModel,
     Protocol,
     ProtocolSolution,
     impedance_solution,
     protocol_solution,
     rate_capability,
+    write_bpx,
+    write_pybamm,
 )
 from scalebridge.foundation import InputError, constants
 from scalebridge.materials import load_design
@@ -30,107 +37,161 @@ CM2 = 1e4
 """In a square metre."""
 LONGEST_PATH = 255
 """Longer texts are no file names."""
+FRAMES = 80
+"""Of an animation."""
+FORMATS = {"bpx": "BPX", "pybamm": "for pybamm.ParameterValues.from_json"}
 
 
 @dataclass(frozen=True)
-class Output:
-    """What a command leaves behind."""
+class _Loaded:
+    """What the files hold."""
 
-    as_json: bool
-    plots: Path | None
-    """Folder for figures; None: none are made."""
+    card: MaterialCard
+    design: ElectrodeDesign
+    provenance: Provenance
 
 
-def discharge(
-    card_path: Path, design: str, rates: str, *, shells: int | None, executor: str, output: Output
-) -> None:
-    """Discharge every member at every rate; print its remarks and a table, or the contract as JSON.
+def run_electrode(request: Request) -> None:
+    """Do what was asked; print a table, or JSON for machines. Where files lie is said on stderr.
 
     Raises
     ------
     InputError
-        If a file or a rate cannot be read.
+        If a file or a number cannot be read, or the electrode cannot do what it should.
     """
-    c_rates = parse_rates(rates)
-    card, loaded, provenance = _read(card_path, design)
-    workers = parse_executor(executor)
+    prepare(request)
+    work = {
+        "discharges": _discharge,
+        "--protocol": _lead,
+        "--impedance": _disturb,
+        "--bpx or --pybamm": _export,
+    }[request.kind]
+    work(request)
+
+
+def _discharge(request: Request) -> None:
+    """Discharge every member at every rate."""
+    c_rates = request.c_rates
+    loaded = _read(request)
+    _check_member(loaded.card, request.chosen_member)
+    workers = parse_executor(request.executor)
     try:
         # the solver's library talks on stdout, which is the table's or the JSON's
         with TaskBars(Console(stderr=True)) as bars, contextlib.redirect_stdout(sys.stderr):
             summary, solutions = rate_capability(
-                card,
-                loaded,
+                loaded.card,
+                loaded.design,
                 c_rates,
-                provenance=provenance,
+                provenance=loaded.provenance,
                 map=_in_order(workers),
-                shells=shells,
+                shells=request.shells,
                 progress=bars,
+                map_times=MAP_TIMES if request.animation is None else FRAMES,
             )
     finally:
         workers.close()
-    if output.plots is not None:
-        from scalebridge.plotting import plot_discharge, plot_phase_map, plot_rate_capability  # noqa: PLC0415
-
-        figures = {"discharge": plot_discharge(solutions, card.host)}
-        figures["rate_capability"] = plot_rate_capability(summary, card.host)
-        for solution in solutions:
-            if solution.member == 0 and solution.finished:
-                figures[f"phases_{solution.c_rate:g}C"] = plot_phase_map(solution)
-        _draw(output.plots, figures)
-    if output.as_json:
+    if request.netcdf is not None:
+        results: dict[str, Solution | RateCapability] = {"rate_capability": summary}
+        results |= {f"discharge_m{s.member}_{s.c_rate:g}C": s for s in solutions}
+        store(request.netcdf, results)
+    if request.animation is not None:
+        (shown,) = (s for s in solutions if s.member == request.chosen_member)
+        animate(request.animation, shown)
+    if request.plots is not None:
+        draw(request.plots, _discharge_figures(loaded.card, summary, solutions))
+    if request.as_json:
         typer.echo(summary.model_dump_json(indent=1))
         return
     from scalebridge.report import headline_table  # noqa: PLC0415  # brings matplotlib
 
     console = Console(highlight=False)
     _warn(console, summary.validity.remarks)
-    show_table(console, headline_table(summary, card.host))
+    show_table(console, headline_table(summary, loaded.card.host))
 
 
-def lead(
-    card_path: Path, design: str, protocol: str, *, member: int, shells: int | None, output: Output
-) -> None:
-    """Lead one member through a protocol; print a table of its steps, or the contract as JSON.
+def _discharge_figures(
+    card: MaterialCard, summary: RateCapability, solutions: Sequence[Solution]
+) -> dict[str, Any]:
+    from scalebridge.plotting import (  # noqa: PLC0415  # brings matplotlib
+        plot_active_fraction,
+        plot_discharge,
+        plot_phase_map,
+        plot_rate_capability,
+    )
 
-    Raises
-    ------
-    InputError
-        If a file or a sentence cannot be read.
-    """
-    path = Path(protocol)
+    figures = {"discharge": plot_discharge(solutions, card.host)}
+    figures["rate_capability"] = plot_rate_capability(summary, card.host)
+    best = [solution for solution in solutions if solution.member == 0 and solution.finished]
+    for solution in best:
+        figures[f"phases_{solution.c_rate:g}C"] = plot_phase_map(solution)
+    active = [solution for solution in best if solution.fields["transformed"].values[-1] > 0]
+    if len(active) > 1:
+        figures["active_fraction"] = plot_active_fraction(active)
+    return figures
+
+
+def _check_member(card: MaterialCard, member: int) -> None:
+    """Refuse a member that the card does not have, before minutes of work."""
+    if member >= card.members:
+        raise InputError(f"--member {member}: the card has members 0 … {card.members - 1}; choose one")
+
+
+def _lead(request: Request) -> None:
+    """Lead one member through a protocol."""
+    text = str(request.protocol)
+    path = Path(text)
     # sentences have spaces; a path that looks like one is still found if it is there
-    is_path = path.suffix in {".txt", ".protocol"} or (len(protocol) < LONGEST_PATH and path.is_file())
-    steps = Protocol.load(path) if is_path else Protocol.parse(protocol)
-    card, loaded, provenance = _read(card_path, design)
+    is_path = path.suffix in {".txt", ".protocol"} or (len(text) < LONGEST_PATH and path.is_file())
+    steps = Protocol.load(path) if is_path else Protocol.parse(text)
+    loaded = _read(request)
     with TaskBars(Console(stderr=True)) as bars, contextlib.redirect_stdout(sys.stderr):
         solution, solved = protocol_solution(
-            card, loaded, steps, member=member, provenance=provenance, shells=shells, progress=bars
+            loaded.card,
+            loaded.design,
+            steps,
+            member=request.chosen_member,
+            provenance=loaded.provenance,
+            shells=request.shells,
+            map_times=None if request.animation is None else FRAMES,
+            progress=bars,
         )
-    if output.plots is not None:
+    if request.netcdf is not None:
+        store(request.netcdf, {"protocol": solution})
+    if request.animation is not None:
+        animate(request.animation, solution)
+    if request.plots is not None:
         from scalebridge.plotting import plot_protocol  # noqa: PLC0415
 
-        _draw(output.plots, {"protocol": plot_protocol(solution, card.host)})
-    if output.as_json:
+        draw(request.plots, {"protocol": plot_protocol(solution, loaded.card.host)})
+    if request.as_json:
         typer.echo(solution.model_dump_json(indent=1))
         return
     console = Console(highlight=False)
     _warn(console, solution.validity.remarks)
-    show_table(console, _step_table(solved, card.host.theoretical_capacity))
+    show_table(console, _step_table(solved, loaded.card.host.theoretical_capacity))
 
 
-def disturb(
-    card_path: Path, design: str, filling: float, *, member: int, shells: int | None, output: Output
-) -> None:
-    """Take one member's impedance at rest; print a table, or the contract as JSON.
+def _disturb(request: Request) -> None:
+    """Take one member's impedance at rest."""
+    frequencies = request.frequency_points
+    loaded = _read(request)
+    solution = impedance_solution(
+        loaded.card,
+        loaded.design,
+        float(request.impedance or 0.0),
+        frequencies,
+        member=request.chosen_member,
+        provenance=loaded.provenance,
+        shells=request.shells,
+        double_layer=request.double_layer or 0.0,
+    )
+    if request.netcdf is not None:
+        store(request.netcdf, {"impedance": solution})
+    if request.plots is not None:
+        from scalebridge.plotting import plot_impedance  # noqa: PLC0415
 
-    Raises
-    ------
-    InputError
-        If a file cannot be read, or the electrode does not rest at that filling.
-    """
-    card, loaded, provenance = _read(card_path, design)
-    solution = impedance_solution(card, loaded, filling, member=member, provenance=provenance, shells=shells)
-    if output.as_json:
+        draw(request.plots, {"impedance": plot_impedance(solution)})
+    if request.as_json:
         typer.echo(solution.model_dump_json(indent=1))
         return
     console = Console(highlight=False)
@@ -143,6 +204,27 @@ def disturb(
     )
     header = ("frequency / Hz", "Re Z / Ω cm²", "−Im Z / Ω cm²")
     show_table(console, Rows(header, rows, solution.status))
+
+
+def _export(request: Request) -> None:
+    """Write one member's half cell for other programs."""
+    loaded = _read(request)
+    cell = CellModel.from_card(
+        loaded.card, loaded.design, member=request.chosen_member, shells=request.shells
+    )
+    title = f"{loaded.design.name}, member {request.chosen_member}"
+    written = {}
+    if request.bpx is not None:
+        written["bpx"] = str(write_bpx(cell, request.bpx, title=title))
+    if request.pybamm is not None:
+        written["pybamm"] = str(write_pybamm(cell, request.pybamm))
+    if request.as_json:
+        typer.echo(json.dumps(written, indent=1))
+        return
+    console = Console(highlight=False)
+    _warn(console, loaded.card.validity.remarks)
+    for name, path in written.items():
+        typer.echo(f"wrote {title} to {path} ({FORMATS[name]})")
 
 
 def _step_table(solved: ProtocolSolution, capacity: float) -> Rows:
@@ -170,51 +252,19 @@ def _step_table(solved: ProtocolSolution, capacity: float) -> Rows:
     return Rows(header, tuple(rows), caption)
 
 
-def _read(card_path: Path, design: str) -> tuple[MaterialCard, ElectrodeDesign, Provenance]:
-    card = MaterialCard.load(card_path)
-    loaded = read_design(design)
+def _read(request: Request) -> _Loaded:
+    card = MaterialCard.load(request.card)
+    loaded = read_design(request.design)
     parents = {"material_card": card.content_hash, "electrode_design": loaded.content_hash}
     provenance = Provenance(
         code_version=code_version(), recipe_hash=card.provenance.recipe_hash, parents=parents
     )
-    return card, loaded, provenance
+    return _Loaded(card, loaded, provenance)
 
 
 def _warn(console: Console, remarks: tuple[str, ...]) -> None:
     for text in merge_members(remarks):
         console.print(f"[yellow]warning[/yellow] {escape(text)}")
-
-
-def _draw(folder: Path, figures: Mapping[str, Any]) -> None:
-    """Write figures as PNG and say where they are."""
-    from scalebridge.plotting import to_png  # noqa: PLC0415
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, figure in figures.items():
-            (folder / f"{name}.png").write_bytes(to_png(figure))
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be written ({error.strerror}); give another --plots folder"
-        ) from error
-    typer.echo(f"figures: {', '.join(str(folder / f'{name}.png') for name in figures)}", err=True)
-
-
-def parse_rates(text: str) -> tuple[float, ...]:
-    """Return the C-rates of ``0.1,1,5``, ascending.
-
-    Raises
-    ------
-    InputError
-        If one is no positive number.
-    """
-    try:
-        rates = sorted(float(word) for word in text.split(","))
-    except ValueError:
-        raise InputError(f"--rates {text}: not numbers; write them like 0.1,1,5") from None
-    if not 0 < rates[0] <= rates[-1] < float("inf"):
-        raise InputError(f"--rates {text}: C-rates must be positive; write them like 0.1,1,5")
-    return tuple(rates)
 
 
 def read_design(design: str) -> ElectrodeDesign:

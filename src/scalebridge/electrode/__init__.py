@@ -3,12 +3,14 @@
 from scalebridge.electrode.bpx_export import to_bpx, write_bpx
 from scalebridge.electrode.bpx_import import BpxCell, read_bpx
 from scalebridge.electrode.cycling import ProtocolSolution, StepResult, solve_protocol
-from scalebridge.electrode.datasets import to_dataset, write_netcdf
+from scalebridge.electrode.datasets import require_xarray, to_dataset, write_netcdf
 from scalebridge.electrode.discharge import CellSolution, solve_cell
 from scalebridge.electrode.electrolytes import SaltSolution, dilute, named_electrolyte, named_electrolytes
 from scalebridge.electrode.impedance import Impedance, electrode_impedance, impedance_solution
 from scalebridge.electrode.measures import (
+    UNLIMITED,
     Limitation,
+    active_fraction,
     limiting_process,
     mean_active_fraction,
     time_scales,
@@ -19,10 +21,18 @@ from scalebridge.electrode.population import Population
 from scalebridge.electrode.porous import Layer, PorousElectrode
 from scalebridge.electrode.protocol import Limit, Protocol, Step, parse_step, read_profile
 from scalebridge.electrode.protocol_results import protocol_solution
-from scalebridge.electrode.pybamm_export import to_pybamm
-from scalebridge.electrode.results import DischargeTask, rate_capability, run_discharge, solve_discharge
+from scalebridge.electrode.pybamm_export import to_pybamm, write_pybamm
+from scalebridge.electrode.results import (
+    MAP_TIMES,
+    DischargeTask,
+    rate_capability,
+    run_discharge,
+    solve_discharge,
+)
 
 __all__ = [
+    "MAP_TIMES",
+    "UNLIMITED",
     "BpxCell",
     "CellModel",
     "CellSolution",
@@ -39,6 +49,7 @@ __all__ = [
     "SaltSolution",
     "Step",
     "StepResult",
+    "active_fraction",
     "dilute",
     "electrode_impedance",
     "impedance_solution",
@@ -51,6 +62,7 @@ __all__ = [
     "rate_capability",
     "read_bpx",
     "read_profile",
+    "require_xarray",
     "run_discharge",
     "solve_cell",
     "solve_discharge",
@@ -62,4 +74,5 @@ __all__ = [
     "voltage_hysteresis",
     "write_bpx",
     "write_netcdf",
+    "write_pybamm",
 ]

@@ -16,7 +16,7 @@ outer unknowns count from i₀. The foil, or the anode's collector, has the pote
 | ∇·(−σ ∇φ_s) = i_v | rows of φ_s |
 | chain of particles: G (φ_j − φ_{j−1}) − G (φ_{j+1} − φ_j) = I_j, φ_0 = φ_s | rows of particle potentials |
 | i₀ of a foil: Butler–Volmer at c(0), where N₋ = 0; else Ohm's law from the collector | first row |
-| I, V or V·I held | last row |
+| I, V, V·I or I′ held | last row |
 
 S = D₊ + D₋ and G = t₊ − t₋ turn this into Nernst and Planck's equations of a dilute salt. Newman and
 Thomas-Alyea, Electrochemical Systems (2004), chapter 12.
@@ -47,7 +47,7 @@ SMALLEST = 1e-9
 """Concentration below which ln c is continued by its tangent: a trial step below zero stays finite."""
 DIFFUSION, SPREAD, ANION, DRIFT, RISE, SHIFT = range(6)
 """Tables of ``electrolyte``: D, S, 1 − t₊, G, (1 − t₊)/D and D/((1 − t₊) S) − G."""
-CURRENT, VOLTAGE, POWER = 0, 1, 2
+CURRENT, VOLTAGE, POWER, RAMP = range(4)
 """What the last row holds."""
 
 
@@ -95,9 +95,9 @@ class CellArrays(NamedTuple):
     """k0 of the metal over 1C."""
     counter_transfer: float
     control: int
-    """`CURRENT`, `VOLTAGE` or `POWER`."""
+    """`CURRENT`, `VOLTAGE`, `POWER` or `RAMP`."""
     target: float
-    """In 1C; in kT/e less the cathode's standard potential; or in 1C times kT/e."""
+    """In 1C; in kT/e less the cathode's standard potential; in 1C times kT/e; or in 1C/s."""
     drop: float
     """From the last volume's middle to the collector, in kT/e per 1C."""
 
@@ -202,10 +202,12 @@ def metal_current(a: CellArrays, current: float, c: float, phi: float) -> tuple[
 
 @compiled_arithmetic
 def control_row(a: CellArrays, solid: float, applied: float) -> tuple[float, float, float]:
-    """Return the last row's residual and its slopes by φ_s of the last volume and by I."""
+    """Return the last row's residual, I′ apart, and its slopes by φ_s of the last volume and by I."""
     voltage = solid - a.drop * applied
     if a.control == CURRENT:
         return applied - a.target, 0.0, 1.0
+    if a.control == RAMP:
+        return -a.target, 0.0, 0.0
     if a.control == VOLTAGE:
         return voltage - a.target, 1.0, -a.drop
     total = voltage + a.cathode.standard
@@ -286,6 +288,8 @@ def _outer_residual(a: CellArrays, outer: FloatArray, rates: FloatArray, out: Fl
             solid_left = solid
         anion_left, current_left = anion, current
     out[last] = control_row(a, outer[concentration_index(a, volumes - 1) - 1], outer[last])[0]
+    if a.control == RAMP:
+        out[last] += rates[last]
 
 
 @compiled_arithmetic

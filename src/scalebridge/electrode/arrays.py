@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from scalebridge.electrode._kernels import CURRENT, CellArrays, ElectrodeArrays
+from scalebridge.electrode._kernels import CURRENT, POWER, VOLTAGE, CellArrays, ElectrodeArrays
 from scalebridge.electrode.model import HOUR, STANDARD_CONCENTRATION, CellModel, MetalFoil, current_unit
 from scalebridge.electrode.porous import PorousElectrode
 from scalebridge.particle import Particles, particle_arrays, particle_places, tabulate
@@ -20,8 +20,8 @@ def cell_arrays(model: CellModel, *, control: int = CURRENT, target: float = 0.0
     Parameters
     ----------
     control, target
-        `CURRENT` in units of 1C (positive discharges), `VOLTAGE` in V or `POWER` in W/m² (positive
-        discharges).
+        `CURRENT` in units of 1C (positive discharges), `VOLTAGE` in V, `POWER` in W/m² (positive discharges)
+        or `RAMP` in 1C/s.
     """
     layers = model.layers
     width = np.concatenate([np.full(layer.volumes, layer.thickness / layer.volumes) for layer in layers])
@@ -33,7 +33,7 @@ def cell_arrays(model: CellModel, *, control: int = CURRENT, target: float = 0.0
     largest, tables = electrolyte_tables(model)
     thermal = model.particle.thermal_voltage
     cathode = _electrode_arrays(model.cathode, model, first=model.volumes - model.cathode.layer.volumes)
-    scale = {0: 1.0, 1: 1.0 / thermal, 2: 1.0 / (thermal * current)}[control]
+    scale = {VOLTAGE: 1.0 / thermal, POWER: 1.0 / (thermal * current)}.get(control, 1.0)
     law = model.anode.rate_law if isinstance(model.anode, MetalFoil) else None
     return CellArrays(
         cathode=cathode,
@@ -50,7 +50,7 @@ def cell_arrays(model: CellModel, *, control: int = CURRENT, target: float = 0.0
         counter_rate=0.0 if law is None else law.rate_constant / current,
         counter_transfer=0.5 if law is None else law.transfer_coefficient,
         control=control,
-        target=target * scale - (cathode.standard if control == 1 else 0.0),
+        target=target * scale - (cathode.standard if control == VOLTAGE else 0.0),
         drop=ohmic_drop(model) / thermal,
     )
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.contracts import SOLVER_FAILURE
-from scalebridge.electrode._kernels import CURRENT, POWER, VOLTAGE, CellArrays
+from scalebridge.electrode._kernels import CURRENT, POWER, RAMP, VOLTAGE, CellArrays
 from scalebridge.electrode.arrays import cell_arrays
 from scalebridge.electrode.discharge import (
     DEPLETION,
@@ -19,10 +19,15 @@ from scalebridge.electrode.discharge import (
 )
 from scalebridge.electrode.events import CURRENT_EVENT, FILLING_EVENT, SALT_EVENT, VOLTAGE_EVENT
 from scalebridge.electrode.model import HOUR, STANDARD_CONCENTRATION, CellModel
-from scalebridge.electrode.protocol import Limit, Protocol, Step
+from scalebridge.electrode.protocol import LEAST_POINTS, Limit, Protocol, Step
 from scalebridge.electrode.system import Unknowns, cell_system, rest_state
 from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress
-from scalebridge.particle import REFERENCE_TOLERANCE, ImplicitSolution, consistent_start, solve_implicit
+from scalebridge.particle import (
+    REFERENCE_TOLERANCE,
+    ImplicitSolution,
+    consistent_start,
+    solve_implicit,
+)
 
 FloatArray = NDArray[np.float64]
 Part = TypeVar("Part", CellSolution, AnodeSolution)
@@ -113,8 +118,8 @@ def solve_protocol(
     ConvergenceError
         If no consistent start exists.
     """
-    if points < 5:
-        raise InputError(f"{points} output times per step must be at least 5; ask for more")
+    if points < LEAST_POINTS:
+        raise InputError(f"{points} output times per step must be at least {LEAST_POINTS}; ask for more")
     arrays = cell_arrays(model)
     unknowns = Unknowns.of(arrays)
     system = cell_system(arrays, unknowns)
@@ -145,12 +150,16 @@ def _solve_step(
     arrays = _held(model, step)
     start = _switched(model, arrays, unknowns, state)
     rules, words = _rules(model, unknowns, step, start[0])
+    if step.slope:
+        arrays = cell_arrays(model, control=RAMP, target=_c_rate(model, step, step.slope))
     system, events = runnable(model, arrays, unknowns, rules)
+    if step.slope:
+        start = consistent_start(system, start[0])
     over = np.flatnonzero(events(start[0]) <= 0)
     if over.size:
         result = ImplicitSolution(np.zeros(1), start[0][None], int(over[0]), None, 0, 0)
     else:
-        times = _times(model, step, points)
+        times = _times(model, step, step.points or points)
         result = solve_implicit(system, times, start, events=events, relative_tolerance=tolerance)
     ended_by = "time" if result.event is None else words[result.event]
     termination = ended_by
@@ -175,8 +184,12 @@ def _solve_step(
 def _held(model: CellModel, step: Step) -> CellArrays:
     """Return the arrays of a cell under a step's control."""
     control = {"voltage": VOLTAGE, "power": POWER}.get(step.control, CURRENT)
-    target = step.value / model.one_c_current if step.control == "current" else step.value
-    return cell_arrays(model, control=control, target=target)
+    return cell_arrays(model, control=control, target=_c_rate(model, step, step.value))
+
+
+def _c_rate(model: CellModel, step: Step, value: float) -> float:
+    """Return a value of a step, or its slope, in units of 1C where it is a current."""
+    return value / model.one_c_current if step.control == "current" else value
 
 
 def _switched(
@@ -208,7 +221,8 @@ def _rules(
     model: CellModel, unknowns: Unknowns, step: Step, state: FloatArray
 ) -> tuple[FloatArray, list[str]]:
     """Return the events that end a step, and the words for each."""
-    applied = float(state[-1])
+    # a ramp may begin at 0: its middle has its sign
+    applied = 0.5 * (step.value + step.end_value) if step.slope else float(state[-1])
     filling = float(np.sum(state[unknowns.cathode.filling] * model.cathode.particle_shares))
     salt = model.salt_concentration / STANDARD_CONCENTRATION
     rules = [[SALT_EVENT, -DEPLETION * salt, 1.0]]
@@ -235,8 +249,8 @@ def _rule(model: CellModel, limit: Limit, applied: float, filling: float) -> lis
 
 def _longest(model: CellModel, step: Step) -> float:
     """Return the duration of a step, that of a constant current not beyond the whole capacity [s]."""
-    c_rate = step.value / model.one_c_current if step.control == "current" else step.value
-    if step.control in {"c-rate", "current"} and abs(c_rate) > RESTING:
+    c_rate = _c_rate(model, step, step.value)
+    if step.control in {"c-rate", "current"} and abs(c_rate) > RESTING and not step.slope:
         return min(step.duration, HOUR / abs(c_rate))
     return step.duration
 

@@ -30,7 +30,7 @@ def to_dataset(result: Solution | RateCapability) -> Any:
     MissingDependencyError
         If xarray is not installed.
     """
-    xarray = _xarray()
+    xarray = require_xarray()
     variables = _solution_fields(result) if isinstance(result, Solution) else _rate_fields(result)
     named = {
         name: (axes, values, {"units": unit.replace(".", " ")})
@@ -70,7 +70,14 @@ def write_netcdf(result: Solution | RateCapability, path: Path) -> Path:
     return path
 
 
-def _xarray() -> Any:
+def require_xarray() -> Any:
+    """Return the package ``xarray``.
+
+    Raises
+    ------
+    MissingDependencyError
+        If it is not installed.
+    """
     try:
         import xarray  # noqa: PLC0415  # an extra
     except ImportError:

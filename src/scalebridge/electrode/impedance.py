@@ -122,10 +122,12 @@ def impedance_solution(
     member: int = 0,
     provenance: Provenance,
     shells: int | None = None,
+    double_layer: float = 0.0,
 ) -> Solution:
     """Return one member's impedance as stored fields, all along ``frequency``.
 
-    Fields: ``frequency`` [1/s], ``impedance_real`` and ``impedance_imaginary`` [V m²/A].
+    Fields: ``frequency`` [1/s], ``impedance_real`` and ``impedance_imaginary`` [V m²/A]. ``double_layer``:
+    see `electrode_impedance`.
 
     Raises
     ------
@@ -137,7 +139,7 @@ def impedance_solution(
         If no state of rest is found.
     """
     cell = CellModel.from_card(card, design, member=member, shells=shells)
-    found = electrode_impedance(cell, filling, frequencies)
+    found = electrode_impedance(cell, filling, frequencies, double_layer=double_layer)
     along = ("frequency",)
     return Solution(
         provenance=provenance,

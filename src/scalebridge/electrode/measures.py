@@ -8,12 +8,16 @@ from numpy.typing import ArrayLike, NDArray
 from scalebridge.contracts import Solution
 from scalebridge.electrode.discharge import CellSolution
 from scalebridge.electrode.model import HOUR, CellModel
+from scalebridge.electrode.population import active_shares
 from scalebridge.foundation import InputError
+from scalebridge.particle import evaluate
 
 FloatArray = NDArray[np.float64]
 
 UNLIMITED = 0.02
 """Share of the discharge time below which no process counts as limiting."""
+WAY_POINTS = 1000
+"""Site fractions at which the stability of a particle is asked."""
 
 
 @dataclass(frozen=True)
@@ -69,26 +73,53 @@ def limiting_process(model: CellModel, c_rate: float) -> Limitation:
     return Limitation(slowest if times[slowest] > UNLIMITED * duration else "equilibrium", times, duration)
 
 
-def mean_active_fraction(solution: Solution) -> float:
-    """Return a discharge's mean of ``active_fraction`` over the ions that it inserts.
+def active_fraction(model: CellModel, solution: CellSolution) -> tuple[FloatArray, FloatArray]:
+    """Return which share of the electrode transforms up to each time, and how much has: (times,) both.
 
-    Near 1 particles fill together; near one over their number they fill one after another.
+    `active_shares` of the particles' way through the unstable part of their free energy, where a phase turns
+    into another; for a solid solution through all fillings. The current itself says less: in a slow discharge
+    all particles that wait share it between two events, and give it to the next one that transforms.
+    """
+    theta, passed = _unstable_way(model)
+    fillings = solution.theta @ model.particle.grid.fractions
+    progress = np.interp(fillings, theta, passed)
+    if solution.filling[-1] < solution.filling[0]:
+        progress = 1.0 - progress
+    return active_shares(progress, model.cathode.particle_shares)
+
+
+def _unstable_way(model: CellModel) -> tuple[FloatArray, FloatArray]:
+    """Return site fractions and the share of the unstable ones that lies below each.
+
+    Without the coherency energy, which acts inside a particle: between particles it opens no way out.
+    """
+    middles = (np.arange(WAY_POINTS) + 0.5) / WAY_POINTS
+    excess = np.array([evaluate(model.particle.excess, float(x))[1] for x in middles])
+    unstable = 1 / (middles * (1 - middles)) + excess < 0
+    below = np.concatenate([[0.0], np.cumsum(unstable if unstable.any() else np.ones(WAY_POINTS))])
+    return np.linspace(0.0, 1.0, WAY_POINTS + 1), below / below[-1]
+
+
+def mean_active_fraction(solution: Solution) -> float:
+    """Return a discharge's mean of ``active_fraction`` over what ``transformed``.
+
+    Near 1 particles transform together; near one over their number one after another, as far as the output
+    times tell them apart.
 
     Raises
     ------
     InputError
-        If the solution holds no such field, or nothing was inserted.
+        If the solution holds no such field, or nothing was transformed.
     """
-    missing = [name for name in ("active_fraction", "map_filling") if name not in solution.fields]
+    missing = [name for name in ("active_fraction", "transformed") if name not in solution.fields]
     if missing:
         raise InputError(
             f"solution without {' and '.join(missing)}: {solution.status}; give one of solve_discharge"
         )
-    filling = solution.fields["map_filling"].values
-    passed = float(filling[-1] - filling[0])
-    if passed <= 0:
-        raise InputError(f"filling from {filling[0]:g} to {filling[-1]:g} inserts nothing; give a discharge")
-    return float(np.trapezoid(solution.fields["active_fraction"].values, filling) / passed)
+    done = solution.fields["transformed"].values
+    if done[-1] <= 0:
+        raise InputError(f"no particle transformed: {solution.status}; give a discharge that goes further")
+    return float(np.sum(solution.fields["active_fraction"].values[1:] * np.diff(done)) / done[-1])
 
 
 def voltage_hysteresis(discharge: CellSolution, charge: CellSolution, filling: ArrayLike) -> FloatArray:

@@ -85,19 +85,24 @@ def design_population(particles: ActiveParticles, volumes: int) -> Population | 
     )
 
 
-def active_shares(rates: FloatArray, shares: FloatArray) -> FloatArray:
-    """Return the share of the electrode's capacity that fills at a time, shape (times,).
+def active_shares(progress: FloatArray, shares: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return which share of the electrode is at work up to each time, and how much of it is done: (times,).
 
-    The participation ratio (Σ s r)²/Σ s r² of the filling rates r with shares s: 1 where all particles fill
-    alike, the share of those at work where the others rest; 0 where none does.
+    Between two times each particle advances by Δ ≥ 0 beyond the furthest point that it reached before: ions
+    that particles lend to each other and take back count once. The share is the participation ratio
+    (Σ s Δ)²/Σ s Δ² with shares s of the capacity: 1 where all advance alike, the share of those that advance
+    where the others wait; 0 where none does, and at the first time. What is done is Σ s Δ, summed. Particles
+    that work within one interval count as working together, so times must be denser than particles.
 
     Parameters
     ----------
-    rates
-        (times, volumes, particles) filling rates.
+    progress
+        (times, volumes, particles) rising from the start of a particle's way to its end.
     shares
         (volumes, particles) adding up to 1.
     """
-    mean = np.sum(rates * shares, axis=(1, 2))
-    square = np.sum(rates**2 * shares, axis=(1, 2))
-    return np.asarray(np.where(square > 0, mean**2 / np.where(square > 0, square, 1.0), 0.0))
+    advances = np.diff(np.maximum.accumulate(progress, axis=0), axis=0)
+    mean = np.sum(advances * shares, axis=(1, 2))
+    square = np.sum(advances**2 * shares, axis=(1, 2))
+    active = np.where(square > 0, mean**2 / np.where(square > 0, square, 1.0), 0.0)
+    return np.concatenate([[0.0], active]), np.concatenate([[0.0], np.cumsum(mean)])

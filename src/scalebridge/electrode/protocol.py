@@ -3,12 +3,14 @@
 Sentences are those of PyBaMM's experiments: "Discharge at C/5 until 2.0 V", "Charge at 1C for 30 minutes or
 until 4.0 V", "Hold at 4.0 V until C/50", "Rest for 1 hour". Currents per electrode area are given in A/m2 or
 mA/cm2, powers in W/m2, capacities of a step in % of the theoretical one. "Repeat 20 times:" repeats what
-follows on its line, or the indented lines below it; "Follow FILE" follows a measured current.
+follows on its line, or the indented lines below it. "Follow FILE" follows a measured current that each row
+holds until the next, "Follow FILE linearly" the straight lines between rows.
 """
 
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, Self
 
@@ -23,6 +25,11 @@ Quantity = Literal["voltage", "c-rate", "current", "capacity"]
 
 LONGEST = 48 * 3600.0
 """Duration of a step that names neither time nor end by itself [s]."""
+ROUNDING = 1e-12
+"""Relative size of numbers that count as 0."""
+PROFILE_POINTS = 4000
+"""Output times of a whole profile, about; each row gets from `LEAST_POINTS` to `MOST_POINTS`."""
+LEAST_POINTS, MOST_POINTS = 5, 100
 _DURATIONS = {
     "second": 1.0,
     "minute": 60.0,
@@ -70,12 +77,27 @@ class Step:
     """At most [s]."""
     until: tuple[Limit, ...] = ()
     text: str = ""
+    slope: float = 0.0
+    """By which a C-rate or current rises in time [1/s, A/m²/s]; it keeps its sign."""
+    points: int | None = None
+    """Output times; None: as many as `solve_protocol` is asked for."""
 
     def __post_init__(self) -> None:
         if not self.duration > 0:
             raise InputError(
                 f"step '{self.text}': its duration of {self.duration:g} s must be positive; change it"
             )
+        crossing = self.value * self.end_value < -ROUNDING * (self.value**2 + self.end_value**2)
+        if self.slope and (self.control not in {"c-rate", "current"} or crossing):
+            raise InputError(
+                f"step '{self.text}': a {self.control} from {self.value:g} to {self.end_value:g} in a "
+                "straight line must be a C-rate or a current, and keep its sign; part it where it changes"
+            )
+
+    @property
+    def end_value(self) -> float:
+        """The value after the whole duration."""
+        return self.value + self.slope * self.duration
 
 
 @dataclass(frozen=True)
@@ -127,18 +149,44 @@ class Protocol:
         return cls.parse(text, folder=path.parent)
 
 
-def read_profile(path: Path) -> tuple[Step, ...]:
-    """Return the steps of a measured current: each row holds until the next, the last row ends the profile.
+def read_profile(path: Path, *, linear: bool = False) -> tuple[Step, ...]:
+    """Return the steps of a measured current; a new one begins at every row.
 
-    The file has two columns with a header: ``time [s]`` and ``c_rate [1]`` or ``current [A.m-2]``.
+    The file has two columns with a header: ``time [s]`` and ``c_rate [1]`` or ``current [A.m-2]``. The charge
+    of a step is value × time to rounding, or the trapezium's to the integrator's tolerance.
+
+    Parameters
+    ----------
+    linear
+        Follow the straight lines between rows. Otherwise each row holds until the next and the last one only
+        says when the profile ends.
 
     Raises
     ------
     InputError
         If there is no such file.
     FormatError
-        If it has other columns, or times that do not rise.
+        If it has other columns, numbers that are not finite, or times that do not rise.
     """
+    control, rows = _read_rows(path)
+    points = int(np.clip(PROFILE_POINTS // (len(rows) - 1), LEAST_POINTS, MOST_POINTS))
+    steps: list[Step] = []
+    for (start, value), (end, following) in pairwise(rows):
+        text = f"{path.name} from {start:g} s"
+        if not linear:
+            steps.append(Step(control, value, end - start, text=text, points=points))
+            continue
+        slope = (following - value) / (end - start)
+        parts = [(value, end - start)]
+        if value * following < 0:  # no step changes the sign of its current
+            middle = -value / slope
+            parts = [(value, middle), (0.0, end - start - middle)]
+        steps.extend(Step(control, first, time, (), text, slope, points) for first, time in parts)
+    return tuple(steps)
+
+
+def _read_rows(path: Path) -> tuple[Control, list[tuple[float, float]]]:
+    """Return what a profile's second column controls, and its rows."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -156,10 +204,9 @@ def read_profile(path: Path) -> tuple[Step, ...]:
         raise FormatError(f"{path}: {error}; write two numbers in every row") from None
     if rows.ndim != 2 or len(rows) < 2 or rows.shape[1] != 2 or np.any(np.diff(rows[:, 0]) <= 0):
         raise FormatError(f"{path}: needs two or more rows of two numbers, times rising; correct it")
-    return tuple(
-        Step(controls[names[1]], float(value), float(length), text=f"{path.name} from {start:g} s")
-        for (start, value), length in zip(rows[:-1], np.diff(rows[:, 0]), strict=True)
-    )
+    if not np.all(np.isfinite(rows)):
+        raise FormatError(f"{path}: holds numbers that are not finite; correct or leave out those rows")
+    return controls[names[1]], [(float(time), float(value)) for time, value in rows]
 
 
 def parse_step(sentence: str) -> Step:
@@ -267,7 +314,7 @@ def _indent(line: str) -> int:
 
 
 def _sentence(sentence: str, folder: Path) -> tuple[Step, ...]:
-    follow = re.fullmatch(r"\s*follow (.+)", sentence, re.IGNORECASE)
+    follow = re.fullmatch(r"\s*follow (.+?)( linearly)?\s*", sentence, re.IGNORECASE)
     if follow:
-        return read_profile(folder / follow[1].strip())
+        return read_profile(folder / follow[1], linear=follow[2] is not None)
     return (parse_step(sentence),) if sentence.strip() else ()

@@ -1,14 +1,18 @@
 """From a protocol to the contract `Solution`."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scalebridge.contracts import ElectrodeDesign, Field, MaterialCard, Provenance, Solution
 from scalebridge.electrode.cycling import ProtocolSolution, solve_protocol
+from scalebridge.electrode.discharge import CellSolution
 from scalebridge.electrode.model import CellModel
 from scalebridge.electrode.protocol import Protocol
-from scalebridge.electrode.results import card_validity, citations, field
-from scalebridge.foundation import SILENT, Progress
+from scalebridge.electrode.results import card_validity, citations, field, map_fields, thin
+from scalebridge.foundation import SILENT, InputError, Progress
 from scalebridge.particle import REFERENCE_TOLERANCE
+
+FloatArray = NDArray[np.float64]
 
 
 def protocol_solution(
@@ -19,6 +23,7 @@ def protocol_solution(
     member: int = 0,
     provenance: Provenance,
     shells: int | None = None,
+    map_times: int | None = None,
     relative_tolerance: float = REFERENCE_TOLERANCE,
     progress: Progress = SILENT,
 ) -> tuple[Solution, ProtocolSolution]:
@@ -28,29 +33,46 @@ def protocol_solution(
     (discharged less charged), ``step`` (from 0); along ``step``: ``step_capacity``, ``step_energy``,
     ``step_end``. The status names what ended each step.
 
+    Parameters
+    ----------
+    map_times
+        Largest number of times of the maps that `solve_discharge` stores as well; None: no maps. Half of
+        their spacing is time, so that a rest is seen, and half is charge, passed in either direction.
+
     Raises
     ------
     ValidityError
         If the temperature is outside the card's range.
     InputError
-        If the design does not fit the card, see `CellModel` and `ParticleModel`.
+        If the design does not fit the card, see `CellModel` and `ParticleModel`; or for fewer than 2 times.
     ConvergenceError
         If a step finds no consistent start.
     """
+    if map_times is not None and map_times < 2:
+        raise InputError(f"{map_times} times in the maps must be at least 2; ask for more")
     cell = CellModel.from_card(card, design, member=member, shells=shells)
     solved = solve_protocol(cell, protocol, relative_tolerance=relative_tolerance, progress=progress)
+    whole = solved.whole
+    maps = {} if map_times is None else map_fields(whole, cell, thin(_way(whole), map_times))
     return (
         Solution(
             provenance=provenance,
             validity=card_validity(card, design, {member: cell.particle}),
             citations=citations(cell),
-            fields=_fields(solved, card.host.theoretical_capacity),
+            fields=_fields(solved, card.host.theoretical_capacity) | maps,
             status="; ".join(f"{step.text}: {step.ended_by}" for step in solved.steps),
-            termination=solved.whole.termination,
+            termination=whole.termination,
             member=member,
         ),
         solved,
     )
+
+
+def _way(whole: CellSolution) -> FloatArray:
+    """Return time and charge passed in either direction, each from 0 to 1, added up."""
+    passed = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(whole.filling)))])
+    way: FloatArray = whole.time / max(whole.time[-1], 1e-300) + passed / max(passed[-1], 1e-300)
+    return way
 
 
 def _fields(solved: ProtocolSolution, theoretical_capacity: float) -> dict[str, Field]:

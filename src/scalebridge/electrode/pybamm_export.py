@@ -1,6 +1,7 @@
 """A half cell as parameters of PyBaMM's Doyle–Fuller–Newman model, where its physics fits."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from scalebridge.electrode.bpx_export import to_bpx
 from scalebridge.electrode.model import STANDARD_CONCENTRATION, CellModel, MetalFoil
-from scalebridge.foundation import MissingDependencyError
+from scalebridge.foundation import InputError, MissingDependencyError
 
 FloatArray = NDArray[np.float64]
 
@@ -75,6 +76,24 @@ def to_pybamm(model: CellModel) -> dict[str, Any]:
         "Nominal cell capacity [A.h]": model.one_c_current,
         "Current function [A]": model.one_c_current,
     }
+
+
+def write_pybamm(model: CellModel, path: Path) -> Path:
+    """Write a half cell as JSON for ``pybamm.ParameterValues.from_json``; return the path.
+
+    Raises
+    ------
+    InputError
+        See `to_pybamm`; or if the file cannot be written.
+    MissingDependencyError
+        If PyBaMM is not installed.
+    """
+    values = to_pybamm(model)
+    try:
+        _pybamm().ParameterValues(values).to_json(str(path))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); give another path") from error
+    return path
 
 
 def _geometry(model: CellModel) -> dict[str, Any]:

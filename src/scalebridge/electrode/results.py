@@ -17,8 +17,8 @@ from scalebridge.contracts import (
     Validity,
 )
 from scalebridge.electrode.discharge import AnodeSolution, CellSolution, solve_cell
+from scalebridge.electrode.measures import active_fraction
 from scalebridge.electrode.model import CellModel
-from scalebridge.electrode.population import active_shares
 from scalebridge.electrode.porous import PorousElectrode
 from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress
 from scalebridge.particle import REFERENCE_TOLERANCE, ParticleModel, boundary_radius, state_widening
@@ -50,6 +50,7 @@ class DischargeTask:
     member: int
     provenance: Provenance
     shells: int | None = None
+    map_times: int = MAP_TIMES
 
 
 Map = Callable[[Callable[[DischargeTask], Solution], Iterable[DischargeTask]], Iterable[Solution]]
@@ -63,14 +64,16 @@ def solve_discharge(
     member: int = 0,
     provenance: Provenance,
     shells: int | None = None,
+    map_times: int = MAP_TIMES,
     relative_tolerance: float = REFERENCE_TOLERANCE,
 ) -> Solution:
     """Discharge one member's cell at constant current and return the stored fields.
 
-    Fields: ``time``, ``voltage``, ``filling``, ``capacity`` along ``time``; ``map_time`` and, along it,
+    Fields: ``time``, ``voltage``, ``filling``, ``capacity``, ``active_fraction`` and ``transformed`` (see
+    `active_fraction`) along ``time``; ``map_time`` and, along it,
     ``theta`` (map_time, volume, radius), ``phase_boundary`` (map_time, volume, gap), ``reaction_rate``
     (map_time, volume), ``particle_filling`` (map_time, volume, particle) of the sizes ``particle_size``
-    (volume, particle), ``active_fraction`` (map_time,), ``concentration`` and ``electrolyte_potential``
+    (volume, particle), ``concentration`` and ``electrolyte_potential``
     (map_time, position), ``solid_potential`` (map_time, volume); and the axes ``radius``, ``position`` (from
     the metal or the anode's collector) and ``depth`` (from the separator). ``boundary_level`` (gap,) holds
     the site fractions at which ``phase_boundary`` is taken (`ParticleModel.boundary_levels`): none for a
@@ -87,14 +90,18 @@ def solve_discharge(
         1C fills the theoretical capacity in one hour.
     shells
         None: from the interface length.
+    map_times
+        Largest number of times in the maps, equally spaced in filling.
 
     Raises
     ------
     ValidityError
         If the temperature is outside the card's range.
     InputError
-        If the design does not fit the card, see `CellModel` and `ParticleModel`.
+        If the design does not fit the card, see `CellModel` and `ParticleModel`; or for fewer than 2 times.
     """
+    if map_times < 2:
+        raise InputError(f"{map_times} times in the maps must be at least 2; ask for more")
     cell = CellModel.from_card(card, design, member=member, shells=shells)
     try:
         solution = solve_cell(cell, c_rate, relative_tolerance=relative_tolerance)
@@ -104,7 +111,7 @@ def solve_discharge(
         provenance=provenance,
         validity=card_validity(card, design, {member: cell.particle}),
         citations=citations(cell),
-        fields=_fields(solution, cell, card.host.theoretical_capacity),
+        fields=_fields(solution, cell, card.host.theoretical_capacity, map_times),
         status=solution.status,
         termination=solution.termination,
         c_rate=c_rate,
@@ -121,6 +128,7 @@ def rate_capability(
     members: Sequence[int] | None = None,
     map: Map = map,
     shells: int | None = None,
+    map_times: int = MAP_TIMES,
     progress: Progress = SILENT,
 ) -> tuple[RateCapability, tuple[Solution, ...]]:
     """Discharge every member at every rate.
@@ -149,7 +157,9 @@ def rate_capability(
     chosen = tuple(range(card.members)) if members is None else tuple(members)
     cells = [CellModel.from_card(card, design, member=member, shells=shells) for member in chosen]
     tasks = [
-        DischargeTask(card, design, rate, member, provenance, shells) for member in chosen for rate in c_rates
+        DischargeTask(card, design, rate, member, provenance, shells, map_times)
+        for member in chosen
+        for rate in c_rates
     ]
     solutions = []
     with progress.task("discharges", len(tasks)) as task:
@@ -168,6 +178,7 @@ def run_discharge(task: DischargeTask) -> Solution:
         member=task.member,
         provenance=task.provenance,
         shells=task.shells,
+        map_times=task.map_times,
     )
 
 
@@ -209,9 +220,26 @@ def _nothing_reached(cell: CellModel, c_rate: float, message: str) -> CellSoluti
     )
 
 
-def _fields(solution: CellSolution, cell: CellModel, theoretical_capacity: float) -> dict[str, Field]:
-    """Return the stored fields; maps are thinned in time and radius and rounded to what a plot can show."""
-    times = _thin(solution.filling, MAP_TIMES)
+def _fields(
+    solution: CellSolution, cell: CellModel, theoretical_capacity: float, map_times: int
+) -> dict[str, Field]:
+    """Return the stored fields."""
+    anode = {} if solution.anode is None else {"anode_filling": field("1", ("time",), solution.anode.filling)}
+    active, done = active_fraction(cell, solution)
+    along = ("time",)
+    return {
+        "time": field("s", along, solution.time),
+        "voltage": field("V", along, solution.voltage),
+        "filling": field("1", along, solution.filling),
+        "capacity": field("C.kg-1", along, (solution.filling - solution.filling[0]) * theoretical_capacity),
+        "active_fraction": field("1", along, active, 4),
+        "transformed": field("1", along, done, 6),
+        **anode,
+    } | map_fields(solution, cell, thin(solution.filling, map_times))
+
+
+def map_fields(solution: CellSolution, cell: CellModel, times: IntArray) -> dict[str, Field]:
+    """Return the maps of `solve_discharge` at some of the times, thinned in radius and rounded for plots."""
     layer = cell.cathode.layer
     depth = layer.thickness * (np.arange(layer.volumes) + 0.5) / layer.volumes
     radii = np.unique(np.linspace(0, solution.radius.size - 1, MAP_RADII).round().astype(int))
@@ -223,15 +251,10 @@ def _fields(solution: CellSolution, cell: CellModel, theoretical_capacity: float
     boundary = np.einsum("tkjg,kj->tkg", places, weights)
     reaction = np.einsum("tkj,kj->tk", solution.reaction[times], weights)
     fillings = solution.theta[times] @ cell.particle.grid.fractions
-    active = active_shares(solution.reaction[times], cell.cathode.particle_shares)
-    time, mapped = ("time",), ("map_time",)
+    mapped = ("map_time",)
     position, volume = ("map_time", "position"), ("map_time", "volume")
     anode = {} if solution.anode is None else _anode_fields(solution.anode, cell, times)
     return {
-        "time": field("s", time, solution.time),
-        "voltage": field("V", time, solution.voltage),
-        "filling": field("1", time, solution.filling),
-        "capacity": field("C.kg-1", time, (solution.filling - solution.filling[0]) * theoretical_capacity),
         "map_time": field("s", mapped, solution.time[times]),
         "map_filling": field("1", mapped, solution.filling[times]),
         "radius": field("m", ("radius",), solution.radius[radii]),
@@ -244,7 +267,6 @@ def _fields(solution: CellSolution, cell: CellModel, theoretical_capacity: float
         "reaction_rate": field("s-1", volume, reaction, 4),
         "particle_size": field("m", ("volume", "particle"), cell.cathode.particle_sizes, 5),
         "particle_filling": field("1", (*volume, "particle"), fillings, 4),
-        "active_fraction": field("1", mapped, active, 4),
         "concentration": field("mol.m-3", position, solution.concentration[times], 5),
         "electrolyte_potential": field("V", position, solution.electrolyte_potential[times], 5),
         "solid_potential": field("V", volume, solution.solid_potential[times], 6),
@@ -261,7 +283,6 @@ def _anode_fields(solution: AnodeSolution, cell: CellModel, times: IntArray) -> 
     theta = np.einsum("tkjr,kj->tkr", solution.theta[times], weights)
     volume = ("map_time", "anode_volume")
     return {
-        "anode_filling": field("1", ("time",), solution.filling),
         "anode_radius": field("m", ("anode_radius",), nodes[radii]),
         "anode_depth": field("m", ("anode_volume",), cell.positions[: cell.anode_volumes]),
         "anode_theta": field("1", (*volume, "anode_radius"), theta[:, :, radii], 4),
@@ -275,10 +296,10 @@ def field(unit: str, axes: tuple[str, ...], values: FloatArray, digits: int = 9)
     return Field(unit=unit, axes=axes, values=rounded)
 
 
-def _thin(filling: FloatArray, count: int) -> IntArray:
-    """Return indices of about ``count`` times, equally spaced in filling, first and last included."""
-    wanted = np.linspace(filling[0], filling[-1], count)
-    return np.unique(np.abs(filling[:, None] - wanted).argmin(axis=0))
+def thin(way: FloatArray, count: int) -> IntArray:
+    """Return indices of about ``count`` times, equally spaced on a way, first and last included."""
+    wanted = np.linspace(way[0], way[-1], count)
+    return np.unique(np.abs(way[:, None] - wanted).argmin(axis=0))
 
 
 def _summary(

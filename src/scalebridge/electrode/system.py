@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.electrode._kernels import (
+    RAMP,
     CellArrays,
     ElectrodeArrays,
     cell_jacobian,
@@ -120,6 +121,7 @@ def cell_system(arrays: CellArrays, unknowns: Unknowns) -> ImplicitSystem:
     differential[unknowns.concentration] = True
     differential[unknowns.cathode.theta] = True
     differential[unknowns.anode.theta] = True
+    differential[-1] = arrays.control == RAMP
     return ImplicitSystem(
         residual=residual,
         jacobian=evaluated,
@@ -135,6 +137,7 @@ def empty_jacobian(arrays: CellArrays) -> Jacobian:
     size = outer_size(arrays)
     stored = np.zeros(size)
     stored[[concentration_index(arrays, k) for k in range(arrays.volumes)]] = 1.0
+    stored[-1] = arrays.control == RAMP
     # a face joins c and φ_e of a volume to those of the next
     half = 2 + max(inner_unknowns(e) for e in electrodes(arrays)) + 1
     return Jacobian(

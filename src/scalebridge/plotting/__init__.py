@@ -1,5 +1,7 @@
 """Figures from contracts, one function each, as matplotlib ``Figure``: the only room with matplotlib."""
 
+from scalebridge.plotting.active import plot_active_fraction
+from scalebridge.plotting.animation import check_animation_path, write_animation
 from scalebridge.plotting.electrode import (
     boundary_text,
     left_out,
@@ -9,6 +11,7 @@ from scalebridge.plotting.electrode import (
     plot_rate_capability,
     rate_name,
 )
+from scalebridge.plotting.impedance import plot_impedance
 from scalebridge.plotting.interfaces import normal_name, plot_slab_energy
 from scalebridge.plotting.learning import plot_coverage, plot_learning_curve
 from scalebridge.plotting.potential import plot_evaluation, plot_fit, plot_parity
@@ -24,8 +27,10 @@ from scalebridge.plotting.transport import plot_arrhenius
 
 __all__ = [
     "boundary_text",
+    "check_animation_path",
     "left_out",
     "normal_name",
+    "plot_active_fraction",
     "plot_arrhenius",
     "plot_boundary_position",
     "plot_coverage",
@@ -33,6 +38,7 @@ __all__ = [
     "plot_evaluation",
     "plot_fit",
     "plot_free_energy",
+    "plot_impedance",
     "plot_lattice_parameters",
     "plot_learning_curve",
     "plot_parity",
@@ -45,4 +51,5 @@ __all__ = [
     "rate_name",
     "to_png",
     "to_svg",
+    "write_animation",
 ]

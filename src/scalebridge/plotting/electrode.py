@@ -38,7 +38,14 @@ HOUR = 3600.0
 MICROMETRE = 1e-6
 
 
-def _values(solution: Solution, name: str) -> FloatArray:
+def field_values(solution: Solution, name: str) -> FloatArray:
+    """Return a field of a discharge.
+
+    Raises
+    ------
+    InputError
+        If the solution does not hold it.
+    """
     try:
         return solution.fields[name].values
     except KeyError:
@@ -74,8 +81,8 @@ def _left_out(discharges: Iterable[tuple[float, bool]]) -> str:
 
 def boundary_text(solution: Solution) -> str:
     """Return at which site fractions phase boundaries and fronts between particles lie, or that none does."""
-    inside = [f"{level:.3g}" for level in _values(solution, "boundary_level")]
-    between = [f"{level:.3g}" for level in _values(solution, "front_level")]
+    inside = [f"{level:.3g}" for level in field_values(solution, "boundary_level")]
+    between = [f"{level:.3g}" for level in field_values(solution, "front_level")]
     texts = []
     if inside:
         many = len(inside) > 1
@@ -104,10 +111,10 @@ def plot_discharge(solutions: Sequence[Solution], host: Host) -> Figure:
     for rate, colour in zip(rates, graded_colours(len(rates)), strict=True):
         chosen = [solution for solution in solutions if solution.c_rate == rate and solution.finished]
         for solution in sorted(chosen, key=lambda item: -item.member):
-            filling = _values(solution, "filling")
+            filling = field_values(solution, "filling")
             best = solution.member == 0
             axes.plot(
-                (filling - filling[0]) * full, _values(solution, "voltage"), color=colour,
+                (filling - filling[0]) * full, field_values(solution, "voltage"), color=colour,
                 linewidth=1.5 if best else 0.6, alpha=1.0 if best else 0.55,
                 label=rate_name(rate) if solution.member == min(item.member for item in chosen) else None,
             )  # fmt: skip
@@ -162,12 +169,12 @@ def plot_phase_map(solution: Solution, *, fillings: Sequence[float] = (0.1, 0.3,
     energy, or the fronts between particles that coherency keeps in one phase; a note names their θ, or says
     that there is none. ``fillings`` that the discharge did not reach are replaced by its last state.
     """
-    theta, filling = _values(solution, "theta"), _values(solution, "map_filling")
+    theta, filling = field_values(solution, "theta"), field_values(solution, "map_filling")
     steps = sorted({int(np.argmin(np.abs(filling - target))) for target in fillings})
     figure, panels = new_figure(1, len(steps), width=PAGE_WIDTH, height=2.2, sharey=True, sharex=True)
-    depth = _values(solution, "depth") / MICROMETRE
-    radius = _values(solution, "radius")
-    levels = np.concatenate([_values(solution, "boundary_level"), _values(solution, "front_level")])
+    depth = field_values(solution, "depth") / MICROMETRE
+    radius = field_values(solution, "radius")
+    levels = np.concatenate([field_values(solution, "boundary_level"), field_values(solution, "front_level")])
     boundaries = list(zip(levels, cycle(LINE_STYLES), strict=False))
     for panel, step in zip(panels, steps, strict=True):
         values = theta[step].T
@@ -200,11 +207,11 @@ def plot_boundary_position(solution: Solution) -> Figure:
     r/R = 1: the boundary has not entered the particle; 0: it has left through the centre. One panel for each
     miscibility gap, titled with the site fraction of its boundary; without a gap, one that says so.
     """
-    levels = _values(solution, "boundary_level")
+    levels = field_values(solution, "boundary_level")
     count = max(1, levels.size)
     figure, panels = new_figure(count, 1, height=0.7 + 1.8 * count, sharex=True)
-    time = _values(solution, "map_time") / HOUR
-    position = _values(solution, "phase_boundary") / _values(solution, "radius")[-1]
+    time = field_values(solution, "map_time") / HOUR
+    position = field_values(solution, "phase_boundary") / field_values(solution, "radius")[-1]
     for gap, (panel, level) in enumerate(zip(panels, levels, strict=False)):
         _draw_positions(panel, time, position[:, :, gap])
         panel.set_title(f"boundary at θ = {level:.3g}")

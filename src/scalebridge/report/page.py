@@ -19,13 +19,15 @@ from scalebridge.contracts import (
     JumpDiffusivity,
     LearningCost,
     LearningHistory,
+    MaterialCard,
     PotentialCard,
     RateCapability,
     StructureTable,
     TracerDiffusivity,
     VerificationRuns,
 )
-from scalebridge.foundation import StoreError, constants
+from scalebridge.electrode import CellModel
+from scalebridge.foundation import ScalebridgeError, StoreError, constants
 from scalebridge.foundation.citations import bibtex, entries
 from scalebridge.report.electrode_tables import design_table, limits_table
 from scalebridge.report.figures import build_images
@@ -262,4 +264,11 @@ def _add_electrode(
     rates = run.get("electrode/rate_capability.json", RateCapability)
     if rates is not None:
         tables["headline"] = headline_table(rates, host)
-        tables["limits"], texts["limits"] = limits_table(rates)
+    card = run.get("card/material_card.json", MaterialCard)
+    if rates is not None and design is not None and card is not None:
+        try:
+            cells = [CellModel.from_card(card, design, member=k) for k in range(len(rates.capacity))]
+        except ScalebridgeError as error:
+            texts["limits"] = f"What limits cannot be told: {error}."
+        else:
+            tables["limits"], texts["limits"] = limits_table(rates, cells)

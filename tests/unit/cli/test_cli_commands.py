@@ -157,12 +157,14 @@ def test_electrode_is_led_through_a_protocol(
     design = synthetic_run_folder / "electrode" / "electrode_design.json"
     text = "Discharge at 5C for 2 minutes; Rest for 1 minute; Charge at 5C for 1 minute"
     common = ("electrode", card, design, "--shells", "15", "--member", "1")
-    result = call(*common, "--protocol", text, "--plots", tmp_path / "figures")
+    moving = tmp_path / "steps.gif"
+    result = call(*common, "--protocol", text, "--plots", tmp_path / "figures", "--animation", moving)
     assert result.exit_code == 0, result.stderr
     lines = [line for line in result.stdout.splitlines() if "for " in line]
     assert [line.split("  ")[0].strip() for line in lines] == text.split("; ")
     assert "delivered over taken up: 200.0" in result.stdout
     assert (tmp_path / "figures" / "protocol.png").read_bytes().startswith(b"\x89PNG")
+    assert moving.read_bytes().startswith(b"GIF89a")
     path = tmp_path / "steps.txt"
     path.write_text("Repeat 2 times:\n  Rest for 1 minute\n")
     found = json.loads(call(*common, "--protocol", path, "--json").stdout)
@@ -184,7 +186,97 @@ def test_electrode_shows_its_impedance(synthetic_run_folder: Path, monkeypatch: 
     assert result.exit_code == 0, result.stderr
     last = next(line for line in result.stdout.splitlines() if line.strip().startswith("1e+05")).split()
     assert float(last[1]) == pytest.approx(1e4 * found["impedance_real"]["values"][-1], rel=1e-4)
-    assert "neither --protocol nor --plots" in call(*common, "--protocol", "Rest for 1 s").stderr
+
+
+def test_impedance_is_drawn_and_stored_over_the_frequencies_asked_for(
+    tmp_path: Path, synthetic_run_folder: Path
+) -> None:
+    xarray = pytest.importorskip("xarray")
+    card = synthetic_run_folder / "card" / "material_card.json"
+    design = synthetic_run_folder / "electrode" / "electrode_design.json"
+    common = ("electrode", card, design, "--shells", "15", "--impedance", "0.05", "--json")
+    asked = (*common, "--frequencies", "1e-2,1e4,2", "--double-layer", "0.2")
+    result = call(*asked, "--plots", tmp_path / "new", "--netcdf", tmp_path / "new")
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "new" / "impedance.png").read_bytes().startswith(b"\x89PNG")
+    found = json.loads(result.stdout)["fields"]
+    assert found["frequency"]["values"] == pytest.approx([10 ** (k / 2) for k in range(-4, 9)])
+    stored = xarray.load_dataset(tmp_path / "new" / "impedance.nc")
+    assert stored["impedance_real"].values.tolist() == found["impedance_real"]["values"]
+    assert stored["impedance_real"].attrs["units"] == "V m2 A-1"
+    # the double layer short-circuits the reaction at high frequency
+    without = json.loads(call(*common, "--frequencies", "1e4,1e5,1").stdout)["fields"]
+    assert found["impedance_real"]["values"][-1] < without["impedance_real"]["values"][0]
+
+
+def test_discharges_as_netcdf_and_in_motion(tmp_path: Path, synthetic_run_folder: Path) -> None:
+    xarray = pytest.importorskip("xarray")
+    card = synthetic_run_folder / "card" / "material_card.json"
+    design = synthetic_run_folder / "electrode" / "electrode_design.json"
+    common = ("electrode", card, design, "--rates", "20", "--executor", "serial", "--shells", "12")
+    moving = tmp_path / "phases.gif"
+    result = call(*common, "--netcdf", tmp_path, "--animation", moving, "--member", "1", "--json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    summary = xarray.load_dataset(tmp_path / "rate_capability.nc")
+    assert summary["capacity"].values.tolist() == found["capacity [C.kg-1]"]
+    one = xarray.load_dataset(tmp_path / "discharge_m1_20C.nc")
+    assert one.attrs["member"] == 1
+    assert float(one["capacity"][-1]) == pytest.approx(found["capacity [C.kg-1]"][1][0])
+    assert moving.read_bytes().startswith(b"GIF89a")
+    assert moving.stat().st_size < 2e6
+
+
+def test_half_cell_for_other_programs(
+    tmp_path: Path, synthetic_run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scalebridge.cli import electrode
+    from scalebridge.electrode import CellModel
+
+    card = synthetic_run_folder / "card" / "material_card.json"
+    design = synthetic_run_folder / "electrode" / "electrode_design.json"
+    target = tmp_path / "cell.json"
+    # the synthetic host separates into phases, which BPX does not know
+    assert "phases separate" in error_of("electrode", card, design, "--bpx", target)
+    assert not target.exists()
+
+    def write(cell: CellModel, path: Path, *, title: str) -> Path:
+        path.write_text(title)
+        return path
+
+    monkeypatch.setattr(electrode, "write_bpx", write)
+    result = call("electrode", card, design, "--bpx", target, "--member", "2", "--json")
+    assert json.loads(result.stdout) == {"bpx": str(target)}
+    assert target.read_text().endswith(", member 2")
+    assert f"to {target} (BPX)" in call("electrode", card, design, "--bpx", target).stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("--impedance 0.1 --protocol x", "--protocol and --impedance are different work"),
+        ("--impedance 0.1 --rates 1", "--rates goes with discharges, not with --impedance"),
+        ("--frequencies 1,2", "--frequencies goes with --impedance, not with discharges"),
+        ("--bpx x.json --plots y", "--plots goes with discharges and --protocol and --impedance, not with"),
+        ("--member 1", "--member 1: discharges run every member"),
+        ("--rates 1 --animation x.gif --member 7", "--member 7: the card has members 0 … 4"),
+        ("--animation x.gif", "--rates 0.1,1,5 asks for several; give one"),
+        ("--rates 1 --animation x.mp4", "ends in .gif or .html"),
+        ("--rates 1 --animation none/x.gif", "no folder none"),
+        ("--impedance 0.1 --frequencies 1,2,3,4", "must be 0 < lowest < highest"),
+        ("--impedance 0.1 --frequencies 2,1", "must be 0 < lowest < highest"),
+        ("--impedance 0.1 --frequencies 1", "not two numbers"),
+        ("--impedance 0.1 --frequencies 1e-9,1e9,1000", "18001 points are more than 10000"),
+        ("--impedance 0.1 --double-layer -1", "must not be negative"),
+    ],
+)
+def test_electrode_options_that_do_not_go_together(
+    options: str, expected: str, synthetic_run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    card = synthetic_run_folder / "card" / "material_card.json"
+    design = synthetic_run_folder / "electrode" / "electrode_design.json"
+    assert expected in error_of("electrode", card, design, "--shells", "12", *options.split(" "))
 
 
 def test_electrode_draws_its_discharges(tmp_path: Path, synthetic_run_folder: Path) -> None:

@@ -18,7 +18,7 @@ from scalebridge.electrode import (
     solve_cell,
     solve_discharge,
 )
-from scalebridge.electrode._kernels import CURRENT, POWER, VOLTAGE, cell_residual
+from scalebridge.electrode._kernels import CURRENT, POWER, RAMP, VOLTAGE, cell_residual
 from scalebridge.electrode.arrays import cell_arrays
 from scalebridge.electrode.system import Unknowns, cell_system
 from scalebridge.foundation import InputError, ValidityError, constants, random_stream
@@ -43,6 +43,7 @@ SIZES = np.array([0.8e-8, 1e-8, 1.3e-8])
 NYMAN = named_electrolyte("LiPF6 in EC:EMC 3:7 (Nyman 2008)")
 CASES: dict[str, tuple[int, dict[str, object]]] = {
     "one particle per volume": (CURRENT, {}),
+    "current that rises": (RAMP, {}),
     "concentrated electrolyte": (VOLTAGE, {"electrolyte": NYMAN}),
     "sizes with films": (POWER, {"film_resistance": 0.02}),
     "chains": (VOLTAGE, {"contact_conductance": 1e-12, "film_resistance": 0.02}),

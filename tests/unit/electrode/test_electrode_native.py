@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 
 from particle_models import cell, particle, with_changes
-from scalebridge.electrode import CellModel, CellSolution, Layer, Population, discharge, solve_cell
+from scalebridge.electrode import (
+    CellModel,
+    CellSolution,
+    Layer,
+    Population,
+    Protocol,
+    Step,
+    discharge,
+    solve_cell,
+    solve_protocol,
+)
 from scalebridge.electrode.arrays import cell_arrays
 from scalebridge.electrode.native import native_callbacks
 from scalebridge.electrode.system import Unknowns, cell_system, rest_state
@@ -75,6 +85,31 @@ def test_both_ways_give_the_same_discharge(monkeypatch: pytest.MonkeyPatch) -> N
     filling = np.linspace(0.02, fast.filling[-1] - 0.02, 500)
     curves = [np.interp(filling, s.filling, s.voltage) for s in (fast, slow)]
     assert np.sqrt(np.mean((curves[0] - curves[1]) ** 2)) < 2e-5
+
+
+def test_rising_currents_run_in_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up from rest, then down to it: nothing is asked of Python, whose way gives the same."""
+    steps = (Step("c-rate", 0.0, 600.0, slope=2 / 600), Step("c-rate", 2.0, 600.0, slope=-2 / 600))
+    asked: list[float] = []
+    through_python = implicit._integrate_through_python
+
+    def counted(*arguments: object) -> object:
+        asked.append(0.0)
+        return through_python(*arguments)  # type: ignore[arg-type]
+
+    def solved() -> CellSolution:
+        return solve_protocol(two_sizes(), Protocol(steps), points=20, relative_tolerance=1e-6).whole
+
+    monkeypatch.setattr(implicit, "_integrate_through_python", counted)
+    fast = solved()
+    assert not asked
+    monkeypatch.setattr(implicit, "available", lambda: False)
+    slow = solved()
+    assert asked
+    rise = np.interp(fast.time, [0.0, 600.0, 1200.0], [0.0, 2.0, 0.0])
+    assert fast.current == pytest.approx(rise * two_sizes().one_c_current, abs=1e-9)
+    assert fast.filling[-1] - fast.filling[0] == pytest.approx(1200 / 3600, abs=1e-5)
+    assert fast.voltage == pytest.approx(slow.voltage, abs=2e-4)
 
 
 def test_a_failure_is_said_as_before(

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from particle_models import cell, particle
-from scalebridge.electrode import CellModel, CellSolution, Layer, Population, solve_cell
-from scalebridge.electrode.population import active_shares
+from scalebridge.electrode import CellModel, CellSolution, Layer, Population, active_fraction, solve_cell
 
 LAYERS = {
     "separator": Layer(thickness=10e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=2),
@@ -27,6 +26,11 @@ def between_phases(model: CellModel, solution: CellSolution) -> float:
     return float(np.interp(np.linspace(0.35, 0.65, 500), solution.filling[inside], share[inside]).mean())
 
 
+def mean_share(model: CellModel, solution: CellSolution) -> float:
+    active, done = active_fraction(model, solution)
+    return float(np.sum(active[1:] * np.diff(done)) / done[-1])
+
+
 def test_particle_by_particle_when_slow_together_when_fast() -> None:
     """Li et al., Nature Materials 13, 1149 (2014): the share of active particles rises with the rate."""
     model = electrode(4)
@@ -35,8 +39,18 @@ def test_particle_by_particle_when_slow_together_when_fast() -> None:
     assert shares[0] < 1 / 12
     assert shares[0] < shares[1] < shares[2]
     assert shares[2] > 0.75
-    active = active_shares(solutions[20.0].reaction, model.cathode.particle_shares)
-    assert active[np.abs(solutions[20.0].filling - 0.3).argmin()] > 0.7
+    means = [mean_share(model, solution) for solution in solutions.values()]
+    assert 1 / 12 <= means[0] < 1.5 / 12
+    assert means[0] < means[1] < means[2]
+    assert means[2] > 0.6
+
+
+@pytest.mark.slow
+def test_the_slowest_discharge_is_one_particle_at_a_time() -> None:
+    """C/500, where all waiting particles share the current between two events."""
+    model = electrode(4)
+    solution = solve_cell(model, 0.002)
+    assert mean_share(model, solution) == pytest.approx(1 / 12, rel=0.25)
 
 
 def test_small_particles_are_ahead_when_fast() -> None:

@@ -1,5 +1,6 @@
 """Protocols: their sentences, and cells that are led through them."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -184,7 +185,7 @@ def test_full_and_empty_electrodes_end_steps() -> None:
 def test_a_profile_is_followed(tmp_path: Path) -> None:
     path = tmp_path / "drive.csv"
     path.write_text("time [s],c_rate [1]\n0,1\n600,-0.5\n900,0\n1000,0\n")
-    assert read_profile(path)[1] == Step("c-rate", -0.5, 300.0, text="drive.csv from 600 s")
+    assert read_profile(path)[1] == Step("c-rate", -0.5, 300.0, text="drive.csv from 600 s", points=100)
     (tmp_path / "protocol.txt").write_text("Follow drive.csv\nRest for 1 minute\n")
     followed = solve_protocol(solid_solution(), Protocol.load(tmp_path / "protocol.txt"))
     said = run(
@@ -195,9 +196,92 @@ def test_a_profile_is_followed(tmp_path: Path) -> None:
     assert followed.whole.filling[-1] - 0.2 == pytest.approx(600 / 3600 - 150 / 3600, abs=1e-9)
 
 
+DRIVE = np.array(
+    [[0.0, 0.5], [40.0, 2.0], [55.0, -1.5], [90.0, 0.0], [120.0, 0.0], [121.0, 3.0], [160.0, 1.0]]
+)
+
+
+def held(rows: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """∫ of what each row holds until the next, from the first row to ``times``."""
+    whole = np.concatenate([[0.0], np.cumsum(rows[:-1, 1] * np.diff(rows[:, 0]))])
+    return np.interp(times, rows[:, 0], whole)
+
+
+def joined(rows: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """∫ of the straight lines between rows, by the antiderivative of each piece."""
+    found = []
+    for time in times:
+        total = 0.0
+        for (start, value), (end, following) in pairwise(rows):
+            inside = min(max(time - start, 0.0), end - start)
+            total += value * inside + 0.5 * (following - value) / (end - start) * inside**2
+        found.append(total)
+    return np.array(found)
+
+
+@pytest.mark.parametrize("unit", ["c_rate [1]", "current [A.m-2]"])
+@pytest.mark.parametrize("way", ["", " linearly"])
+def test_the_charge_passed_is_the_integral_of_the_profile(way: str, unit: str, tmp_path: Path) -> None:
+    """At every output time, and the current at every row is the row's own.
+
+    To rounding where the current is constant in pieces, to the integrator's tolerance where it is linear.
+    """
+    model = solid_solution()
+    scale = 1.0 if unit.startswith("c_rate") else model.one_c_current
+    lines = "".join(f"{t:.17g},{scale * i:.17g}\n" for t, i in DRIVE)
+    (tmp_path / "drive.csv").write_text(f"time [s],{unit}\n{lines}")
+    protocol = Protocol.parse(f"Follow drive.csv{way}", folder=tmp_path)
+    errors = []
+    for tolerance in (1e-5, 1e-8):
+        solved = solve_protocol(model, protocol, points=20, relative_tolerance=tolerance)
+        whole = solved.whole
+        charge = (joined if way else held)(DRIVE, whole.time) / 3600
+        errors.append(float(np.max(np.abs(whole.filling - whole.filling[0] - charge))))
+    assert errors[0] < (2e-5 if way else 1e-12)
+    assert errors[1] < (2e-7 if way else 1e-12)
+    for time in DRIVE[:, 0]:
+        assert np.min(np.abs(whole.time - time)) < 1e-9
+    current = whole.current / model.one_c_current
+    if way:
+        assert current == pytest.approx(np.interp(whole.time, DRIVE[:, 0], DRIVE[:, 1]), abs=1e-9)
+    else:
+        pieces = [step.solution.current / model.one_c_current for step in solved.steps]
+        for piece, value in zip(pieces, DRIVE[:-1, 1], strict=True):
+            assert piece == pytest.approx(np.full(piece.size, value), abs=1e-9)
+
+
+def test_many_short_pieces_tend_to_the_straight_line(tmp_path: Path) -> None:
+    """Second order: pieces that hold the middle of a ramp, 4 and 8 of them."""
+    line = "time [s],c_rate [1]\n0,0\n600,2\n"
+    (tmp_path / "line.csv").write_text(line)
+    exact = solve_protocol(
+        solid_solution(), Protocol.parse("Follow line.csv linearly", folder=tmp_path), relative_tolerance=1e-7
+    )
+    errors = []
+    for count in (4, 8):
+        edges = np.linspace(0, 600, count + 1)
+        middles = np.append((edges[:-1] + edges[1:]) / 600, 0.0)
+        rows = "".join(f"{t},{i}\n" for t, i in zip(edges, middles, strict=True))
+        (tmp_path / "steps.csv").write_text(f"time [s],c_rate [1]\n{rows}")
+        pieces = solve_protocol(
+            solid_solution(), Protocol.parse("Follow steps.csv", folder=tmp_path), relative_tolerance=1e-7
+        )
+        theta = pieces.whole.theta[-1] - exact.whole.theta[-1]
+        errors.append(float(np.max(np.abs(theta))))
+    assert errors[0] / errors[1] > 1.8
+
+
+def test_a_ramp_keeps_its_sign() -> None:
+    with pytest.raises(InputError, match="part it where it changes"):
+        Step("c-rate", 1.0, 100.0, slope=-0.02)
+    with pytest.raises(InputError, match="must be a C-rate or a current"):
+        Step("voltage", 3.4, 100.0, slope=-1e-3)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        ("time [s],c_rate [1]\n0,1\n1,nan\n", "not finite"),
         ("t,i\n0,1\n", "header 't,i' must be"),
         ("time [s],c_rate [1]\n0,x\n", "write two numbers"),
         ("time [s],c_rate [1]\n0,1\n0,2\n", "times rising"),

@@ -122,13 +122,52 @@ def test_the_last_of_a_chain_fills_last() -> None:
     )
 
 
-def test_active_share_counts_the_particles_at_work() -> None:
+def ways(order: np.ndarray, groups: int, times: int) -> np.ndarray:
+    """Progress of particles that work in groups, one group after another at a steady pace: (times, 1, n)."""
+    clock = np.linspace(0, groups, times)[:, None]
+    return np.clip(clock - (order % groups), 0.0, 1.0)[:, None, :]
+
+
+@pytest.mark.parametrize(("groups", "times"), [(12, 12001), (6, 6001), (3, 301), (1, 7)])
+def test_active_share_of_groups_that_work_one_after_another(groups: int, times: int) -> None:
+    shares = np.full((1, 12), 1 / 12)
+    active, done = active_shares(ways(np.arange(12), groups, times), shares)
+    assert active[0] == done[0] == 0.0
+    assert done == pytest.approx(np.linspace(0, 1, times))
+    assert active[1:] == pytest.approx(1 / groups)
+
+
+def test_active_share_is_limited_by_the_times_between_outputs() -> None:
+    """Twelve jumps, seen four times: three in each interval, which count as one group."""
+    shares = np.full((1, 12), 1 / 12)
+    jumps = (np.arange(13)[:, None] > np.arange(12)).astype(float)[:, None, :]
+    for every, expected in ((1, 1 / 12), (3, 1 / 4), (12, 1.0)):
+        assert active_shares(jumps[::every], shares)[0][1:] == pytest.approx(expected)
+
+
+def test_ions_that_are_lent_and_taken_back_count_once() -> None:
+    """Particles that wait rise together and fall back with each jump, as in a slow discharge."""
+    shares = np.full((1, 12), 1 / 12)
+    clock = np.linspace(0, 12, 2401)[:, None]
+    waiting = 0.1 * (clock % 1.0)
+    progress = np.where(clock >= np.arange(1, 13), 1.0, waiting)[:, None, :]
+    active, done = active_shares(progress, shares)
+    weights = np.diff(done)
+    # the first rise is common to all, the rest is jumps
+    assert np.sum(weights * active[1:]) == pytest.approx(0.1 * 1.0 + 0.9 / 12, rel=0.01)
+    # beyond what all reach while they wait, each is alone
+    beyond = np.maximum(progress - 0.1, 0.0)
+    assert active_shares(beyond, shares)[0][np.diff(active_shares(beyond, shares)[1], prepend=0) > 0] == (
+        pytest.approx(1 / 12)
+    )
+
+
+def test_active_share_counts_capacities() -> None:
     shares = np.array([[0.1, 0.2], [0.3, 0.4]])
-    rates = np.zeros((4, 2, 2))
-    rates[0] = 2.0
-    rates[1, 1, 0] = 5.0
-    rates[2, 0] = -1.0
-    assert active_shares(rates, shares) == pytest.approx([1.0, 0.3, 0.3, 0.0])
+    progress = np.zeros((4, 2, 2))
+    progress[1:] = 0.5
+    progress[2:, 1, 0] = 1.0
+    assert active_shares(progress, shares)[0] == pytest.approx([0.0, 1.0, 0.3, 0.0])
 
 
 @pytest.mark.parametrize(

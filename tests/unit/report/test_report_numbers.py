@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from synthetic_run import fail
 
+from particle_models import LAW, cell, particle
 from scalebridge.contracts import Contract, InterfaceSample, Validity
+from scalebridge.electrode import CellModel, limiting_process, time_scales
 from scalebridge.foundation import constants
+from scalebridge.plotting import rate_name
 from scalebridge.report import headline_table
 from scalebridge.report.electrode_tables import design_table, limits_table
 from scalebridge.report.figures import build_images
@@ -101,20 +104,29 @@ def test_a_member_alone_has_no_spread(synthetic_contracts: dict[str, Any]) -> No
     assert table.rows[2][1] == f"{rates.capacity[0, 2] / 3600:.4g}"
 
 
+def cells(count: int = 5, **changes: Any) -> list[CellModel]:
+    """Members whose particles diffuse ever faster: R²/15D from 1.33 min at half filling."""
+    return [
+        cell(particle(1.0, shells=10, gradient_energy=0.0, diffusivity=1e-17 * (k + 1), **changes))
+        for k in range(count)
+    ]
+
+
 def test_range_of_time_scales_leaves_out_members_that_never_finished(
     synthetic_contracts: dict[str, Any],
 ) -> None:
-    """Times of the members: 15, 11.7, 21.7, 13.3, 16.7 min; member 2 never finished, member 1 once."""
+    """R²/15D = (100 nm)²/(15 · ½ · D₀): 133, 66.7, 44.4, 33.3 and 26.7 s; member 4 never finished."""
     rates = synthetic_contracts["electrode/rate_capability.json"]
-    never = [(2, rate) for rate in rates.c_rate]
-    table, sentence = limits_table(fail(rates, *never, *((1, rate) for rate in rates.c_rate[1:])))
-    assert table.rows[0][1:3] == ("15 min", "11.7 min – 16.7 min")
-    assert table.caption.endswith("The range leaves out 1 of 5 members: their solver failed at every rate.")
-    assert sentence == limits_table(rates)[1]
-    assert limits_table(rates)[0].rows[0][2] == "11.7 min – 21.7 min"
-    assert "leaves out" not in limits_table(rates)[0].caption
+    never = [(4, rate) for rate in rates.c_rate]
+    table, sentence = limits_table(fail(rates, *never, *((1, rate) for rate in rates.c_rate[1:])), cells())
+    assert table.rows[0][1:3] == ("2.22 min", "33.3 s – 2.22 min")
+    assert "The range leaves out 1 of 5 members: their solver failed at every rate." in table.caption
+    assert table.rows[-1][-1].endswith("of 4")
+    assert sentence == limits_table(rates, cells())[1]
+    assert limits_table(rates, cells())[0].rows[0][2] == "26.7 s – 2.22 min"
+    assert "leaves out" not in limits_table(rates, cells())[0].caption
     nobody = fail(rates, *((member, rate) for member in range(5) for rate in rates.c_rate))
-    assert limits_table(nobody)[0].rows[0][2] == "–"
+    assert limits_table(nobody, cells())[0].rows[0][2] == "–"
 
 
 def test_factor_errors_follow_from_the_covariance(synthetic_contracts: dict[str, Any]) -> None:
@@ -134,13 +146,30 @@ def test_every_sourced_number_of_the_design_is_listed_with_its_source(
     assert rows["initial theta"][2] == "–"
 
 
-def test_the_longest_time_scale_is_named(synthetic_contracts: dict[str, Any]) -> None:
+def test_the_report_names_what_limits_at_each_rate(synthetic_contracts: dict[str, Any]) -> None:
+    """A rate constant so low that the reaction takes most of every discharge, and one that takes nothing."""
     rates = synthetic_contracts["electrode/rate_capability.json"]
-    table, sentence = limits_table(rates)
-    assert sentence.startswith("The longest is diffusion in a particle: 15 min, longer than")
-    assert table.rows[0][3:] == ("0.025", "0.12", "0.25", "0.5", "1.2")
-    slow = rates.model_copy(update={"reaction_time": 10 * rates.diffusion_time})
-    assert limits_table(slow)[1].startswith("The longest is reaction: 2.5 h")
+    slow = cells(rate_law=LAW.model_copy(update={"rate_constant": 1e-4}))
+    table, sentence = limits_table(rates, slow)
+    ratios = dict(zip((row[0].split(",")[0] for row in table.rows), table.rows, strict=True))
+    count = rates.c_rate.size
+    assert ratios["what limits"][3:] == ("reaction",) * count
+    assert ratios["members that agree"][3:] == ("5 of 5",) * count
+    names = ", ".join(rate_name(rate) for rate in rates.c_rate)
+    assert sentence.startswith(f"In member 0, at {names} the reaction limits. The slowest process, reaction,")
+    time = time_scales(slow[0])["reaction"]
+    assert [float(text) for text in ratios["reaction"][3:]] == pytest.approx(
+        rates.c_rate * time / 3600, rel=0.05
+    )
+    # what the table says agrees with the function, cell by cell and rate by rate
+    quick = cells(1, rate_law=LAW.model_copy(update={"rate_constant": 1e4}))
+    one = rates.model_copy(update={"capacity": rates.capacity[:1], "terminations": rates.terminations[:1]})
+    table, sentence = limits_table(one, quick)
+    expected = tuple(limiting_process(quick[0], rate).process for rate in rates.c_rate)
+    assert table.rows[-1] == ("what limits", "", "", *expected)
+    assert len(set(expected)) > 1
+    assert "nothing limits" in sentence
+    assert "ionic conduction limits" in sentence
 
 
 def contents(contracts: dict[str, Contract]) -> RunContents:

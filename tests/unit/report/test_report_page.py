@@ -103,7 +103,7 @@ def test_every_section_and_figure_is_there(page: Page) -> None:
         "1.8 (3.8)",
         "toy <host>",
         "5 of 5",
-        "The longest is diffusion in a particle: 15 min",
+        "In member 0, at C/10",
         "at 1C, member 0: phase boundary at θ = 0.5, the middle of the miscibility gap.",
     ],
 )
