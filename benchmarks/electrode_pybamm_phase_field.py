@@ -112,8 +112,8 @@ class PhaseField:
 
     def _start(self) -> dict[str, np.ndarray]:
         """Return the consistent state that our solver starts from; c and θ have rates, the rest has none."""
-        unknowns = Unknowns.of(self.cell, self.arrays)
-        system = cell_system(self.cell, self.arrays, unknowns)
+        unknowns = Unknowns.of(self.arrays)
+        system = cell_system(self.arrays, unknowns)
         rest = rest_state(self.cell, self.arrays, unknowns, self.c_rate)
         state = consistent_start(system, rest)[0]
         return {
