@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from scalebridge.foundation.compiled import compiled_arithmetic
 from scalebridge.kinetics import reaction_rate
 from scalebridge.particle import (
+    Group,
     Jacobian,
     Links,
     Particles,
@@ -42,6 +43,7 @@ from scalebridge.particle import (
 )
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 SMALLEST = 1e-9
 """Concentration below which ln c is continued by its tangent: a trial step below zero stays finite."""
@@ -59,16 +61,18 @@ class ElectrodeArrays(NamedTuple):
     first: int
     """First volume."""
     volumes: int
-    particles: int
-    """Per volume."""
     chained: int
     """1 where a network joins the particles of a volume, else 0."""
+    around: IntArray
+    """(particles,) outer index of the concentration around each; φ_e follows it, φ_s precedes it."""
+    own: IntArray
+    """(particles,) outer index of the potential that each sees."""
+    before: IntArray
+    """(particles,) outer index of the potential from which a network feeds each."""
     share: FloatArray
-    """(volumes · particles,) of the cathode's capacity; those of the cathode add up to 1."""
+    """(particles,) of the cathode's capacity; those of the cathode add up to 1."""
     link: float
     """Conductance from particle to particle over 1C, times kT/e."""
-    solid: float
-    """σ kT/e/(Δx · 1C)."""
     standard: float
     """Standard potential over kT/e."""
 
@@ -78,7 +82,8 @@ class CellArrays(NamedTuple):
 
     cathode: ElectrodeArrays
     anode: ElectrodeArrays
-    volumes: int
+    places: IntArray
+    """(volumes,) outer index of c; φ_e follows it, and in electrodes φ_s precedes it."""
     electrolyte: FloatArray
     """(6, intervals, 4) tables over c/``largest``."""
     largest: float
@@ -89,6 +94,10 @@ class CellArrays(NamedTuple):
     """(volumes − 1,) ε^b/(distance · flux of 1C) of the faces [s/m²]."""
     upwind: FloatArray
     """(volumes − 1,) weight of the left volume in the concentration of a face."""
+    solid: FloatArray
+    """(volumes − 1,) σ kT/e/(Δx · 1C) of the solid between volumes, 0 where they are not of one electrode."""
+    collector: float
+    """The same from the anode's collector to the middle of its first volume."""
     metal_face: float
     """As ``face``, from the metal to the middle of the first volume."""
     counter_rate: float
@@ -102,57 +111,25 @@ class CellArrays(NamedTuple):
     """From the last volume's middle to the collector, in kT/e per 1C."""
 
 
-@compiled_arithmetic
 def electrodes(a: CellArrays) -> tuple[ElectrodeArrays, ElectrodeArrays]:
     """Return both, in the order of their particles in the state."""
     return a.cathode, a.anode
 
 
 @compiled_arithmetic
-def inner_unknowns(e: ElectrodeArrays) -> int:
-    """Return how many outer unknowns a volume of an electrode has beside c and φ_e."""
-    return 1 + e.particles * e.chained
-
-
-@compiled_arithmetic
 def outer_size(a: CellArrays) -> int:
     """Return the number of outer unknowns."""
-    inside = a.anode.volumes * inner_unknowns(a.anode) + a.cathode.volumes * inner_unknowns(a.cathode)
-    return 2 + 2 * a.volumes + inside
+    return int(a.places[-1]) + 3
 
 
 @compiled_arithmetic
-def concentration_index(a: CellArrays, k: int) -> int:
-    """Return the outer index of c in volume k; φ_e follows it, and in electrodes φ_s precedes it."""
-    index = 1 + 2 * k + min(k + 1, a.anode.volumes) * inner_unknowns(a.anode)
-    return index + max(k + 1 - a.cathode.first, 0) * inner_unknowns(a.cathode)
-
-
-@compiled_arithmetic
-def solid_conductance(a: CellArrays, k: int) -> float:
-    """Return σ/Δx of the solid between volumes k and k + 1, 0 where they are not of one electrode."""
-    for e in electrodes(a):
-        if e.first <= k < e.first + e.volumes - 1:
-            return e.solid
-    return 0.0
-
-
-@compiled_arithmetic
-def surroundings(a: CellArrays, e: ElectrodeArrays, j: int) -> tuple[int, int]:
-    """Return the outer indices of the concentration and of the potential that particle j sees."""
-    q = concentration_index(a, e.first + j // e.particles)
-    return q, q - 1 - e.particles + j % e.particles if e.chained == 1 else q - 1
-
-
-@compiled_arithmetic
-def surface(a: CellArrays, e: ElectrodeArrays, outer: FloatArray) -> Surface:
+def surface(e: ElectrodeArrays, outer: FloatArray) -> Surface:
     """Return what an electrode's particles see."""
-    count = e.share.size
-    seen = Surface(np.empty(count), np.empty(count))
-    for j in range(count):
-        q, own = surroundings(a, e, j)
+    seen = Surface(np.empty(e.share.size), np.empty(e.share.size))
+    for j in range(e.share.size):
+        q = e.around[j]
         seen.log_electrolyte[j] = safe_log(outer[q])[0]
-        seen.drive[j] = outer[own] - outer[q + 1]
+        seen.drive[j] = outer[e.own[j]] - outer[q + 1]
     return seen
 
 
@@ -217,7 +194,7 @@ def control_row(a: CellArrays, solid: float, applied: float) -> tuple[float, flo
 @compiled_arithmetic
 def face_fluxes(a: CellArrays, outer: FloatArray, k: int) -> tuple[float, float]:
     """Return N₋ and i through the face between volumes k and k + 1."""
-    q, r = concentration_index(a, k), concentration_index(a, k + 1)
+    q, r = a.places[k], a.places[k + 1]
     c = a.upwind[k] * outer[q] + (1.0 - a.upwind[k]) * outer[r]
     rise, step = outer[r] - outer[q], outer[r + 1] - outer[q + 1]
     drift = transport(a, DRIFT, c)[0]
@@ -231,23 +208,30 @@ def cell_residual(a: CellArrays, state: FloatArray, rates: FloatArray, residual:
     first = state.size - outer_size(a)
     outer, out = state[first:], residual[first:]
     _outer_residual(a, outer, rates[first:], out)
-    for e in electrodes(a):
-        particle_residual(e.active, surface(a, e, outer), state, rates, residual)
-        _add_reactions(a, e, outer, particle_table(e.active, state)[-1], out)
+    _electrode_residual(a.cathode, outer, state, rates, residual)
+    if a.anode.volumes > 0:
+        _electrode_residual(a.anode, outer, state, rates, residual)
 
 
 @compiled_arithmetic
-def _add_reactions(
-    a: CellArrays, e: ElectrodeArrays, outer: FloatArray, filling_rates: FloatArray, out: FloatArray
+def _electrode_residual(
+    e: ElectrodeArrays, outer: FloatArray, state: FloatArray, rates: FloatArray, residual: FloatArray
 ) -> None:
+    """Write the particles' equations of an electrode and add their currents to the outer ones."""
+    particle_residual(e.active, surface(e, outer), state, rates, residual)
+    out = residual[state.size - outer.size :]
+    _add_reactions(e, outer, particle_table(e.active, state)[-1], out)
+
+
+@compiled_arithmetic
+def _add_reactions(e: ElectrodeArrays, outer: FloatArray, filling_rates: FloatArray, out: FloatArray) -> None:
     """Add the currents into an electrode's particles, and through their network, to the outer equations."""
     for j in range(filling_rates.size):
-        q, own = surroundings(a, e, j)
+        q, own, before = e.around[j], e.own[j], e.before[j]
         current = e.share[j] * filling_rates[j]
         out[q + 1] += current
         out[q - 1] -= current
         if e.chained == 1:
-            before = q - 1 if j % e.particles == 0 else own - 1
             flow = e.link * (outer[before] - outer[own])
             out[own] += flow + current
             if before != q - 1:
@@ -255,25 +239,18 @@ def _add_reactions(
 
 
 @compiled_arithmetic
-def collector_conductance(a: CellArrays) -> float:
-    """Return σ/Δx of the anode's solid from its collector to the middle of its first volume."""
-    return 2.0 * a.anode.solid
-
-
-@compiled_arithmetic
 def _outer_residual(a: CellArrays, outer: FloatArray, rates: FloatArray, out: FloatArray) -> None:
     """Write the outer equations, the particles' currents and their network apart."""
-    volumes, last = a.volumes, outer.size - 1
+    volumes, last = a.places.size, outer.size - 1
     out[:] = 0.0
     anion_left, current_left, solid_left = 0.0, outer[0], 0.0
     if a.anode.volumes == 0:
         out[0] = metal_current(a, outer[0], outer[1], outer[2])[0]
     else:
-        first = outer[concentration_index(a, 0) - 1]
-        out[0] = outer[0] + collector_conductance(a) * (first + a.anode.standard)
+        out[0] = outer[0] + a.collector * (outer[a.places[0] - 1] + a.anode.standard)
         current_left, solid_left = 0.0, outer[0]
     for k in range(volumes):
-        q = concentration_index(a, k)
+        q = a.places[k]
         anion, current = 0.0, 0.0
         if k < volumes - 1:
             anion, current = face_fluxes(a, outer, k)
@@ -281,13 +258,12 @@ def _outer_residual(a: CellArrays, outer: FloatArray, rates: FloatArray, out: Fl
         out[q + 1] = current - current_left
         if k < a.anode.volumes or k >= a.cathode.first:
             solid = outer[last] if k == volumes - 1 else 0.0
-            conductance = solid_conductance(a, k)
-            if conductance > 0.0:
-                solid = -conductance * (outer[concentration_index(a, k + 1) - 1] - outer[q - 1])
+            if k < volumes - 1 and a.solid[k] > 0.0:
+                solid = -a.solid[k] * (outer[a.places[k + 1] - 1] - outer[q - 1])
             out[q - 1] = solid - solid_left
             solid_left = solid
         anion_left, current_left = anion, current
-    out[last] = control_row(a, outer[concentration_index(a, volumes - 1) - 1], outer[last])[0]
+    out[last] = control_row(a, outer[a.places[-1] - 1], outer[last])[0]
     if a.control == RAMP:
         out[last] += rates[last]
 
@@ -296,25 +272,28 @@ def _outer_residual(a: CellArrays, outer: FloatArray, rates: FloatArray, out: Fl
 def cell_jacobian(a: CellArrays, state: FloatArray, jacobian: Jacobian) -> None:
     """Write ∂F/∂y."""
     outer = state[state.size - outer_size(a) :]
-    for i in range(2):
-        e, group = electrodes(a)[i], jacobian.groups[i]
-        blocks, couplings = group.blocks, group.couplings
-        particle_blocks(e.active, surface(a, e, outer), state, blocks)
-        for j in range(e.share.size):
-            q = surroundings(a, e, j)[0]
-            couplings[0, j] = blocks.by_electrolyte[j] * safe_log(outer[q])[1]
-            couplings[1, j] = -blocks.by_drive[j]
-            couplings[2, j] = blocks.by_drive[j]
+    _electrode_blocks(a.cathode, outer, state, jacobian.groups[0])
+    if a.anode.volumes > 0:
+        _electrode_blocks(a.anode, outer, state, jacobian.groups[1])
     _outer_entries(a, outer, jacobian.band)
 
 
-def electrode_links(a: CellArrays, e: ElectrodeArrays) -> Links:
+@compiled_arithmetic
+def _electrode_blocks(e: ElectrodeArrays, outer: FloatArray, state: FloatArray, group: Group) -> None:
+    """Write the derivatives of the particles' equations of an electrode."""
+    blocks, couplings = group.blocks, group.couplings
+    particle_blocks(e.active, surface(e, outer), state, blocks)
+    for j in range(e.share.size):
+        couplings[0, j] = blocks.by_electrolyte[j] * safe_log(outer[e.around[j]])[1]
+        couplings[1, j] = -blocks.by_drive[j]
+        couplings[2, j] = blocks.by_drive[j]
+
+
+def electrode_links(e: ElectrodeArrays) -> Links:
     """Return how particles hang on the outer unknowns: they see c, φ_e and a potential, and feed charge."""
-    places = [surroundings(a, e, j) for j in range(e.share.size)]
-    q, own = np.array(places, dtype=np.int64).reshape(-1, 2).T
     return Links(
-        seen=np.stack([q, q + 1, own]),
-        fed=np.stack([q + 1, q - 1, own]),
+        seen=np.stack([e.around, e.around + 1, e.own]),
+        fed=np.stack([e.around + 1, e.around - 1, e.own]),
         feedback=np.stack([e.share, -e.share, e.chained * e.share]),
     )
 
@@ -322,7 +301,9 @@ def electrode_links(a: CellArrays, e: ElectrodeArrays) -> Links:
 @compiled_arithmetic
 def cell_resolves_growth(a: CellArrays, state: FloatArray, cj: float) -> bool:
     """Return `resolves_growth` of both electrodes."""
-    return resolves_growth(a.cathode.active, state, cj) and resolves_growth(a.anode.active, state, cj)
+    if not resolves_growth(a.cathode.active, state, cj):
+        return False
+    return a.anode.volumes == 0 or resolves_growth(a.anode.active, state, cj)
 
 
 @compiled_arithmetic
@@ -343,16 +324,17 @@ def _outer_entries(a: CellArrays, outer: FloatArray, band: FloatArray) -> None:
         _add(band, 0, 2, by_phi)
         _add(band, 2, 0, -1.0)
     else:
-        first = concentration_index(a, 0) - 1
+        first = a.places[0] - 1
         _add(band, 0, 0, 1.0)
-        _add(band, 0, first, collector_conductance(a))
+        _add(band, 0, first, a.collector)
         _add(band, first, 0, -1.0)
-    for k in range(a.volumes - 1):
+    for k in range(a.places.size - 1):
         _face_entries(a, outer, k, band)
-    for e in electrodes(a):
-        if e.chained == 1:
-            _network_entries(a, e, band)
-    solid = concentration_index(a, a.volumes - 1) - 1
+    if a.cathode.chained == 1:
+        _network_entries(a.cathode, band)
+    if a.anode.chained == 1:
+        _network_entries(a.anode, band)
+    solid = a.places[-1] - 1
     _, by_solid, by_applied = control_row(a, outer[solid], outer[last])
     _add(band, solid, last, 1.0)
     _add(band, last, solid, by_solid)
@@ -360,11 +342,10 @@ def _outer_entries(a: CellArrays, outer: FloatArray, band: FloatArray) -> None:
 
 
 @compiled_arithmetic
-def _network_entries(a: CellArrays, e: ElectrodeArrays, band: FloatArray) -> None:
+def _network_entries(e: ElectrodeArrays, band: FloatArray) -> None:
     """Write the derivatives of the currents from particle to particle."""
     for j in range(e.share.size):
-        q, own = surroundings(a, e, j)
-        before = q - 1 if j % e.particles == 0 else own - 1
+        q, own, before = e.around[j], e.own[j], e.before[j]
         _add(band, own, before, e.link)
         _add(band, own, own, -e.link)
         if before != q - 1:
@@ -375,7 +356,7 @@ def _network_entries(a: CellArrays, e: ElectrodeArrays, band: FloatArray) -> Non
 @compiled_arithmetic
 def _face_entries(a: CellArrays, outer: FloatArray, k: int, band: FloatArray) -> None:
     """Write the derivatives of the fluxes between volumes k and k + 1 into the rows of both."""
-    q, r = concentration_index(a, k), concentration_index(a, k + 1)
+    q, r = a.places[k], a.places[k + 1]
     weight = a.upwind[k]
     c = weight * outer[q] + (1.0 - weight) * outer[r]
     rise, step = outer[r] - outer[q], outer[r + 1] - outer[q + 1]
@@ -390,7 +371,7 @@ def _face_entries(a: CellArrays, outer: FloatArray, k: int, band: FloatArray) ->
     current_rise, current_step = -a.face[k] * spread * drift, -a.face[k] * spread * c
     anion_c = -a.face[k] * diffusion_slope * rise - share_slope * current - share * current_c
     anion_rise, anion_step = -a.face[k] * diffusion - share * current_rise, -share * current_step
-    solid = solid_conductance(a, k)
+    solid = a.solid[k]
     for side in range(2):
         row = q if side == 0 else r
         sign = 1.0 if side == 0 else -1.0

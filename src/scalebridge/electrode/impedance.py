@@ -222,7 +222,7 @@ def _particle_layers(
     own = unknowns.cathode.own_potential.ravel()
     count, size = rate.size, unknowns.size
     # of the volume's φ_e, once for every particle
-    phi = np.repeat(unknowns.concentration[arrays.cathode.first :] + 1, arrays.cathode.particles)
+    phi = unknowns.concentration[0] - arrays.places[0] + arrays.cathode.around + 1
     film, order = arrays.cathode.active.film, np.arange(count)
     dense = by_state.tocsr()
     by_drive = np.array([dense[row, column] for row, column in zip(rate, own, strict=True)])

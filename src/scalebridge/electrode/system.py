@@ -13,12 +13,9 @@ from scalebridge.electrode._kernels import (
     cell_jacobian,
     cell_residual,
     cell_resolves_growth,
-    concentration_index,
     electrode_links,
     electrodes,
-    inner_unknowns,
     outer_size,
-    surroundings,
 )
 from scalebridge.electrode.model import STANDARD_CONCENTRATION, CellModel, MetalFoil
 from scalebridge.electrode.porous import PorousElectrode
@@ -57,18 +54,16 @@ class ElectrodeUnknowns:
     @classmethod
     def of(cls, a: CellArrays, e: ElectrodeArrays, outer: int) -> Self:
         """Return the positions of an electrode in a system whose outer unknowns start at ``outer``."""
-        shape = (e.volumes, e.particles)
+        shape = (e.volumes, e.share.size // max(e.volumes, 1))
         places = particle_places(e.active)
         table = places.reshape(len(places), *shape)
-        own = np.array([surroundings(a, e, j)[1] for j in range(e.share.size)], dtype=np.int64)
-        volumes = range(e.first, e.first + e.volumes)
         return cls(
-            solid=outer + np.array([concentration_index(a, k) - 1 for k in volumes], dtype=np.int64),
+            solid=outer + a.places[e.first : e.first + e.volumes] - 1,
             theta=np.moveaxis(table[0:-2:2], 0, -1),
             odds=np.moveaxis(table[1:-2:2], 0, -1),
             filling=table[-2],
             rate=table[-1],
-            own_potential=outer + own.reshape(shape),
+            own_potential=outer + e.own.reshape(shape),
         )
 
 
@@ -90,7 +85,7 @@ class Unknowns:
         return cls(
             cathode=cathode,
             anode=anode,
-            concentration=outer + np.array([concentration_index(a, k) for k in range(a.volumes)]),
+            concentration=outer + a.places,
             size=outer + outer_size(a),
         )
 
@@ -136,12 +131,12 @@ def empty_jacobian(arrays: CellArrays) -> Jacobian:
     """Return room for the Jacobian of a cell."""
     size = outer_size(arrays)
     stored = np.zeros(size)
-    stored[[concentration_index(arrays, k) for k in range(arrays.volumes)]] = 1.0
+    stored[arrays.places] = 1.0
     stored[-1] = arrays.control == RAMP
     # a face joins c and φ_e of a volume to those of the next
-    half = 2 + max(inner_unknowns(e) for e in electrodes(arrays)) + 1
+    half = int(np.diff(arrays.places, prepend=0).max()) + 1
     return Jacobian(
-        groups=tuple(empty_group(e.active, electrode_links(arrays, e)) for e in electrodes(arrays)),
+        groups=tuple(empty_group(e.active, electrode_links(e)) for e in electrodes(arrays)),
         stored=stored,
         band=np.zeros((size, 2 * half + 1)),
     )

@@ -169,8 +169,9 @@ def block_factor(jacobian: Jacobian, cj: float, f: Factors) -> None:
     for i in range(f.band.shape[0]):
         f.band[i, half] += cj * jacobian.stored[i]
     for g in range(len(jacobian.groups)):
-        _five_factor(jacobian.groups[g].blocks, cj, f.groups[g].inner)
-        _eliminate_rates(jacobian.groups[g], f.groups[g], f.band)
+        if f.groups[g].rates.size > 0:
+            _five_factor(jacobian.groups[g].blocks, cj, f.groups[g].inner)
+            _eliminate_rates(jacobian.groups[g], f.groups[g], f.band)
     _band_factor(f.band)
 
 
@@ -285,10 +286,12 @@ def block_solve(jacobian: Jacobian, f: Factors, right: FloatArray, x: FloatArray
     outer = x[start:]
     outer[:] = right[start:]
     for i in range(len(jacobian.groups)):
-        _forward(jacobian.groups[i], f.groups[i], f.cj[0], right, outer)
+        if f.groups[i].rates.size > 0:
+            _forward(jacobian.groups[i], f.groups[i], f.cj[0], right, outer)
     _band_solve(f.band, outer)
     for i in range(len(jacobian.groups)):
-        _backward(jacobian.groups[i], f.groups[i], (right, outer), x)
+        if f.groups[i].rates.size > 0:
+            _backward(jacobian.groups[i], f.groups[i], (right, outer), x)
 
 
 @compiled_arithmetic
