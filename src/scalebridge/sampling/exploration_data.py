@@ -79,6 +79,11 @@ class ExplorationSettings:
                 "between 0 and 0.3, for example 0.015, and retreats are not negative"
             )
 
+    @property
+    def approximations(self) -> tuple[str, ...]:
+        """What the walkers' moves do not sample exactly, in sentences."""
+        return () if self.burst.exact else (self.burst.approximation,)
+
 
 @dataclass(frozen=True)
 class WalkerPlan:

@@ -133,6 +133,8 @@ class Ladder:
     formula_units: int
     rungs: tuple[LadderRung, ...]
     approximations: tuple[str, ...] = ()
+    citations: tuple[str, ...] = ("duane1987",)
+    """Keys of ``foundation.citations`` of the bursts."""
 
     def free_energy_differences(self) -> tuple[FreeEnergyDifference, ...]:
         """Return F(N+1) − F(N) with standard errors for neighbouring rungs (Bennett)."""
@@ -254,7 +256,13 @@ def merge_ladders(parts: Sequence[Ladder]) -> Ladder:
     if contents != list(range(contents[0], contents[-1] + 1)):
         raise InputError(f"the joined ladders hold rungs {contents}, with a gap; sample the missing rungs")
     said = dict.fromkeys(sentence for part in parts for sentence in part.approximations)
-    return replace(head, rungs=tuple(rungs[ions] for ions in contents), approximations=tuple(said))
+    cited = dict.fromkeys(key for part in parts for key in part.citations)
+    return replace(
+        head,
+        rungs=tuple(rungs[ions] for ions in contents),
+        approximations=tuple(said),
+        citations=tuple(cited),
+    )
 
 
 def _merged(first: LadderRung, second: LadderRung) -> LadderRung:
