@@ -46,13 +46,15 @@ def labels_table(history: LearningHistory, cost: LearningCost | None) -> Table:
     """Return what each round queued and labelled, the volumes it saw and what it cost."""
     rows = []
     for number, (step, places) in enumerate(zip(history.steps, history.coverage, strict=True)):
-        known = len(history.training_volume) - sum(later.labelled for later in history.steps[number:])
+        known = len(history.training_volume) - sum(
+            later.labelled - later.held_out for later in history.steps[number:]
+        )
         rows.append(
             (
                 str(step.round),
                 str(step.queued),
                 str(step.selected),
-                str(step.labelled),
+                f"{step.labelled} ({step.held_out})" if step.held_out else str(step.labelled),
                 str(step.failed),
                 str(step.dead_ends),
                 _contents(places),
@@ -67,8 +69,9 @@ def labels_table(history: LearningHistory, cost: LearningCost | None) -> Table:
     )  # fmt: skip
     caption = (
         "Labels and their cost. Selected: those of the queue that enlarge what the potential knows, "
-        "without copies (D-optimal choice). Volumes: of all graded structures, and of the structures that "
-        "the round's potential was fitted to. Times are wall times."
+        "without copies (D-optimal choice). Labelled: in brackets those held out of all fits. "
+        "Volumes: of all graded structures, and of the structures that the round's potential was fitted "
+        "to. Times are wall times."
     )
     return Table(header, tuple(rows), caption)
 
