@@ -281,7 +281,8 @@ def _warn(context: StageContext, errors: ErrorReport, history: LearningHistory) 
     if errors.energy_rmse > LARGE_ERROR:
         context.warn(
             f"held-out energy error {1e3 * errors.energy_rmse:.0f} meV/atom is above "
-            f"{1e3 * LARGE_ERROR:g} meV/atom; voltages and free energies inherit it (raise potential.level or the labels)"
+            f"{1e3 * LARGE_ERROR:g} meV/atom; voltages and free energies inherit it (raise "
+            "potential.level or the labels)"
         )
 
 
@@ -290,5 +291,5 @@ def _warn_of_explored(context: StageContext, reports: Sequence[ErrorReport]) -> 
         context.warn(
             f"held-out energy error {1e3 * reports[0].energy_rmse:.0f} meV/atom on "
             f"{len(reports[0].reference_energies)} structures that walkers found is above "
-            f"{1e3 * LARGE_ERROR:g} meV/atom: the potential is worse where it is used than where it began"
+            f"{1e3 * LARGE_ERROR:g} meV/atom: the potential is used where these lie"
         )
