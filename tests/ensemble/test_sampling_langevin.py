@@ -1,7 +1,8 @@
 """Langevin bursts against closed forms: harmonic positions and velocities, energies at T and 1.1 T, volumes.
 
 Means are compared at 4.5 standard errors with correlations counted, seeds fixed: each comparison fails at a
-rate of 7e-6. Volumes carry beside that an error of the rescalings, half of Δ/τ_p of their variance: 1 to 2 %.
+rate of 7e-6. Bounds in per cent on means and variances of volumes are about four standard errors (6e-5);
+variances carry beside that the error of the rescalings, half of Δ/τ_p: 1 to 2 %.
 """
 
 from dataclasses import replace
@@ -45,6 +46,7 @@ from scalebridge.sampling import (
     langevin_burst,
     sample_flat_histogram,
     sample_ladder,
+    statistical_inefficiency,
     strain_move,
 )
 
@@ -162,7 +164,7 @@ def test_volumes_of_an_ideal_gas():
     volume = np.array([state.volume for state in states][100:]) / 60.0
     assert abs(deviation(volume, atoms + 1)) < LIMIT
     assert abs(volume.mean() / (atoms + 1) - 1) < 0.06
-    assert abs(volume.var() / (atoms + 1) - 1) < 0.2
+    assert abs(volume.var() / (atoms + 1) - 1) < 0.25
 
 
 @pytest.mark.parametrize("cell", ["isotropic", "full"])
@@ -188,7 +190,7 @@ def test_volumes_of_a_harmonic_crystal(cell):
 
 
 def test_baths_and_exact_moves_agree_on_a_stiff_framework_with_ions():
-    """Langevin and exact bursts mix: the energies of both halves of the moves are those of either."""
+    """Moves of both kinds in turn sample the energies that exact ones sample alone."""
     wells = Wells(well_positions(4), bath=4)
     configuration = start(wells_cell(wells), wells, range(2))
     target, random = ensemble(wells, UNIFORM), np.random.default_rng(7)
@@ -201,9 +203,12 @@ def test_baths_and_exact_moves_agree_on_a_stiff_framework_with_ions():
     exact = [start(wells_cell(wells), wells, range(2))]
     for _ in range(1500):
         exact.append(hybrid_burst(exact[-1], target, BurstSettings(5, 15.0), random).configuration)
-    other = np.array([state.energy for state in exact[200:]])
-    values = np.array(energies[200:])
-    assert abs(deviation(values, other.mean())) < LIMIT + abs(deviation(other, other.mean()))
+    mixed, alone = np.array(energies[200:]), np.array([state.energy for state in exact[200:]])
+    errors = [
+        series.std() * np.sqrt(statistical_inefficiency(series) / len(series)) for series in (mixed, alone)
+    ]
+    assert max(errors) < 0.3 * KT
+    assert abs(mixed.mean() - alone.mean()) < LIMIT * np.hypot(*errors)
 
 
 def test_velocities_go_on_until_an_atom_comes_or_goes():
