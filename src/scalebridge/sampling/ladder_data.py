@@ -35,9 +35,10 @@ class LadderSettings:
     attempts
         Attempted insertions and deletions per sweep and pair of neighbours.
     burst, switching
-        Trajectories; the burst's time step is the first guess of the tuning. Bare attempts are the
-        default: in Na_x Mn[Fe(CN)6] forty bare attempts cost as much as one switched over 20 steps and
-        tell more.
+        Trajectories; the burst's time step is the first guess of the tuning, unless bursts are approximate.
+        Bare attempts are the default: in Na_x Mn[Fe(CN)6] five of them per sweep give about twice the
+        effective samples per CPU-second of one or two switched over 10 to 80 steps
+        (``benchmarks/switching_mnhcf.py``).
     tune_schedule
         Find the schedule of switches with a pilot run after the equilibration (``optimise_schedule``).
     density
