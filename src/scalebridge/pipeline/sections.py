@@ -7,7 +7,7 @@ atomistic rooms. ``x`` counts ions per formula unit.
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,12 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Bursts = Literal["hybrid", "langevin", "npt-isotropic", "npt"]
+
+
+def _leaves_some(every: int) -> int:
+    if every == 1:
+        raise ValueError("1 leaves no label to learn from; give 0 or at least 2")
+    return every
 
 
 class Section(BaseModel):
@@ -160,7 +166,7 @@ class LearningSection(Section):
     """Labels bought in a round, at most; the best are chosen by D-optimality."""
     label_budget: Count = 200
     """Labels bought in all rounds, at most."""
-    held_out_every: Annotated[int, Field(ge=0)] = 10
+    held_out_every: Annotated[int, Field(ge=0), AfterValidator(_leaves_some)] = 10
     """Of so many of these labels one, drawn at random, is never trained on: errors on them tell how well the
     potential knows what walkers explore. 0: none."""
     site_width: Positive = 0.35

@@ -17,7 +17,7 @@ def learning_table(history: LearningHistory) -> Table:
             f"{step.largest_grade:.3g}" if step.largest_grade < 1000 else f"{step.largest_grade:.0f}",
             f"{100 * step.above_save:.3g} %",
             f"{100 * step.above_break:.3g} %",
-            _with_restarts(step.walkers, step.restarted_walkers),
+            _with_bracket(step.walkers, step.restarted_walkers),
             str(step.broken_walkers),
             str(step.lost_walkers),
             str(step.stuck_walkers),
@@ -38,8 +38,8 @@ def learning_table(history: LearningHistory) -> Table:
     return Table(header, rows, caption)
 
 
-def _with_restarts(walkers: int, restarted: int) -> str:
-    return f"{walkers} ({restarted})" if restarted else str(walkers)
+def _with_bracket(number: int, part: int) -> str:
+    return f"{number} ({part})" if part else str(number)
 
 
 def labels_table(history: LearningHistory, cost: LearningCost | None) -> Table:
@@ -54,9 +54,9 @@ def labels_table(history: LearningHistory, cost: LearningCost | None) -> Table:
                 str(step.round),
                 str(step.queued),
                 str(step.selected),
-                f"{step.labelled} ({step.held_out})" if step.held_out else str(step.labelled),
+                _with_bracket(step.labelled, step.held_out),
                 str(step.failed),
-                str(step.dead_ends),
+                _with_bracket(step.dead_ends, step.released),
                 _contents(places),
                 _range(places.visited_volume),
                 _range(history.training_volume[: max(known, 0)]),
@@ -70,6 +70,7 @@ def labels_table(history: LearningHistory, cost: LearningCost | None) -> Table:
     caption = (
         "Labels and their cost. Selected: those of the queue that enlarge what the potential knows, "
         "without copies (D-optimal choice). Labelled: in brackets those held out of all fits. "
+        "Dead ends: in brackets regions given up before that the potential knows by now. "
         "Volumes: of all graded structures, and of the structures that the round's potential was fitted "
         "to. Times are wall times."
     )
