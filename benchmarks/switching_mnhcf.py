@@ -10,6 +10,9 @@ An effective sample is worth an error of kT: (kT)²/(σ² CPU seconds), σ the j
 successive sweeps, of F(N+1) − F(N) by Bennett's estimator. σ² of 16 blocks is known to within a factor of
 about 1.4; the two steps of the ladder are two measurements.
 
+Found in two runs (seeds 1 and 2, 0.6 and 1.6 times the sweeps; means of σ² times CPU time, inverted):
+bare 1.8 (5 attempts) and 1.3 (40), switched 0.66 (10 steps), 0.75 (20), 0.61 (40) and 0.46 (80) per second.
+
 With ``schedule`` as second argument it compares, instead, works of the short switches of exploring walkers
 (8 steps) with s = t², s = t and the schedule of constant thermodynamic speed, and the price of its pilot run.
 """
