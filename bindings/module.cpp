@@ -10,6 +10,7 @@
 #include <string>
 
 #include "scalebridge/dynamics.hpp"
+#include "scalebridge/langevin.hpp"
 #include "scalebridge/local.hpp"
 #include "scalebridge/potential.hpp"
 #include "scalebridge/switching.hpp"
@@ -162,6 +163,27 @@ nb::tuple verlet(const Potential& p, const In<int>& types, const In<double>& pos
                           array(std::vector<double>(s.virial, s.virial + 9), {3, 3}), s.steps_done);
 }
 
+nb::tuple langevin(const Potential& p, const In<int>& types, const In<double>& positions, const In<double>& velocities,
+                   const In<double>& masses, const In<double>& cell, const std::array<double, 3>& scales,
+                   const In<double>& noise, bool isotropic, int every, const std::array<double, 2>& bath,
+                   const In<double>& cell_noise) {
+    const std::size_t n = types.size();
+    const LangevinPath path{scales[0], scales[1], scales[2], vector_of(noise),
+                            {isotropic, every, bath[0], bath[1], vector_of(cell_noise)}};
+    std::vector<int> t = vector_of(types);
+    std::vector<double> x = vector_of(positions), v = vector_of(velocities), m = vector_of(masses);
+    const Cell box = cell_of(cell);
+    LangevinEnd end;
+    {
+        nb::gil_scoped_release release;
+        end = follow_langevin(p, std::move(t), std::move(x), std::move(v), m, box, path);
+    }
+    return nb::make_tuple(array(std::move(end.state.positions), {n, 3}), array(std::move(end.state.velocities), {n, 3}),
+                          array(std::move(end.state.energies), {n}),
+                          array(std::vector<double>(end.cell.begin(), end.cell.end()), {3, 3}),
+                          end.state.steps_done);
+}
+
 nb::tuple switch_atoms(const Potential& p, const In<int>& types, const In<double>& positions,
                        const In<double>& velocities, const In<double>& masses, const In<double>& cell,
                        const In<int>& roles, const In<int>& ghosts, const In<double>& hooks,
@@ -294,6 +316,8 @@ NB_MODULE(_core, module) {
         .def("loss_gradient", &loss_gradient, "recording"_a, "weight"_a, "velocities"_a, "strain_rate"_a)
         .def("velocity_verlet", &verlet, "types"_a, "positions"_a, "velocities"_a, "masses"_a, "cell"_a, "pbc"_a,
              "timestep"_a, "steps"_a)
+        .def("langevin", &langevin, "types"_a, "positions"_a, "velocities"_a, "masses"_a, "cell"_a, "scales"_a,
+             "noise"_a, "isotropic"_a, "every"_a, "bath"_a, "cell_noise"_a)
         .def("switch", &switch_atoms, "types"_a, "positions"_a, "velocities"_a, "masses"_a, "cell"_a, "roles"_a,
              "ghosts"_a, "hooks"_a, "scales"_a, "framework"_a, "couplings"_a);
 }

@@ -77,6 +77,20 @@ class Potential:
         timestep: float,
         steps: int,
     ) -> tuple[_Doubles, _Doubles, _Doubles, _Doubles, _Doubles, int]: ...
+    def langevin(
+        self,
+        types: _Integers,
+        positions: _Doubles,
+        velocities: _Doubles,
+        masses: _Doubles,
+        cell: _Doubles,
+        scales: Sequence[float],
+        noise: _Doubles,
+        isotropic: bool,
+        every: int,
+        bath: Sequence[float],
+        cell_noise: _Doubles,
+    ) -> tuple[_Doubles, _Doubles, _Doubles, _Doubles, int]: ...
 
 def shortest_distances(
     types: _Integers, positions: _Doubles, cell: _Doubles, pbc: Sequence[bool], cutoff: float, species: int

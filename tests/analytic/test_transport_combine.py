@@ -133,6 +133,13 @@ def test_a_cell_too_small_for_the_hop_is_refused():
         run_barrier(replace(_task(0, "empty"), repeat=(1, 1, 1)))
 
 
+class LargestDistance:
+    """A grader whose grade is how far the ions are from the framework's origin [Å]."""
+
+    def grade(self, types, positions, cell, pbc):
+        return float(np.linalg.norm(positions, axis=1).max())
+
+
 @pytest.fixture(scope="module")
 def trajectories():
     cell = HostCell.from_phase(phase(), ION, REPEAT)
@@ -140,7 +147,13 @@ def trajectories():
     results = []
     for temperature in (700.0, 1000.0, 1500.0):
         task = TrajectoryTask(
-            0, LandscapeModel(), cell, cell.atoms([0, 3, 5, 6]), temperature, settings=settings
+            0,
+            LandscapeModel(),
+            cell,
+            cell.atoms([0, 3, 5, 6]),
+            temperature,
+            settings=settings,
+            grader=LargestDistance(),
         )
         results.append(run_trajectory(pickle.loads(pickle.dumps(task))))
     return results
@@ -157,6 +170,17 @@ def test_dynamics_sees_hops_and_an_activated_diffusivity(trajectories):
     assert len(jump.samples) == 3 and jump.samples[0].hops == trajectories[0].hops
     assert any("extrapolated" in remark for remark in tracer.validity.remarks)
     assert any("1 of 2 members (1) have no diffusivity" in remark for remark in tracer.validity.remarks)
+
+
+def test_every_kept_state_is_graded_and_the_largest_grade_goes_into_the_contract(trajectories):
+    for result in trajectories:
+        assert len(result.grades) == 60_000 // 45
+        assert result.grades.max() > result.grades.min() > PERIOD / 2
+    tracer, _ = combine(trajectories, [], members=1, provenance=PROVENANCE)
+    found = {sample.temperature: sample.largest_grade for sample in tracer.samples}
+    assert found == {result.temperature: result.grades.max() for result in trajectories}
+    ungraded = [replace(result, grades=np.zeros(0)) for result in trajectories]
+    assert combine(ungraded, [], members=1, provenance=PROVENANCE)[0].samples[0].largest_grade is None
 
 
 def test_barrier_and_dynamics_agree_where_they_overlap(trajectories, barriers):

@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 from scipy.special import gammainc
 
 from scalebridge.foundation import constants
@@ -199,3 +200,21 @@ def deviation(series, exact):
     values = np.asarray(series, dtype=float)
     error = values.std() * np.sqrt(statistical_inefficiency(values) / len(values))
     return (values.mean() - exact) / error
+
+
+def slope_of_energies(cold, hot):
+    """Maximum-likelihood slope of ln[P(E|hot)/P(E|cold)] and its standard error [Shirts 2013, equation 9]."""
+    values = np.concatenate([cold, hot])
+    centre, scale = values.mean(), values.std()
+    x, label = (values - centre) / scale, np.repeat([0.0, 1.0], [len(cold), len(hot)])
+
+    def loss(parameters):
+        argument = parameters[0] + parameters[1] * x
+        return np.sum(np.logaddexp(0.0, argument) - label * argument)
+
+    best = minimize(loss, [0.0, 0.0], method="BFGS", tol=1e-8).x
+    weight = 0.25 / np.cosh(0.5 * (best[0] + best[1] * x)) ** 2
+    information = np.array([[weight.sum(), weight @ x], [weight @ x, weight @ x**2]])
+    inefficiency = max(statistical_inefficiency(cold), statistical_inefficiency(hot))
+    error = np.sqrt(np.linalg.inv(information)[1, 1] * inefficiency)
+    return best[1] / scale, error / scale

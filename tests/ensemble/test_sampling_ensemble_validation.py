@@ -10,8 +10,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from sampling_models import TEMPERATURE, UNIFORM, Wells, ensemble, start, well_positions, wells_cell
-from scipy.optimize import minimize
+from sampling_models import (
+    TEMPERATURE,
+    UNIFORM,
+    Wells,
+    ensemble,
+    slope_of_energies,
+    start,
+    well_positions,
+    wells_cell,
+)
 
 from scalebridge.foundation import constants
 from scalebridge.sampling import (
@@ -19,7 +27,6 @@ from scalebridge.sampling import (
     EnergyModel,
     hybrid_burst,
     kinetic_energy,
-    statistical_inefficiency,
 )
 
 ATOMS = 8
@@ -59,24 +66,6 @@ def energies(temperature, settings, seed):
     return np.array(found[300:])
 
 
-def slope(cold, hot):
-    """Maximum-likelihood slope of ln[P(E|hot)/P(E|cold)] and its standard error."""
-    values = np.concatenate([cold, hot])
-    centre, scale = values.mean(), values.std()
-    x, label = (values - centre) / scale, np.repeat([0.0, 1.0], [len(cold), len(hot)])
-
-    def loss(parameters):
-        argument = parameters[0] + parameters[1] * x
-        return np.sum(np.logaddexp(0.0, argument) - label * argument)
-
-    best = minimize(loss, [0.0, 0.0], method="BFGS", tol=1e-8).x
-    weight = 0.25 / np.cosh(0.5 * (best[0] + best[1] * x)) ** 2
-    information = np.array([[weight.sum(), weight @ x], [weight @ x, weight @ x**2]])
-    inefficiency = max(statistical_inefficiency(cold), statistical_inefficiency(hot))
-    error = np.sqrt(np.linalg.inv(information)[1, 1] * inefficiency)
-    return best[1] / scale, error / scale
-
-
 @pytest.mark.parametrize("timestep", [30.0, 60.0])
 def test_ratio_of_energy_distributions(timestep):
     """Potential and kinetic energies, at a short time step and near the limit of stability."""
@@ -85,6 +74,6 @@ def test_ratio_of_energy_distributions(timestep):
     hot = energies(1.1 * TEMPERATURE, settings, seed=2)
     exact = (1 - 1 / 1.1) / (constants.BOLTZMANN_EV * TEMPERATURE)
     for quantity in (0, 1):
-        found, error = slope(cold[:, quantity], hot[:, quantity])
+        found, error = slope_of_energies(cold[:, quantity], hot[:, quantity])
         assert error < 0.25 * exact
         assert abs(found - exact) < 4.5 * error

@@ -122,13 +122,16 @@ def test_the_toy_from_given_labels_needs_no_calculator_and_says_what_to_label(tm
     oracle = text[text.index("[oracle]") : text.index("[labels]")]
     random = text[text.index("[labels]") : text.index("[learning]")]
     text = text.replace(oracle, "").replace(random, GIVEN)
+    text = text.replace("[thermodynamics]", '[thermodynamics]\nbursts = "npt"')
+    text = text.replace("[learning]", '[learning]\nbursts = "langevin"')
     recipe.write_text(text)
     options = ["--out", str(run), "--executor", "serial", "--until", "thermodynamics"]
     result = CliRunner().invoke(app, ["run", str(recipe), *options])
     assert result.exit_code == 0, result.output
     found = contracts(run, whole=False)
     history, card = found["learning/learning_history"], found["potential/potential_card"]
-    assert len(history.steps) == 1
+    assert [step.selected > 0 for step in history.steps][-1]  # the first round that wants a label is the last
+    assert not any(step.selected for step in history.steps[:-1])
     assert (run / "learning" / history.prior.name).is_file()
     wanted = read(run / "learning" / "wanted.extxyz", index=":")
     assert len(wanted) == len(history.wanted_states) > 0
@@ -151,6 +154,20 @@ def test_the_toy_from_given_labels_needs_no_calculator_and_says_what_to_label(tm
     assert CliRunner().invoke(app, ["report", str(run)]).exit_code == 0
     page = (run / "report.html").read_text()
     assert "would have been sent" in page
+    constant, rescaled = (
+        "20 steps of 2 fs were Langevin dynamics",
+        "their cell was rescaled stochastically (full)",
+    )
+    for name, sentence in (
+        ("learning/learning_history", constant),
+        ("potential/potential_card", constant),
+        ("thermodynamics/homogeneous_free_energy", rescaled),
+        ("thermodynamics/isotherm", rescaled),
+        ("thermodynamics/structure_table", rescaled),
+    ):
+        assert any(sentence in remark for remark in found[name].validity.remarks), name
+    assert {"leimkuhler2013", "bernetti2020"} <= set(found["thermodynamics/isotherm"].citations)
+    assert "duane1987" not in found["thermodynamics/isotherm"].citations
     assert "Molecular dynamics with the best estimate" in page
 
 

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+from ase import Atoms
 from ase.io import read
 from test_ladder_toy import write_study
 from typer.testing import CliRunner
 
 from scalebridge.cli import app
 from scalebridge.contracts import Dataset, LearningCost, LearningHistory
+from scalebridge.foundation import constants
 from scalebridge.report.page import render
 from scalebridge.report.run_folder import read_run_folder
 
@@ -20,7 +22,7 @@ NARROW = {
     "\nstrain = 0.03": "\nstrain = 0.01",
     "max_failed_fraction = 0.3": "max_failed_fraction = 0.9",
     "rounds = 2": "rounds = 8\nclosest_pair = 0.97",
-    "label_budget = 40": "label_budget = 200",
+    "label_budget = 40": "label_budget = 200\nheld_out_every = 5",
 }
 
 
@@ -45,7 +47,8 @@ def test_rounds_dead_ends_and_costs_are_kept_and_shown(tmp_path: Path) -> None:
     dataset = Dataset.load(out / "learning" / "dataset.json")
     assert history.steps[0].broken_walkers > 0
     assert any(step.restarted_walkers for step in history.steps)
-    check_sums(history, dataset)
+    unseen = read(out / "learning" / dataset.explored.name, index=":")
+    check_sums(history, dataset, unseen)
     check_dead_ends(history, out)
     cost = LearningCost.load(out / "learning" / "learning_cost.json")
     assert len(cost.total) == len(history.steps)
@@ -56,9 +59,15 @@ def test_rounds_dead_ends_and_costs_are_kept_and_shown(tmp_path: Path) -> None:
         assert text in page
 
 
-def check_sums(history: LearningHistory, dataset: Dataset) -> None:
+def check_sums(history: LearningHistory, dataset: Dataset, unseen: list[Atoms]) -> None:
     sizes = [step.training_size for step in history.steps]
-    labelled = [step.labelled for step in history.steps]
+    labelled = [step.labelled - step.held_out for step in history.steps]
+    held_out = sum(step.held_out for step in history.steps)
+    assert len(unseen) == dataset.explored_size == held_out
+    assert held_out in (sum(labelled) + held_out) // 5 + np.array([0, 1])
+    for number, step in enumerate(history.steps):
+        before = sum(earlier.held_out for earlier in history.steps[:number])
+        assert (step.explored_errors.structures if step.explored_errors else 0) == before
     assert np.diff([*sizes, dataset.training_size]).tolist() == labelled
     assert len(history.training_x) == dataset.training_size
     assert set(np.unique(history.training_x)) <= {0.0, 0.25, 0.5, 0.75, 1.0}
@@ -70,7 +79,8 @@ def check_sums(history: LearningHistory, dataset: Dataset) -> None:
         assert places.visited_grade.max() == step.largest_grade
         assert step.above_break <= step.above_save <= 1
     learnt = np.concatenate([places.queued_volume[places.queued_learnt > 0] for places in history.coverage])
-    new = history.training_volume[sizes[0] :]
+    held = [atoms.get_volume() * constants.ANGSTROM**3 / 4 for atoms in unseen]
+    new = np.concatenate([history.training_volume[sizes[0] :], held])
     np.testing.assert_allclose(np.sort(learnt), np.sort(new), rtol=1e-6)
 
 

@@ -68,6 +68,9 @@ class Dataset(Contract):
     """The lowest labelled structure at rest of every level, content and phase."""
     reference_voltages: tuple[ReferenceVoltage, ...] = ()
     """Between them, where the metal is labelled too."""
+    explored: FileReference | None = None
+    """Held-out structures that walkers of active learning found; no fit sees them either."""
+    explored_size: int = 0
 
 
 class ErrorSummary(Record):
@@ -122,8 +125,14 @@ class LearningStep(Record):
     failed: int
     """Selected structures for which the calculator gave no label."""
     dead_ends: int
+    released: int = 0
+    """Regions that had been given up and that this round's potential knows."""
+    held_out: int = 0
+    """New labels that are never trained on."""
     errors: ErrorSummary
     """On the held-out structures."""
+    explored_errors: ErrorSummary | None = None
+    """On the structures held out of what walkers found in earlier rounds."""
 
 
 class WantedState(Record):
@@ -150,7 +159,7 @@ class LearningCoverage(Record):
     queued_volume: Annotated[Array, Unit("m3"), Axes("queued")]
     queued_grade: Annotated[Array, Unit("1"), Axes("queued")]
     queued_learnt: Annotated[Array, Unit("1"), Axes("queued")]
-    """1 where the queued structure was labelled and added to the training, else 0."""
+    """1 where the queued structure was labelled, else 0."""
 
 
 class LearningDeadEnd(Record):
@@ -265,6 +274,10 @@ class PotentialCard(Contract):
     """One per member."""
     errors_by_x: tuple[CompositionErrors, ...] = ()
     """Of member 0, by ion content."""
+    explored_errors: tuple[ErrorSummary, ...] = ()
+    """One per member, on the structures held out of what walkers found; empty without any."""
+    explored_errors_by_x: tuple[CompositionErrors, ...] = ()
+    """The same of member 0, by ion content."""
     learning: tuple[LearningStep, ...]
     break_grade: Annotated[float, Unit("1")]
     """Extrapolation grade above which walkers stopped."""

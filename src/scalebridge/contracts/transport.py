@@ -27,6 +27,8 @@ class DiffusivitySample(Record):
     upper_bound: bool
     """True if no hop was seen (the value is what one hop would have given) or if the displacement did not
     grow (two standard errors)."""
+    largest_grade: Annotated[float | None, Unit("1")] = None
+    """Largest extrapolation grade of the run's states; None if they were not graded."""
 
 
 class ArrheniusDiffusivity(Contract):

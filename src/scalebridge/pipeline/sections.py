@@ -7,7 +7,7 @@ atomistic rooms. ``x`` counts ions per formula unit.
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,13 @@ Compositions = Annotated[tuple[Composition, ...], Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Bursts = Literal["hybrid", "langevin", "npt-isotropic", "npt"]
+
+
+def _leaves_some(every: int) -> int:
+    if every == 1:
+        raise ValueError("1 leaves no label to learn from; give 0 or at least 2")
+    return every
 
 
 class Section(BaseModel):
@@ -159,8 +166,13 @@ class LearningSection(Section):
     """Labels bought in a round, at most; the best are chosen by D-optimality."""
     label_budget: Count = 200
     """Labels bought in all rounds, at most."""
+    held_out_every: Annotated[int, Field(ge=0), AfterValidator(_leaves_some)] = 10
+    """Of so many of these labels one, drawn at random, is never trained on: errors on them tell how well the
+    potential knows what walkers explore. 0: none."""
     site_width: Positive = 0.35
     """Standard deviation of trial ions about their site, per coordinate [Å]."""
+    bursts: Bursts = "hybrid"
+    """Dynamics of the walkers, as in ``thermodynamics``."""
 
     @property
     def repeats(self) -> tuple[tuple[int, int, int], ...]:
@@ -233,6 +245,10 @@ class ThermodynamicsSection(Section):
     """Standard deviation of trial ions about their site, per coordinate [Å]."""
     switching_steps: Annotated[int, Field(ge=0)] = 0
     """Steps over which a trial ion is switched on or off; 0, the bare move, is cheap and often enough."""
+    bursts: Bursts = "hybrid"
+    """Dynamics of the walkers: ``hybrid`` Monte Carlo is exact. ``langevin`` dynamics at constant cell, and
+    with a cell that is rescaled stochastically in its volume (``npt-isotropic``) or also in its shape
+    (``npt``), are approximate, and every result says so; the last two take the place of the cell moves."""
     fit_order: Annotated[int, Field(ge=1, le=12)] = 4
     """Most terms of the Redlich–Kister series."""
 

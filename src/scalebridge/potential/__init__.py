@@ -17,6 +17,7 @@ from scalebridge.potential.conformance import Check, check_conformance
 from scalebridge.potential.fidelity import Correction, correct_potential, rebased
 from scalebridge.potential.fitting import FitReport, FitSettings, fit, fit_report
 from scalebridge.potential.grader import Grader
+from scalebridge.potential.langevin import CellBath, LangevinEnd, LangevinPath, follow_langevin
 from scalebridge.potential.local import LocalEnergies
 from scalebridge.potential.model import Evaluation, MomentTensorPotential
 from scalebridge.potential.posterior import LinearPosterior, linear_posterior
@@ -39,6 +40,7 @@ __all__ = [
     "ActiveSet",
     "Burst",
     "Calibration",
+    "CellBath",
     "Check",
     "Configuration",
     "Correction",
@@ -50,6 +52,8 @@ __all__ = [
     "Grader",
     "Kernel",
     "Label",
+    "LangevinEnd",
+    "LangevinPath",
     "LinearPosterior",
     "LocalEnergies",
     "MTPCalculator",
@@ -65,6 +69,7 @@ __all__ = [
     "fit_committee",
     "fit_member",
     "fit_report",
+    "follow_langevin",
     "follow_switch",
     "labels_of",
     "linear_posterior",

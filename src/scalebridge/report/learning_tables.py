@@ -17,7 +17,7 @@ def learning_table(history: LearningHistory) -> Table:
             f"{step.largest_grade:.3g}" if step.largest_grade < 1000 else f"{step.largest_grade:.0f}",
             f"{100 * step.above_save:.3g} %",
             f"{100 * step.above_break:.3g} %",
-            _with_restarts(step.walkers, step.restarted_walkers),
+            _with_bracket(step.walkers, step.restarted_walkers),
             str(step.broken_walkers),
             str(step.lost_walkers),
             str(step.stuck_walkers),
@@ -38,23 +38,25 @@ def learning_table(history: LearningHistory) -> Table:
     return Table(header, rows, caption)
 
 
-def _with_restarts(walkers: int, restarted: int) -> str:
-    return f"{walkers} ({restarted})" if restarted else str(walkers)
+def _with_bracket(number: int, part: int) -> str:
+    return f"{number} ({part})" if part else str(number)
 
 
 def labels_table(history: LearningHistory, cost: LearningCost | None) -> Table:
     """Return what each round queued and labelled, the volumes it saw and what it cost."""
     rows = []
     for number, (step, places) in enumerate(zip(history.steps, history.coverage, strict=True)):
-        known = len(history.training_volume) - sum(later.labelled for later in history.steps[number:])
+        known = len(history.training_volume) - sum(
+            later.labelled - later.held_out for later in history.steps[number:]
+        )
         rows.append(
             (
                 str(step.round),
                 str(step.queued),
                 str(step.selected),
-                str(step.labelled),
+                _with_bracket(step.labelled, step.held_out),
                 str(step.failed),
-                str(step.dead_ends),
+                _with_bracket(step.dead_ends, step.released),
                 _contents(places),
                 _range(places.visited_volume),
                 _range(history.training_volume[: max(known, 0)]),
@@ -67,8 +69,10 @@ def labels_table(history: LearningHistory, cost: LearningCost | None) -> Table:
     )  # fmt: skip
     caption = (
         "Labels and their cost. Selected: those of the queue that enlarge what the potential knows, "
-        "without copies (D-optimal choice). Volumes: of all graded structures, and of the structures that "
-        "the round's potential was fitted to. Times are wall times."
+        "without copies (D-optimal choice). Labelled: in brackets those held out of all fits. "
+        "Dead ends: in brackets regions given up before that the potential knows by now. "
+        "Volumes: of all graded structures, and of the structures that the round's potential was fitted "
+        "to. Times are wall times."
     )
     return Table(header, tuple(rows), caption)
 

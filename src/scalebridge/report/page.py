@@ -171,7 +171,8 @@ def _add_atomistic(run: RunContents, tables: dict[str, Table | None], texts: dic
     card = run.get("potential/potential_card.json", PotentialCard)
     if card is not None:
         tables["errors"] = error_table(card)
-        tables["errors_by_x"] = error_by_x_table(card) if card.errors_by_x else None
+        by_x = card.errors_by_x or card.explored_errors_by_x
+        tables["errors_by_x"] = error_by_x_table(card) if by_x else None
         texts["potential"] = _potential_text(card)
     history = run.get("learning/learning_history.json", LearningHistory)
     if history is not None and history.steps:

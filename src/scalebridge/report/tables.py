@@ -1,12 +1,14 @@
 """The report's tables: what was computed, in the field's units, with its uncertainty."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from ase.geometry import cell_to_cellpar
 
 from scalebridge.contracts import (
     FINAL_FILLING,
+    ErrorSummary,
     Host,
     InterfaceEnergies,
     Isotherm,
@@ -31,6 +33,12 @@ from scalebridge.report.numbers import (
 EV = constants.EV
 ANGSTROM = constants.ANGSTROM
 ROOM_TEMPERATURE = 300.0
+FIRST: Final = "first structures"
+EXPLORED: Final = "found by walkers"
+ERRORS: Final = (
+    "held out of", "structures", "energy RMSE (meV/atom)", "energy MAE (meV/atom)", "force RMSE (eV/Å)",
+    "force MAE (eV/Å)", "stress RMSE (GPa)",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -79,40 +87,43 @@ def _headline_caption(rates: RateCapability) -> str:
 
 
 def error_table(card: PotentialCard) -> Table:
-    """Return held-out errors of every member."""
+    """Return held-out errors of every member, on the first structures and on those that walkers found."""
     rows = tuple(
-        (
-            "0 (best)" if member == 0 else str(member),
-            f"{1e3 * error.energy_rmse / EV:.2f}",
-            f"{1e3 * error.energy_mae / EV:.2f}",
-            f"{error.force_rmse * ANGSTROM / EV:.3f}",
-            f"{error.force_mae * ANGSTROM / EV:.3f}",
-            f"{error.stress_rmse / 1e9:.3f}",
-        )
-        for member, error in enumerate(card.errors)
+        ("0 (best)" if member == 0 else str(member), *_errors(error, source))
+        for source, errors in ((FIRST, card.errors), (EXPLORED, card.explored_errors))
+        for member, error in enumerate(errors)
     )
-    header = (
-        "member", "energy RMSE (meV/atom)", "energy MAE (meV/atom)", "force RMSE (eV/Å)", "force MAE (eV/Å)",
-        "stress RMSE (GPa)",
-    )  # fmt: skip
-    caption = f"Errors on {card.errors[0].structures} structures that no fit saw; forces per component."
-    return Table(header, rows, caption)
+    return Table(("member", *ERRORS), rows, _held_out_caption(card))
+
+
+def _held_out_caption(card: PotentialCard) -> str:
+    counts = f"{card.errors[0].structures} of the {FIRST}"
+    if card.explored_errors:
+        counts += f" and {card.explored_errors[0].structures} {EXPLORED} in active learning"
+    return f"Errors on structures that no fit saw, {counts}; forces per component."
 
 
 def error_by_x_table(card: PotentialCard) -> Table:
     """Return the best estimate's held-out errors by ion content."""
+    both = [(entry, FIRST) for entry in card.errors_by_x]
+    both += [(entry, EXPLORED) for entry in card.explored_errors_by_x]
     rows = tuple(
-        (
-            f"{entry.x:g}",
-            str(entry.errors.structures),
-            f"{1e3 * entry.errors.energy_rmse / EV:.2f}",
-            f"{entry.errors.force_rmse * ANGSTROM / EV:.3f}",
-            f"{entry.errors.stress_rmse / 1e9:.3f}",
-        )
-        for entry in card.errors_by_x
+        (f"{entry.x:g}", *_errors(entry.errors, source))
+        for entry, source in sorted(both, key=lambda pair: pair[0].x)
     )
-    header = ("x", "structures", "energy RMSE (meV/atom)", "force RMSE (eV/Å)", "stress RMSE (GPa)")
-    return Table(header, rows, "The same errors of the best estimate, by ion content.")
+    return Table(("x", *ERRORS), rows, "The same errors of the best estimate, by ion content.")
+
+
+def _errors(error: ErrorSummary, source: str) -> tuple[str, ...]:
+    return (
+        source,
+        str(error.structures),
+        f"{1e3 * error.energy_rmse / EV:.2f}",
+        f"{1e3 * error.energy_mae / EV:.2f}",
+        f"{error.force_rmse * ANGSTROM / EV:.3f}",
+        f"{error.force_mae * ANGSTROM / EV:.3f}",
+        f"{error.stress_rmse / 1e9:.3f}",
+    )
 
 
 def structure_rows(table: StructureTable) -> Table:

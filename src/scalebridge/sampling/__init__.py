@@ -39,6 +39,7 @@ from scalebridge.sampling.ladder_data import (
     ladder_tasks,
     merge_ladders,
 )
+from scalebridge.sampling.langevin import LangevinSettings
 from scalebridge.sampling.learning_data import (
     Cost,
     LearningRound,
@@ -53,8 +54,10 @@ from scalebridge.sampling.moves import (
     BurstSettings,
     Ensemble,
     Move,
+    burst_move,
     displacement_move,
     hybrid_burst,
+    langevin_burst,
     strain_move,
     volume_move,
 )
@@ -93,6 +96,7 @@ __all__ = [
     "LadderRung",
     "LadderSettings",
     "LadderTask",
+    "LangevinSettings",
     "LearningRound",
     "LearningSettings",
     "LearningState",
@@ -117,6 +121,7 @@ __all__ = [
     "WalkerPlan",
     "Watch",
     "bennett",
+    "burst_move",
     "constant_speed",
     "deletion_trial",
     "displacement_move",
@@ -128,6 +133,7 @@ __all__ = [
     "kinetic_energy",
     "known_structures",
     "ladder_tasks",
+    "langevin_burst",
     "learn",
     "learn_round",
     "maxwell_velocities",

@@ -1,6 +1,6 @@
-"""The readable twin of the core's switching trajectory, for any energy model; checked against each other.
+"""The readable twins of the core's switching and Langevin trajectories, for any energy model.
 
-equation symbol -> code name (module docstring of ``switching``):
+equation symbol -> code name (module docstring of ``switching``; that of ``potential.langevin`` has its own):
 
 ==================  ==================================================
 λ                   ``coupling``
@@ -15,9 +15,18 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import expm
 
-from scalebridge.foundation import constants
-from scalebridge.potential import IN_FIRST, IN_SECOND, SwitchEnd, SwitchPath
+from scalebridge.foundation import InputError, constants
+from scalebridge.potential import (
+    IN_FIRST,
+    IN_SECOND,
+    CellBath,
+    LangevinEnd,
+    LangevinPath,
+    SwitchEnd,
+    SwitchPath,
+)
 from scalebridge.sampling.momenta import kinetic_energy
 
 FloatArray = NDArray[np.float64]
@@ -25,7 +34,7 @@ IntArray = NDArray[np.int32]
 
 
 class EnergyAndForces(Protocol):
-    """Energy [eV] and forces (n, 3) [eV/Å]."""
+    """Energy [eV], forces (n, 3) [eV/Å] and, where the model has it, the virial (3, 3) [eV]."""
 
     @property
     def energy(self) -> float:
@@ -35,6 +44,11 @@ class EnergyAndForces(Protocol):
     @property
     def forces(self) -> FloatArray:
         """Return the forces."""
+        ...
+
+    @property
+    def virial(self) -> FloatArray | None:
+        """Return −dE/dstrain."""
         ...
 
 
@@ -94,3 +108,65 @@ def follow_switch_reference(
         return SwitchEnd(np.inf, np.inf, positions, velocities, np.array(slopes))
     work += second[0] + second[1] + kinetic_energy(path.masses, velocities)
     return SwitchEnd(work, second[0], positions, velocities, np.array(slopes))
+
+
+def follow_langevin_reference(
+    evaluate: Evaluate,
+    types: IntArray,
+    positions: FloatArray,
+    velocities: FloatArray,
+    cell: FloatArray,
+    *,
+    path: LangevinPath,
+) -> LangevinEnd:
+    """Return what ``scalebridge.potential.follow_langevin`` does, but for a trajectory that blows up.
+
+    Raises
+    ------
+    InputError
+        If the cell is to be rescaled and the model gives no virial.
+    """
+    time = path.timestep * constants.FEMTOSECOND
+    masses, spread = path.masses[:, None], np.sqrt(1 - path.decay**2)
+    state = evaluate(types, positions, cell)
+    for step, noise in enumerate(path.noise):
+        if not np.isfinite(state.energy):
+            break
+        velocities = velocities + 0.5 * time / masses * state.forces
+        positions = positions + 0.5 * time * velocities
+        velocities = path.decay * velocities + spread * np.sqrt(path.thermal_energy / masses) * noise
+        positions = positions + 0.5 * time * velocities
+        state = evaluate(types, positions, cell)
+        velocities = velocities + 0.5 * time / masses * state.forces
+        bath = path.cell
+        if bath is not None and (step + 1) % bath.every == 0 and np.isfinite(state.energy):
+            strain = _cell_strain(bath, state.virial, abs(np.linalg.det(cell)), path, step // bath.every)
+            positions, cell = positions @ expm(strain), cell @ expm(strain)
+            state = evaluate(types, positions, cell)
+    return LangevinEnd(positions, velocities, state.energy, cell)
+
+
+def _cell_strain(
+    bath: CellBath, virial: FloatArray | None, volume: float, path: LangevinPath, number: int
+) -> FloatArray:
+    """Return the strain of one rescaling; equations in ``scalebridge.potential.langevin``."""
+    if virial is None:
+        raise InputError(
+            "the cell follows the virial and this energy model gives none; let it return one, or take bursts "
+            "of constant cell and exact cell moves"
+        )
+    elapsed, thermal, noise = bath.every * path.timestep, path.thermal_energy, bath.noise[number]
+    excess = (len(path.masses) * thermal * np.eye(3) + 0.5 * (virial + virial.T)) / volume
+    excess = excess - bath.pressure * np.eye(3)
+    if bath.isotropic:
+        change = bath.rate * elapsed * np.trace(excess) / 3
+        return (
+            np.asarray(change + np.sqrt(2 * thermal * bath.rate / volume * elapsed) * noise[0])
+            / 3
+            * np.eye(3)
+        )
+    sides = noise[3:] / np.sqrt(2)
+    kicks = np.diag(noise[:3]).astype(np.float64)
+    kicks[[1, 0, 0], [2, 2, 1]] = kicks[[2, 2, 1], [1, 0, 0]] = sides
+    rate = bath.rate / 3
+    return np.asarray(rate * elapsed * excess + np.sqrt(2 * thermal * rate / volume * elapsed) * kicks)

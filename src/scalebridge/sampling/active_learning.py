@@ -6,8 +6,11 @@ when every walker reached the other end of x and no structure it graded, trials 
 extremes included, lay above ``stop``. The loop has converged with a quiet round that selects few new
 structures, or with which the held-out errors stayed as they were for two rounds (``StoppingRule``).
 
+One new label of every ten is never trained on: it judges the potential on what walkers explore.
+
 Walks that broke are taken up in the next round, by the new potential, from their last safe state, beside the
-walkers from the ends. What stays without label, and regions where labels do not help, are kept as dead ends.
+walkers from the ends. What stays without label, and regions where labels do not help, are kept as dead ends;
+a region is opened again once a refit knows its worst structure.
 """
 
 import time
@@ -20,7 +23,7 @@ from ase import Atoms
 
 from scalebridge.foundation import SILENT, InputError, Progress
 from scalebridge.potential import ActiveSet, ErrorReport, MomentTensorPotential, evaluate_errors, select
-from scalebridge.sampling.dead_ends import known_structures
+from scalebridge.sampling.dead_ends import DeadEnd, known_structures
 from scalebridge.sampling.exploration import explore
 from scalebridge.sampling.exploration_data import (
     Coverage,
@@ -30,6 +33,7 @@ from scalebridge.sampling.exploration_data import (
     tasks_for_round,
 )
 from scalebridge.sampling.grading import Grader
+from scalebridge.sampling.held_out import split_labels
 from scalebridge.sampling.learning_data import Cost, LearningRound, LearningSettings, LearningState
 from scalebridge.sampling.learning_queue import Queue
 from scalebridge.sampling.model import EnergyModel, PotentialModel
@@ -146,12 +150,18 @@ def learn_round(
     """Run one round; the arguments are those of ``learn``."""
     clock = _Clock()
     active = tools.active_set(state.potential, state.training)
-    tasks = _tasks(state, plans, active, settings=settings, seed=seed, tools=tools)
+    grader = tools.grader(active, state.potential)
+    model = tools.model(state.potential)
+    state, released = _released(state, grader, model.species, settings.exploration.stop)
+    tasks = _tasks(state, plans, model, grader, settings=settings, seed=seed)
     walks = list(map_walkers(explore, tasks))
     clock.lap("exploring")
     queue = Queue.from_walks(walks, tasks)
-    errors = tools.evaluate(state.potential, held_out) if held_out else None
-    entry = _summary(state, walks, queue.places, errors=errors, stop=settings.exploration.stop)
+    entry = _summary(state, walks, queue.places, stop=settings.exploration.stop)
+    errors, explored = (
+        tools.evaluate(state.potential, frames) if frames else None for frames in (held_out, state.explored)
+    )
+    entry = replace(entry, errors=errors, explored_errors=explored, released=released)
     state, entry = _given_up(state, entry, queue, settings)
     limit = min(settings.labels_per_round, settings.labels - state.labels)
     chosen = _choose(state, queue, active, limit=limit, tools=tools)
@@ -167,16 +177,19 @@ def learn_round(
     new = list(label(asked)) if asked else []
     clock.lap("labelling")
     entry = queue.labelled(entry, chosen, new, oracle=settings.oracle)
-    training = (*state.training, *new)
-    potential = refit(training, state.potential) if new else state.potential
+    taught, unseen = split_labels(new, first=state.labels, every=settings.held_out_every, seed=seed)
+    entry = replace(entry, held_out=len(unseen))
+    training = (*state.training, *taught)
+    potential = refit(training, state.potential) if taught else state.potential
     clock.lap("fitting")
     history = (*state.history, replace(entry, cost=clock.cost()))
-    reason = "" if new else nothing_learnt(history, settings)
+    reason = "" if new else nothing_learnt(history, settings, state.given_up.values())
     restarts = _restarts(plans, tasks, walks)
     return replace(
         state,
         potential=potential,
         training=training,
+        explored=(*state.explored, *unseen),
         history=history,
         wanted=() if settings.oracle else tuple(asked),
         reason=reason,
@@ -207,20 +220,18 @@ class _Clock:
 def _tasks(
     state: LearningState,
     plans: Sequence[WalkerPlan],
-    active: ActiveSet,
+    model: EnergyModel,
+    grader: Grader,
     *,
     settings: LearningSettings,
     seed: int,
-    tools: PotentialTools,
 ) -> list[ExplorationTask]:
-    model = tools.model(state.potential)
     known = known_structures(
         state.training,
         [plan.start for plan in plans],
         model.species,
         strains=[plan.strain for plan in plans],
     )
-    grader = tools.grader(active, state.potential)
     head = ExplorationTask(model, grader, plans[0], settings.exploration, seed, len(state.history), 0, known)
     return tasks_for_round(head, plans, state.restarts)
 
@@ -230,7 +241,6 @@ def _summary(
     walks: Sequence[Exploration],
     queue: Coverage,
     *,
-    errors: ErrorReport | None,
     stop: float,
 ) -> LearningRound:
     """Return the round as it stands before selection."""
@@ -248,7 +258,7 @@ def _summary(
         lost_walkers=sum(walk.end == "lost" for walk in walks),
         loud_walkers=sum(walk.end != "through" or walk.largest_grade > stop for walk in walks),
         stuck_at=tuple(walk.contents[-1] for walk in walks if walk.end == "stuck"),
-        errors=errors,
+        errors=None,
         dead_ends=tuple(end for walk in walks for end in walk.dead_ends),
     )
 
@@ -259,10 +269,26 @@ def _given_up(
     """Give up the regions in which labels do not help, each with a structure as a dead end."""
     helpless = stalled(state.history, entry.visited, settings.stopping, settings.exploration.stop)
     helpless = {region: text for region, text in helpless.items() if region in set(queue.regions)}
+    found = queue.stalled({region: text for region, text in helpless.items() if region not in state.given_up})
     return (
-        replace(state, given_up=state.given_up | helpless.keys()),
-        replace(entry, dead_ends=(*entry.dead_ends, *queue.stalled(helpless))),
+        replace(state, given_up={**state.given_up, **found}),
+        replace(entry, dead_ends=(*entry.dead_ends, *found.values())),
     )
+
+
+def _released(
+    state: LearningState, grader: Grader, species: tuple[str, ...], stop: float
+) -> tuple[LearningState, tuple[DeadEnd, ...]]:
+    """Open the regions whose worst structure the present potential knows: its grade is below ``stop``."""
+
+    def known(end: DeadEnd) -> bool:
+        types = np.array([species.index(symbol) for symbol in end.atoms.symbols], dtype=np.int32)
+        cell = np.asarray(end.atoms.cell, dtype=np.float64)
+        return grader.grade(types, end.atoms.positions, cell, (True, True, True)) < stop
+
+    released = {region: end for region, end in state.given_up.items() if known(end)}
+    kept = {region: end for region, end in state.given_up.items() if region not in released}
+    return replace(state, given_up=kept), tuple(released.values())
 
 
 def _choose(

@@ -147,12 +147,15 @@ class Configuration:
         Vectors as rows, (3, 3) [Å].
     energy
         Potential energy [eV].
+    velocities
+        Of the atoms after a Langevin burst, (n_framework + ions, 3) [(eV/u)^½]; None: to be drawn afresh.
     """
 
     template: Template
     positions: FloatArray
     cell: FloatArray
     energy: float
+    velocities: FloatArray | None = None
     _held: "_Held | None" = field(default=None, init=False, repr=False)
 
     @classmethod
@@ -212,10 +215,15 @@ class Configuration:
 
         Once it is asked for ``energy_after``, it takes over what this one knows of its atoms' energies.
         """
-        out = replace(self, positions=positions, energy=energy)
+        out = self.with_atoms(positions, energy)
         if self._held is not None and self._held.pending is None:
             object.__setattr__(out, "_held", replace(self._held, pending=change))
         return out
+
+    def with_atoms(self, positions: FloatArray, energy: float) -> "Configuration":
+        """Return the configuration with other positions; velocities stay where no atom came or went."""
+        same = len(positions) == len(self.positions)
+        return replace(self, positions=positions, energy=energy, velocities=self.velocities if same else None)
 
     def ion_positions(self) -> FloatArray:
         """Return the ions' positions, (ions, 3) [Å]."""

@@ -189,4 +189,4 @@ def _trial(configuration: Configuration, work: float, positions: FloatArray, res
         return REFUSED
     if result.change is not None:
         return Trial(float(work), configuration.after_change(result.change, positions, result.energy))
-    return Trial(float(work), replace(configuration, positions=positions, energy=result.energy))
+    return Trial(float(work), configuration.with_atoms(positions, result.energy))

@@ -29,7 +29,7 @@ from scalebridge.sampling.exploration_data import (
     Exploration,
     ExplorationTask,
 )
-from scalebridge.sampling.moves import Ensemble, hybrid_burst, strain_move
+from scalebridge.sampling.moves import Ensemble, burst_move, strain_move
 
 LARGEST_GRADE = 1e6
 """Stands for the infinite grade of a structure that the potential refuses."""
@@ -101,7 +101,7 @@ class _Walk:
         settings = self._task.settings
         for _ in range(settings.sweeps):
             before = configuration
-            burst = hybrid_burst(before, self._ensemble, settings.burst, self._rng)
+            burst = burst_move(before, self._ensemble, settings.burst, self._rng)
             if burst.refused is not None and np.all(np.isfinite(burst.refused.positions)):
                 self._fell(before, burst.refused)
             configuration = strain_move(

@@ -47,8 +47,12 @@ class ExplorationSettings:
         Dead ends from which a walker goes back to its last safe state before it is lost.
     limits
         Where dead ends begin.
-    burst, switching, density, strain_amplitude, masses
+    burst, density, strain_amplitude, masses
         As in ``LadderSettings``.
+    switching
+        Of the trials, on the schedule s = t². That of constant thermodynamic speed brings nothing in eight
+        steps: in Na_x Mn[Fe(CN)6] the lowest works of three trials are the same within 5 meV, and its pilot
+        run costs more than twice what a walker does (``benchmarks/switching_mnhcf.py``).
     """
 
     sweeps: int = 8
@@ -78,6 +82,11 @@ class ExplorationSettings:
                 f"extreme_strain {self.extreme_strain:g} and {self.retreats} retreats; the strain lies "
                 "between 0 and 0.3, for example 0.015, and retreats are not negative"
             )
+
+    @property
+    def approximations(self) -> tuple[str, ...]:
+        """What the walkers' moves do not sample exactly, in sentences."""
+        return () if self.burst.exact else (self.burst.approximation,)
 
 
 @dataclass(frozen=True)

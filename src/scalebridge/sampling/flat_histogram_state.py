@@ -53,12 +53,18 @@ def snapshot(run: Run) -> dict[str, object]:
             f"positions {number}": window.configuration.positions,
             f"cell {number}": window.configuration.cell,
             f"energy {number}": np.array(window.configuration.energy),
+            **_velocities(window.configuration, number),
             f"rng {number}": window.rng.bit_generator.state,
             f"template {number}": next(
                 n for n, kept in enumerate(run.templates) if kept is window.configuration.template
             ),
         }
     return out
+
+
+def _velocities(configuration: Configuration, number: int) -> dict[str, object]:
+    velocities = configuration.velocities
+    return {} if velocities is None else {f"velocities {number}": velocities}
 
 
 def restore(run: Run, saved: dict[str, object]) -> None:
@@ -79,5 +85,6 @@ def restore(run: Run, saved: dict[str, object]) -> None:
             arrays[f"positions {number}"],
             arrays[f"cell {number}"],
             float(arrays[f"energy {number}"]),
+            arrays.get(f"velocities {number}"),
         )
         window.rng.bit_generator.state = states[f"rng {number}"]

@@ -1,4 +1,4 @@
-"""A walker at constant chemical potential, pressure and temperature: a mixture of exact moves."""
+"""A walker at constant chemical potential, pressure and temperature: a mixture of moves, exact by default."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ from scalebridge.sampling.moves import (
     Ensemble,
     Move,
     accept,
+    burst_move,
     displacement_move,
-    hybrid_burst,
     strain_move,
     volume_move,
 )
@@ -71,12 +71,13 @@ class GrandCanonicalSettings:
     @property
     def changes_cells(self) -> bool:
         """Whether the cell moves, and the pressure with it is that of the ensemble."""
-        return any(self.weights.get(name, 0) > 0 for name in ("volume", "strain"))
+        bursts = self.weights.get("burst", 0) > 0 and self.burst.moves_cell
+        return bursts or any(self.weights.get(name, 0) > 0 for name in ("volume", "strain"))
 
     @property
     def approximations(self) -> tuple[str, ...]:
         """What these moves do not sample exactly, in sentences."""
-        approximate = self.weights.get("burst", 0) > 0 and not self.burst.metropolis
+        approximate = self.weights.get("burst", 0) > 0 and not self.burst.exact
         return (self.burst.approximation,) if approximate else ()
 
 
@@ -155,7 +156,7 @@ class GrandCanonicalWalker:
     def _move(self, name: str, configuration: Configuration, rng: np.random.Generator) -> Move:
         settings, ensemble = self.settings, self.ensemble
         if name == "burst":
-            move = hybrid_burst(configuration, ensemble, settings.burst, rng)
+            move = burst_move(configuration, ensemble, settings.burst, rng)
         elif name == "displacement":
             move = displacement_move(configuration, ensemble, settings.displacement, rng)
         elif name == "volume":

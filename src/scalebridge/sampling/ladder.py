@@ -21,7 +21,7 @@ from scalebridge.sampling.exchange import Trial, deletion_trial, insertion_trial
 from scalebridge.sampling.grading import Grader
 from scalebridge.sampling.grand_canonical import MoveCount
 from scalebridge.sampling.ladder_data import Ladder, LadderRung, LadderTask
-from scalebridge.sampling.moves import Ensemble, accept, hybrid_burst, strain_move, volume_move
+from scalebridge.sampling.moves import Ensemble, accept, burst_move, strain_move, volume_move
 from scalebridge.sampling.pilot import optimise_schedule
 
 FloatArray = NDArray[np.float64]
@@ -105,7 +105,14 @@ def sample_ladder(task: LadderTask, progress: Progress = SILENT) -> Ladder:
             bar.advance()
     rungs = tuple(_rung(task.first + k, replica) for k, replica in enumerate(replicas))
     head, said = task.starts[0], settings.burst.approximation
-    return Ladder(task.temperature, head.n_sites, head.formula_units, rungs, (said,) if said else ())
+    return Ladder(
+        task.temperature,
+        head.n_sites,
+        head.formula_units,
+        rungs,
+        approximations=(said,) if said else (),
+        citations=settings.burst.citations,
+    )
 
 
 def _replicas(task: LadderTask) -> list[_Replica]:
@@ -168,10 +175,10 @@ def _scheduled(task: LadderTask, ensemble: Ensemble, replicas: list[_Replica]) -
 def _burst(task: LadderTask, ensemble: Ensemble, replica: _Replica, gain: float) -> None:
     timestep = replica.timestep * replica.rng.uniform(*JITTER)
     settings = replace(task.settings.burst, timestep=timestep)
-    move = hybrid_burst(replica.configuration, ensemble, settings, replica.rng)
+    move = burst_move(replica.configuration, ensemble, settings, replica.rng)
     replica.configuration = move.configuration
     replica.count("burst", move.accepted)
-    if settings.metropolis:  # else every burst is taken, and the acceptance says nothing
+    if settings.exact:  # else every burst is taken, and the acceptance says nothing
         replica.timestep *= np.exp(gain * (float(move.accepted) - BURST_ACCEPTANCE))
 
 

@@ -35,9 +35,10 @@ class LadderSettings:
     attempts
         Attempted insertions and deletions per sweep and pair of neighbours.
     burst, switching
-        Trajectories; the burst's time step is the first guess of the tuning. Bare attempts are the
-        default: in Na_x Mn[Fe(CN)6] forty bare attempts cost as much as one switched over 20 steps and
-        tell more.
+        Trajectories; the burst's time step is the first guess of the tuning, unless bursts are approximate.
+        Bare attempts are the default: in Na_x Mn[Fe(CN)6] five of them per sweep give about twice the
+        effective samples per CPU-second of one or two switched over 10 to 80 steps
+        (``benchmarks/switching_mnhcf.py``).
     tune_schedule
         Find the schedule of switches with a pilot run after the equilibration (``optimise_schedule``).
     density
@@ -133,6 +134,8 @@ class Ladder:
     formula_units: int
     rungs: tuple[LadderRung, ...]
     approximations: tuple[str, ...] = ()
+    citations: tuple[str, ...] = ("duane1987",)
+    """Keys of ``foundation.citations`` of the bursts."""
 
     def free_energy_differences(self) -> tuple[FreeEnergyDifference, ...]:
         """Return F(N+1) − F(N) with standard errors for neighbouring rungs (Bennett)."""
@@ -254,7 +257,13 @@ def merge_ladders(parts: Sequence[Ladder]) -> Ladder:
     if contents != list(range(contents[0], contents[-1] + 1)):
         raise InputError(f"the joined ladders hold rungs {contents}, with a gap; sample the missing rungs")
     said = dict.fromkeys(sentence for part in parts for sentence in part.approximations)
-    return replace(head, rungs=tuple(rungs[ions] for ions in contents), approximations=tuple(said))
+    cited = dict.fromkeys(key for part in parts for key in part.citations)
+    return replace(
+        head,
+        rungs=tuple(rungs[ions] for ions in contents),
+        approximations=tuple(said),
+        citations=tuple(cited),
+    )
 
 
 def _merged(first: LadderRung, second: LadderRung) -> LadderRung:

@@ -1,5 +1,6 @@
 """What the active-learning loop is told, and what it keeps of every round."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -64,6 +65,9 @@ class LearningSettings:
     oracle
         Whether there is a reference calculator. Without one, what was selected is handed to ``label`` too,
         but a structure that comes back without a label is no dead end.
+    held_out_every
+        Of so many new labels one, drawn at random, is never trained on: it judges what the walkers explore.
+        0: none.
     exploration
         How walkers explore.
     """
@@ -74,6 +78,7 @@ class LearningSettings:
     seconds: float = float("inf")
     stopping: StoppingRule = field(default_factory=StoppingRule)
     oracle: bool = True
+    held_out_every: int = 10
     exploration: ExplorationSettings = field(default_factory=ExplorationSettings)
 
     def __post_init__(self) -> None:
@@ -81,6 +86,10 @@ class LearningSettings:
             raise InputError(
                 f"a learning budget of {self.rounds} rounds, {self.labels_per_round} labels per round, "
                 f"{self.labels} labels and {self.seconds:g} s holds nothing; every limit must be positive"
+            )
+        if self.held_out_every < 0 or self.held_out_every == 1:
+            raise InputError(
+                f"held_out_every {self.held_out_every} leaves no label to learn from; give 0 or at least 2"
             )
 
 
@@ -119,8 +128,14 @@ class LearningRound:
         Ion contents at which a walker's trials were all refused, one per such walker.
     errors
         Of the potential that explored, on the held-out structures; None without any.
+    explored_errors
+        The same on the held-out structures that walkers found in earlier rounds.
     dead_ends
         Structures from which there was no way on.
+    held_out
+        Number of new labels that no fit sees.
+    released
+        Regions given up before that the potential of this round knows, as their dead ends.
     cost
         Wall times.
     """
@@ -138,7 +153,10 @@ class LearningRound:
     loud_walkers: int
     stuck_at: tuple[int, ...]
     errors: ErrorReport | None
+    explored_errors: ErrorReport | None = None
     dead_ends: tuple[DeadEnd, ...] = ()
+    released: tuple[DeadEnd, ...] = ()
+    held_out: int = 0
     cost: Cost = Cost()
 
     @property
@@ -186,8 +204,11 @@ class LearningState:
     """Why the loop ended, a sentence; empty while it goes on."""
     restarts: tuple[tuple[int, WalkerPlan], ...] = ()
     """Walks that broke in the last round, as number of their plan and plan from their last safe state."""
-    given_up: frozenset[tuple[float, int]] = frozenset()
-    """Regions (``stopping``) in which no more labels are bought, as they do not lower the grades there."""
+    given_up: Mapping[tuple[float, int], DeadEnd] = field(default_factory=dict)
+    """Regions (``stopping``) in which no more labels are bought, as they do not lower the grades there, each
+    with its worst structure."""
+    explored: tuple[Atoms, ...] = ()
+    """Labelled structures that walkers found and no fit sees."""
 
     @property
     def labels(self) -> int:

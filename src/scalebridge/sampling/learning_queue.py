@@ -59,12 +59,13 @@ class Queue:
             recovered=True,
         )
 
-    def stalled(self, reasons: dict[Region, str]) -> tuple[DeadEnd, ...]:
+    def stalled(self, reasons: dict[Region, str]) -> dict[Region, DeadEnd]:
         """Return the structure of the largest grade of each stalled region."""
         worst = {self.regions[index]: int(index) for index in np.argsort(self.places.grade)}
-        return tuple(
-            self.dead_end(worst[region], "extrapolation", reason) for region, reason in reasons.items()
-        )
+        return {
+            region: self.dead_end(worst[region], "extrapolation", reason)
+            for region, reason in reasons.items()
+        }
 
     def labelled(
         self, entry: LearningRound, chosen: Sequence[int], new: Sequence[Atoms], *, oracle: bool

@@ -8,8 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.foundation import constants
-from scalebridge.potential import Kernel, LocalEnergies, SwitchEnd, SwitchPath, follow_switch
-from scalebridge.sampling._reference import follow_switch_reference
+from scalebridge.potential import (
+    Kernel,
+    LangevinEnd,
+    LangevinPath,
+    LocalEnergies,
+    SwitchEnd,
+    SwitchPath,
+    follow_langevin,
+    follow_switch,
+)
+from scalebridge.sampling._reference import follow_langevin_reference, follow_switch_reference
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
@@ -18,10 +27,11 @@ ORIGIN = np.zeros(3)
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Energy [eV] and forces (n, 3) [eV/Å] of one configuration."""
+    """Energy [eV], forces (n, 3) [eV/Å] and, if known, virial −dE/dstrain (3, 3) [eV] of a configuration."""
 
     energy: float
     forces: FloatArray
+    virial: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +122,18 @@ class EnergyModel(ABC):
         """Integrate a switch between two sets of interacting atoms (``switching``)."""
         return follow_switch_reference(self.evaluate, types, positions, velocities, cell, path=path)
 
+    def langevin(
+        self,
+        types: IntArray,
+        positions: FloatArray,
+        velocities: FloatArray,
+        cell: FloatArray,
+        *,
+        path: LangevinPath,
+    ) -> LangevinEnd:
+        """Integrate Langevin dynamics (``potential.langevin``); a moving cell needs the virial."""
+        return follow_langevin_reference(self.evaluate, types, positions, velocities, cell, path=path)
+
 
 @dataclass(eq=False)
 class _WholeChanges:
@@ -194,8 +216,8 @@ class PotentialModel(EnergyModel):
 
     def evaluate(self, types: IntArray, positions: FloatArray, cell: FloatArray) -> Evaluation:
         """Return energy and forces."""
-        energies, forces, _ = self._kernel.energy_forces_virial(types, positions, cell, self._periodic)
-        return Evaluation(float(energies.sum()), forces)
+        energies, forces, virial = self._kernel.energy_forces_virial(types, positions, cell, self._periodic)
+        return Evaluation(float(energies.sum()), forces, virial)
 
     def velocity_verlet(
         self,
@@ -225,3 +247,15 @@ class PotentialModel(EnergyModel):
     ) -> SwitchEnd:
         """Integrate in one compiled call with one evaluation per step."""
         return follow_switch(self._kernel, types, positions, velocities, cell, path=path)
+
+    def langevin(
+        self,
+        types: IntArray,
+        positions: FloatArray,
+        velocities: FloatArray,
+        cell: FloatArray,
+        *,
+        path: LangevinPath,
+    ) -> LangevinEnd:
+        """Integrate in one compiled call."""
+        return follow_langevin(self._kernel, types, positions, velocities, cell, path=path)

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.foundation import InputError, constants
+from scalebridge.potential import LangevinPath
 from scalebridge.sampling.configuration import Change, Configuration
+from scalebridge.sampling.langevin import LangevinSettings
 from scalebridge.sampling.model import EnergyModel
 from scalebridge.sampling.momenta import kinetic_energy, maxwell_velocities
 from scalebridge.sampling.site_density import SiteDensity
@@ -73,16 +75,37 @@ class BurstSettings:
     """A trajectory of ``steps`` of ``timestep`` [fs].
 
     ``metropolis`` accepts on the change of the total energy (exact); without it, the burst is molecular
-    dynamics with velocities redrawn before every burst (Andersen), exact to O(timestep²).
+    dynamics with velocities redrawn before every burst (Andersen), exact to O(timestep²). ``langevin`` takes
+    the place of both: approximate dynamics in a bath, whose velocities go on from burst to burst.
     """
 
     steps: int = 20
     timestep: float = 2.0
     metropolis: bool = True
+    langevin: LangevinSettings | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether bursts sample the ensemble without an error of the time step."""
+        return self.metropolis and self.langevin is None
+
+    @property
+    def moves_cell(self) -> bool:
+        """Whether the cell moves, and the pressure with it is that of the ensemble."""
+        return self.langevin is not None and self.langevin.moves_cell
+
+    @property
+    def citations(self) -> tuple[str, ...]:
+        """Keys of ``foundation.citations`` of this kind of burst."""
+        if self.langevin is not None:
+            return self.langevin.citations
+        return ("duane1987",) if self.metropolis else ("andersen1980",)
 
     @property
     def approximation(self) -> str:
         """What a burst does not sample exactly, in a sentence; empty: nothing."""
+        if self.langevin is not None:
+            return self.langevin.approximation(self.steps, self.timestep)
         if self.metropolis:
             return ""
         return (
@@ -96,11 +119,59 @@ class BurstSettings:
                 f"burst of {self.steps} steps of {self.timestep:g} fs; use at least one step and a positive "
                 "time step"
             )
+        if self.langevin is not None and self.moves_cell and self.steps < self.langevin.every:
+            raise InputError(
+                f"bursts of {self.steps} steps end before the cell is rescaled after {self.langevin.every}; "
+                "use at least as many steps"
+            )
 
 
 def accept(cost: float, thermal_energy: float, rng: np.random.Generator) -> bool:
     """Return True with probability min(1, exp(−cost/kT)); cost [eV]; infinite or NaN: never."""
     return bool(np.isfinite(cost) and np.log(rng.random()) < -cost / thermal_energy)
+
+
+def burst_move(
+    configuration: Configuration, ensemble: Ensemble, settings: BurstSettings, rng: np.random.Generator
+) -> Move:
+    """Run one burst of the kind that ``settings`` name."""
+    if settings.langevin is None:
+        return hybrid_burst(configuration, ensemble, settings, rng)
+    return langevin_burst(configuration, ensemble, settings, rng)
+
+
+def langevin_burst(
+    configuration: Configuration, ensemble: Ensemble, settings: BurstSettings, rng: np.random.Generator
+) -> Move:
+    """Run one burst of Langevin dynamics, with a moving cell at the ensemble's pressure if the bath has one.
+
+    Velocities go on from the last burst: BAOAB's positions are the better for it (``potential.langevin``).
+
+    Raises
+    ------
+    InputError
+        Without a bath.
+    """
+    if settings.langevin is None:
+        raise InputError("a Langevin burst needs a bath; give BurstSettings(langevin=LangevinSettings())")
+    types = configuration.types
+    masses = ensemble.masses[types]
+    velocities = configuration.velocities
+    if velocities is None:
+        velocities = maxwell_velocities(masses, ensemble.temperature, rng)
+    path = LangevinPath(
+        masses=masses,
+        timestep=settings.timestep,
+        friction=settings.langevin.friction,
+        thermal_energy=ensemble.thermal_energy,
+        noise=rng.standard_normal((settings.steps, len(masses), 3)),
+        cell=settings.langevin.cell_bath(settings.steps, ensemble.pressure, rng),
+    )
+    end = ensemble.model.langevin(types, configuration.positions, velocities, configuration.cell, path=path)
+    moved = replace(configuration, positions=end.positions, cell=end.cell, energy=end.energy)
+    if not np.isfinite(end.energy):
+        return Move(replace(configuration, velocities=None), False, replace(moved, energy=np.inf))
+    return Move(replace(moved, velocities=end.velocities), True)
 
 
 def hybrid_burst(

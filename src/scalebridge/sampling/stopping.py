@@ -1,10 +1,11 @@
 """When active learning has learnt enough, and where it learns nothing any more."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from scalebridge.sampling.dead_ends import DeadEnd
 from scalebridge.sampling.exploration_data import Coverage, FloatArray
 from scalebridge.sampling.learning_data import LearningRound, LearningSettings, LearningState, StoppingRule
 
@@ -23,13 +24,13 @@ def spent(state: LearningState, settings: LearningSettings, seconds: float = 0.0
         (seconds > settings.seconds, f"{settings.seconds:g} s"),
     ):
         if used:
-            last = f"; {met(state.history)}" if state.history else ""
+            last = f"; {met(state.history, state.given_up.values())}" if state.history else ""
             return replace(state, reason=f"the budget of {budget} ended{last}")
     return state
 
 
-def met(history: Sequence[LearningRound]) -> str:
-    """Return in words how far the last round was from convergence."""
+def met(history: Sequence[LearningRound], given_up: Collection[DeadEnd]) -> str:
+    """Return in words how far the last round was from convergence, and which regions were given up."""
     last = history[-1]
     words = f"its last round met grades up to {last.largest_grade:.3g}"
     if last.broken_walkers:
@@ -39,24 +40,27 @@ def met(history: Sequence[LearningRound]) -> str:
     if last.stuck_at:
         places = ", ".join(str(ions) for ions in sorted(set(last.stuck_at)))
         words += f", {len(last.stuck_at)} of {last.walkers} found no way past {places} ions in the cell"
-    if given_up := [end for entry in history for end in entry.dead_ends if end.kind == "extrapolation"]:
-        words += f"; no more labels were bought where they do not help: {given_up[0].reason}"
+    if given_up:
+        words += f"; no more labels were bought where they do not help: {next(iter(given_up)).reason}"
         words += f" (and {len(given_up) - 1} more)" if len(given_up) > 1 else ""
     return words
 
 
-def nothing_learnt(history: Sequence[LearningRound], settings: LearningSettings) -> str:
+def nothing_learnt(
+    history: Sequence[LearningRound], settings: LearningSettings, given_up: Collection[DeadEnd] = ()
+) -> str:
     """Return why the loop ends after a round without new labels, empty if it goes on.
 
     Where walkers were only stuck, with nothing to learn, the next round's random numbers may find a way.
     """
     last = history[-1]
     if last.selected and not settings.oracle:
-        return f"there is no reference calculator for {last.selected} selected structures; {met(history)}"
+        wanted = f"there is no reference calculator for {last.selected} selected structures"
+        return f"{wanted}; {met(history, given_up)}"
     known = last.largest_grade <= settings.exploration.stop
     if known and not last.broken_walkers + last.lost_walkers:
         return ""
-    return f"no new structure could be labelled; {met(history)}"
+    return f"no new structure could be labelled; {met(history, given_up)}"
 
 
 def _kinds(last: LearningRound) -> str:

@@ -25,7 +25,7 @@ FloatArray = NDArray[np.float64]
 LadderGrid = Sequence[Sequence[Ladder]]
 """Ladders by member, then temperature."""
 
-CITATIONS = ("duane1987", "bennett1976", "redlich1948", "hurvich1989", "lawson1974")
+CITATIONS = ("bennett1976", "redlich1948", "hurvich1989", "lawson1974")
 
 
 @dataclass(frozen=True)
@@ -160,11 +160,16 @@ def fit_free_energy(
             ),
             remarks=tuple(remarks),
         ),
-        citations=CITATIONS,
+        citations=(*_bursts_cited(branches), *CITATIONS),
         sites_per_formula_unit=sites_per_formula_unit,
         ion_charge=ion_charge,
         branches=tuple(fitted),
     )
+
+
+def _bursts_cited(branches: Mapping[str, LadderGrid]) -> tuple[str, ...]:
+    ladders = (ladder for grid in branches.values() for row in grid for ladder in row)
+    return tuple(dict.fromkeys(key for ladder in ladders for key in ladder.citations))
 
 
 def _sampled_grid(name: str, ladders: LadderGrid, sites: int) -> list[list[SampledFreeEnergy]]:

@@ -380,6 +380,7 @@ def _samples(trajectories: Sequence[TrajectoryResult], kind: Kind) -> tuple[Diff
                 error=estimate.error * SQUARE_METRE_PER_SECOND,
                 hops=result.hops,
                 upper_bound=result.upper_bound or not resolved,
+                largest_grade=result.largest_grade,
             )
         )
     return tuple(samples)

@@ -7,7 +7,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress, constants
-from scalebridge.sampling import EnergyModel, kinetic_energy, maxwell_velocities
+from scalebridge.sampling import EnergyModel, Grader, kinetic_energy, maxwell_velocities
 
 FloatArray = NDArray[np.float64]
 
@@ -41,13 +41,15 @@ class DynamicsSettings:
 class Trajectory:
     """Unwrapped positions (frames, N, 3) [Å] every ``interval`` fs, and the temperature seen [K].
 
-    ``refused`` is the fraction of bursts that would have entered a hard core.
+    ``refused`` is the fraction of bursts that would have entered a hard core; ``grades`` are the
+    extrapolation grades of the kept states, (frames,), empty without a grader.
     """
 
     positions: FloatArray
     interval: float
     temperature: float
     refused: float
+    grades: FloatArray
 
 
 def sample_trajectory(
@@ -57,9 +59,10 @@ def sample_trajectory(
     rng: np.random.Generator,
     *,
     settings: DynamicsSettings | None = None,
+    grader: Grader | None = None,
     progress: Progress = SILENT,
 ) -> Trajectory:
-    """Run molecular dynamics at ``temperature`` [K] and constant cell.
+    """Run molecular dynamics at ``temperature`` [K] and constant cell; a ``grader`` grades every kept state.
 
     Equilibration refreshes every velocity by an Ornstein–Uhlenbeck step after each burst (friction 1/100 fs).
     Afterwards only the *total* kinetic energy is steered, by stochastic velocity rescaling: one common
@@ -96,6 +99,7 @@ def sample_trajectory(
     velocities = _without_drift(masses, maxwell_velocities(masses, temperature, rng))
     kept = np.empty((frames, len(atoms), 3))
     kinetic = np.empty(frames)
+    grades = []
     warm_up = int(settings.equilibration / interval)
     refused = 0
     with progress.task("molecular dynamics", total=warm_up + frames) as task:
@@ -114,12 +118,14 @@ def sample_trajectory(
                 velocities = refresh_velocities(masses, velocities, temperature, interval / 100.0, rng)
             else:
                 kept[burst], kinetic[burst] = positions, kinetic_energy(masses, velocities)
+                if grader is not None:
+                    grades.append(grader.grade(types, positions, cell, (True, True, True)))
                 velocities = rescale_velocities(
                     masses, velocities, temperature, interval / settings.relaxation_time, rng
                 )
             task.advance()
     seen = 2 * kinetic.mean() / (constants.BOLTZMANN_EV * max(3 * len(atoms) - 3, 1))
-    return Trajectory(kept, interval, float(seen), refused / (warm_up + frames))
+    return Trajectory(kept, interval, float(seen), refused / (warm_up + frames), np.array(grades))
 
 
 def rescale_velocities(

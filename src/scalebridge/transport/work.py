@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from scalebridge.contracts import HostPhase
 from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress, random_stream
-from scalebridge.sampling import EnergyModel, HostCell, MakeCalculator, RelaxationSettings, relax
+from scalebridge.sampling import EnergyModel, Grader, HostCell, MakeCalculator, RelaxationSettings, relax
 from scalebridge.transport.barrier import Barrier, BarrierSettings, solve_barrier
 from scalebridge.transport.displacement import (
     DiffusivityEstimate,
@@ -45,6 +45,8 @@ class TrajectoryTask:
         [K].
     seed
         The recipe's seed; streams differ by member, composition and temperature.
+    grader
+        Grades the states of the dynamics; None: they are not graded.
     """
 
     member: int
@@ -54,6 +56,7 @@ class TrajectoryTask:
     temperature: float
     seed: int = 0
     settings: DynamicsSettings = field(default_factory=DynamicsSettings)
+    grader: Grader | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ class TrajectoryResult:
     """Diffusivities [Å²/fs] seen in one run; ``tracer.mean`` is the one-hop bound if ``upper_bound``.
 
     ``hops`` counts those of all ``ions`` in ``duration`` [fs]; ``refused`` is the fraction of bursts that
-    would have entered a hard core.
+    would have entered a hard core. ``grades`` are the extrapolation grades of its states, (frames,); empty
+    without a grader.
     """
 
     member: int
@@ -77,6 +81,12 @@ class TrajectoryResult:
     ions: int
     duration: float
     refused: float = 0.0
+    grades: FloatArray = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def largest_grade(self) -> float | None:
+        """Of its states; None if they were not graded."""
+        return float(self.grades.max()) if len(self.grades) else None
 
 
 @dataclass(frozen=True)
@@ -108,7 +118,13 @@ def run_trajectory(task: TrajectoryTask, progress: Progress = SILENT) -> Traject
     rng = random_stream(task.seed, "transport", "trajectory", task.member, ions, f"{task.temperature:g}")
     try:
         run = sample_trajectory(
-            task.start, task.model, task.temperature, rng, settings=task.settings, progress=progress
+            task.start,
+            task.model,
+            task.temperature,
+            rng,
+            settings=task.settings,
+            grader=task.grader,
+            progress=progress,
         )
     except ConvergenceError as error:
         return FailedTrajectory(task.member, task.cell.composition(ions), task.temperature, str(error))
@@ -136,6 +152,7 @@ def run_trajectory(task: TrajectoryTask, progress: Progress = SILENT) -> Traject
         ions=ions,
         duration=len(walk) * run.interval,
         refused=run.refused,
+        grades=run.grades,
     )
 
 

@@ -11,7 +11,9 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from scalebridge.pipeline.stages.potential import _selections, load_graders
 from scalebridge.pipeline.stages.thermodynamics import _warn_of_extrapolation
+from scalebridge.pipeline.stages.transport import extrapolations
 from scalebridge.potential import ActiveSet, MomentTensorPotential, fit, fit_committee, linear_posterior
+from scalebridge.transport import DiffusivityEstimate, FailedTrajectory, TrajectoryResult
 
 LENGTH = 3.2
 
@@ -108,3 +110,37 @@ def test_members_whose_walkers_extrapolate_are_named_each() -> None:
         "member 2: 50.0% of the sampled states lie above the break grade 10",
     ]
     assert "largest 40" in context.said[0]
+
+
+def trajectory(member: int, temperature: float, grades: list[float]) -> TrajectoryResult:
+    seen = DiffusivityEstimate(np.eye(3), 1.0, 0.1)
+    return TrajectoryResult(
+        member,
+        "cubic",
+        0.5,
+        0.25,
+        temperature,
+        seen,
+        seen,
+        9,
+        False,
+        temperature,
+        1,
+        1e4,
+        0.0,
+        np.array(grades),
+    )
+
+
+def test_members_whose_dynamics_extrapolate_are_named_each() -> None:
+    runs = [
+        trajectory(0, 600.0, [1.0, 2.0]),
+        trajectory(1, 600.0, [1.0, 11.0]),
+        trajectory(1, 900.0, [1.0, 40.0]),
+        trajectory(2, 600.0, []),
+        FailedTrajectory(2, 0.5, 900.0, "it ran away"),
+    ]
+    (text,) = extrapolations(runs, 10.0)
+    assert text.startswith("dynamics of member 1: 50.0% of the states lie above the break grade 10")
+    assert "(largest 40 at x = 0.5, 900 K)" in text
+    assert extrapolations(runs, 40.0) == []

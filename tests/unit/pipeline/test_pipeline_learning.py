@@ -1,5 +1,6 @@
 """What the stage ``learning`` makes of rounds: records, structures of dead ends, words."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -8,6 +9,7 @@ from ase import Atoms
 from ase.io import read
 
 from scalebridge.pipeline.sections import LearningSection
+from scalebridge.pipeline.stages.bursts import burst_settings
 from scalebridge.pipeline.stages.learning import learning_settings
 from scalebridge.pipeline.stages.learning_record import (
     MOST_VISITED,
@@ -16,7 +18,7 @@ from scalebridge.pipeline.stages.learning_record import (
     save_dead_ends,
     training_coverage,
 )
-from scalebridge.sampling import Coverage, DeadEnd, HostCell, LearningRound, LearningState
+from scalebridge.sampling import BurstSettings, Coverage, DeadEnd, HostCell, LearningRound, LearningState
 
 
 def dead_end(**changes: Any) -> DeadEnd:
@@ -85,8 +87,10 @@ def test_only_what_was_not_got_past_is_said() -> None:
         "1 walkers of the last round of active learning were lost in dead ends; first, at 900 K"
     )
     stalled = dead_end(kind="extrapolation", reason="at x = 1 grades were 50", round=0, recovered=True)
-    (text,) = name_dead_ends(state(entry(0, stalled), entry(1)))
+    given_up = replace(state(entry(0, stalled), entry(1)), given_up={(1.0, 83): stalled})
+    (text,) = name_dead_ends(given_up)
     assert "labels do not help in 1 regions" in text
+    assert name_dead_ends(replace(given_up, given_up={})) == []  # opened again since
 
 
 def test_every_key_of_the_section_reaches_the_loop() -> None:
@@ -94,7 +98,7 @@ def test_every_key_of_the_section_reaches_the_loop() -> None:
         temperatures=(300.0,), save_grade=3.0, break_grade=12.0, extreme_strain=0.02, broken_walkers=1,
         few_selected=2, flat_errors=0.3, stalled_rounds=5, closest_pair=0.7, volume_factor=1.6,
         bond_stretch=1.7, broken_bonds=0.2, retreats=4, rounds=3, sweeps=9, trials=2, labels_per_round=11,
-        label_budget=22,
+        label_budget=22, held_out_every=7, bursts="npt-isotropic",
     )  # fmt: skip
     recipe = type("Recipe", (), {"learning": section, "oracle": None})
     settings = learning_settings(cast(Any, recipe))
@@ -108,3 +112,18 @@ def test_every_key_of_the_section_reaches_the_loop() -> None:
     assert (exploration.save, exploration.stop) == (3.0, 12.0)
     assert (settings.rounds, settings.labels_per_round, settings.labels) == (3, 11, 22)
     assert (exploration.sweeps, exploration.trials) == (9, 2)
+    assert settings.held_out_every == 7
+    assert exploration.burst.langevin is not None and exploration.burst.langevin.cell == "isotropic"
+    (said,) = exploration.approximations
+    assert "rescaled stochastically (isotropic)" in said
+
+
+def test_bursts_are_exact_unless_the_recipe_says_otherwise() -> None:
+    assert burst_settings("hybrid") == BurstSettings() and BurstSettings().exact
+    found = {kind: burst_settings(kind) for kind in ("langevin", "npt-isotropic", "npt")}
+    assert not any(burst.exact for burst in found.values())
+    assert {kind: burst.moves_cell for kind, burst in found.items()} == {
+        "langevin": False,
+        "npt-isotropic": True,
+        "npt": True,
+    }

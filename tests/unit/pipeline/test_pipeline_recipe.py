@@ -71,6 +71,13 @@ def test_a_correction_lies_with_the_host_or_the_recipe_and_counts_by_its_content
     assert len({recipe.hash for recipe in (plain, beside_recipe, changed)}) == 3
 
 
+def test_holding_out_every_label_is_refused(tmp_path: Path) -> None:
+    text = RECIPE.replace("[learning]", "[learning]\nheld_out_every = 1")
+    assert "1 leaves no label to learn from; give 0 or at least 2" in message(tmp_path, text)
+    wrong = RECIPE.replace("[learning]", '[learning]\nbursts = "nve"')
+    assert "learning.bursts = 'nve'" in message(tmp_path, wrong)
+
+
 def test_view_shows_only_the_sections_a_stage_lists(tmp_path: Path) -> None:
     view = toy_recipe(tmp_path).view(("labels",))
     assert view.labels.compositions == (0.0, 1.0)

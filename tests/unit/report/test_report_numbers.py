@@ -8,7 +8,7 @@ import pytest
 from synthetic_run import fail
 
 from particle_models import LAW, cell, particle
-from scalebridge.contracts import Contract, InterfaceSample, Validity
+from scalebridge.contracts import CompositionErrors, Contract, InterfaceSample, Validity
 from scalebridge.electrode import CellModel, limiting_process, time_scales
 from scalebridge.foundation import constants
 from scalebridge.plotting import rate_name
@@ -17,7 +17,7 @@ from scalebridge.report.electrode_tables import design_table, limits_table
 from scalebridge.report.figures import build_images
 from scalebridge.report.numbers import duration, formula, member_value, scientific, with_error
 from scalebridge.report.run_folder import RunContents
-from scalebridge.report.tables import diffusivity_table
+from scalebridge.report.tables import diffusivity_table, error_by_x_table, error_table
 from scalebridge.report.warnings import collect_remarks, collect_warnings
 
 
@@ -176,6 +176,31 @@ def contents(contracts: dict[str, Contract]) -> RunContents:
     return RunContents(
         path=Path("run"), contracts=contracts, manifests={}, recipe_text="", recipe={}, problems=()
     )
+
+
+def test_errors_on_what_walkers_found_have_rows_of_their_own(synthetic_contracts: dict[str, Any]) -> None:
+    card = synthetic_contracts["potential/potential_card.json"]
+    plain = error_table(card)
+    assert {row[1] for row in plain.rows} == {"first structures"}
+    assert "found by walkers" not in plain.caption
+    worse = card.errors[0].model_copy(update={"energy_rmse": 0.0123 * constants.EV, "structures": 9})
+    at_half, at_one = (CompositionErrors(x=x, errors=card.errors[0]) for x in (0.5, 1.0))
+    both = card.model_copy(
+        update={
+            "explored_errors": (worse,) * len(card.errors),
+            "errors_by_x": (at_half, at_one),
+            "explored_errors_by_x": (CompositionErrors(x=0.5, errors=worse),),
+        }
+    )
+    table = error_table(both)
+    assert len(table.rows) == 2 * len(card.errors)
+    assert table.rows[-1][1:4] == ("found by walkers", "9", "12.30")
+    assert "and 9 found by walkers" in table.caption
+    assert [row[:3] for row in error_by_x_table(both).rows] == [
+        ("0.5", "first structures", str(card.errors[0].structures)),
+        ("0.5", "found by walkers", "9"),
+        ("1", "first structures", str(card.errors[0].structures)),
+    ]
 
 
 def test_the_numbers_themselves_warn(synthetic_contracts: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from scalebridge.sampling import (
     LearningState,
     PotentialTools,
     SiteDensity,
+    StoppingRule,
     WalkerPlan,
     learn,
     walker_plans,
@@ -106,7 +107,7 @@ def settings(**changes):
     exploration = ExplorationSettings(
         sweeps=2, trials=2, burst=BurstSettings(3, 2.0), density=SiteDensity(0.3, vacant_only=True)
     )
-    return LearningSettings(**{"rounds": 10, "exploration": exploration, **changes})
+    return LearningSettings(**{"rounds": 10, "held_out_every": 0, "exploration": exploration, **changes})
 
 
 def run(state=None, plans=None, label=list, **options):
@@ -261,6 +262,49 @@ def test_a_loop_that_died_continues_from_its_last_round():
     assert [content(frame) for frame in resumed.training] == [content(frame) for frame in straight.training]
     for one, other in zip(resumed.training, straight.training, strict=True):
         assert np.array_equal(one.positions, other.positions)
+
+
+def test_one_of_so_many_labels_is_held_out_the_same_ones_after_a_restart():
+    """Every third of 14 labels of single rounds; the fits never see them, and they judge the potential."""
+    kept, seen = [], []
+
+    def remember(frames, potential):
+        seen.extend(id(frame) for frame in frames)
+        return KnowsContents(frozenset())  # nothing is ever learnt: labels go on
+
+    def held_out_run(state, **options):
+        return learn(
+            state,
+            walker_plans([host_cell()] * 5, [300.0]),
+            label=lambda frames: [frame.copy() for frame in frames],
+            refit=remember,
+            settings=settings(
+                labels=14,
+                labels_per_round=1,
+                rounds=40,
+                held_out_every=3,
+                stopping=StoppingRule(stalled_rounds=40),
+            ),
+            tools=replace(TOOLS, evaluate=lambda potential, frames: len(frames)),
+            **options,
+        )
+
+    first = start_state()
+    whole = held_out_run(first, on_round=kept.append)
+    assert whole.labels == 14
+    held = [entry.held_out for entry in whole.history if entry.labelled]
+    assert [sum(held[n : n + 3]) for n in range(0, 12, 3)] == [1] * 4
+    assert len({tuple(held[n : n + 3]) for n in range(0, 12, 3)}) > 1
+    assert len(whole.explored) == sum(held) == 14 - (len(whole.training) - 1)
+    assert not {id(frame) for frame in whole.explored} & set(seen)
+    assert whole.history[-1].explored_errors == sum(entry.held_out for entry in whole.history[:-1])
+    assert whole.history[0].explored_errors is None and whole.history[-1].errors is None
+    resumed = held_out_run(pickle.loads(pickle.dumps(kept[5])))
+    assert [entry.held_out for entry in resumed.history] == [entry.held_out for entry in whole.history]
+    for one, other in zip(resumed.explored, whole.explored, strict=True):
+        assert np.array_equal(one.positions, other.positions)
+    with pytest.raises(InputError, match="held_out_every 1 leaves no label"):
+        settings(held_out_every=1)
 
 
 def test_walkers_in_processes_find_the_same():

@@ -1,6 +1,6 @@
 """Dead ends, each provoked: holes in the energy, soft cells, melting, labels that never come."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -26,6 +26,7 @@ from scalebridge.potential import fit
 from scalebridge.sampling import (
     BurstSettings,
     Configuration,
+    DeadEnd,
     DeadEndLimits,
     EnergyModel,
     Evaluation,
@@ -41,8 +42,10 @@ from scalebridge.sampling import (
     explore,
     known_structures,
     learn,
+    learn_round,
     walker_plans,
 )
+from scalebridge.sampling.stopping import met, regions
 
 
 class Flat:
@@ -292,6 +295,48 @@ def test_a_region_in_which_labels_do_not_help_gets_no_more_of_them():
     assert len(state.history) < 30
     assert "no new structure could be labelled" in state.reason
     assert "no more labels were bought where they do not help: at x = 2" in state.reason
+
+
+@dataclass(frozen=True)
+class TwoIonsAreHard:
+    """Grades two ions as told, everything else as known."""
+
+    grade_of_two: float
+
+    def grade(self, types, positions, cell, pbc):
+        return self.grade_of_two if int(np.sum(types)) == 2 else 1.0
+
+
+def test_a_region_is_opened_again_once_a_refit_knows_its_worst_structure():
+    """Below ``stop`` (10) labels are bought there again, above they are not."""
+
+    def next_round(state, grade):
+        return learn_round(
+            state,
+            walker_plans([host_cell()] * 5, [300.0]),
+            label=list,
+            refit=refit,
+            held_out=(),
+            settings=settings(stopping=StoppingRule(few_selected=0, flat_errors=0.0)),
+            seed=0,
+            map_walkers=map,
+            tools=replace(TOOLS, grader=lambda active, potential: TwoIonsAreHard(grade)),
+        )
+
+    free = next_round(start_state(), 50.0).history[-1]
+    places = set(regions(free.queue))
+    assert {x for x, _ in places} == {2.0} and free.labelled > 0
+    worst = DeadEnd("extrapolation", "in vain", host_cell().atoms([0, 1]), 0, 0, 300.0, 2.0, True)
+    given_up = replace(start_state(), given_up=dict.fromkeys(places, worst))
+    deaf = next_round(given_up, 50.0)
+    assert deaf.given_up.keys() == places
+    assert (deaf.history[-1].labelled, deaf.history[-1].released) == (0, ())
+    assert deaf.history[-1].queued > 0 and "in vain" in deaf.reason
+    hearing = next_round(given_up, 5.0)
+    assert hearing.given_up == {}
+    assert hearing.history[-1].released == (worst,) * len(places)
+    assert hearing.history[-1].labelled > 0
+    assert met(hearing.history, hearing.given_up.values()).count("in vain") == 0
 
 
 def test_limits_that_leave_no_room_are_refused():

@@ -95,7 +95,12 @@ def _species(host: Host) -> tuple[str, ...]:
 
 
 def write_sets(
-    context: StageContext, training: Sequence[Atoms], held_out: Sequence[Atoms], metal: Sequence[Atoms] = ()
+    context: StageContext,
+    training: Sequence[Atoms],
+    held_out: Sequence[Atoms],
+    metal: Sequence[Atoms] = (),
+    *,
+    explored: Sequence[Atoms] = (),
 ) -> dict[str, Any]:
     """Write the structures into the stage's folder; return what a ``Dataset`` says of them."""
     folder = context.folder
@@ -105,6 +110,8 @@ def write_sets(
         "held_out": write_frames(folder / "held_out.extxyz", held_out),
         "held_out_size": len(held_out),
         "metal": write_frames(folder / "metal.extxyz", metal) if metal else None,
+        "explored": write_frames(folder / "held_out_explored.extxyz", explored) if explored else None,
+        "explored_size": len(explored),
     }
 
 

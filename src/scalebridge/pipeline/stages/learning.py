@@ -12,6 +12,7 @@ from scalebridge.foundation import InputError, hash_file
 from scalebridge.pipeline.locations import prior_path
 from scalebridge.pipeline.recipe import Recipe
 from scalebridge.pipeline.stage import StageContext
+from scalebridge.pipeline.stages.bursts import burst_settings
 from scalebridge.pipeline.stages.fits import fit_first, refit
 from scalebridge.pipeline.stages.frames import LEVEL, read_frames, write_frames
 from scalebridge.pipeline.stages.labels import make_labeller, state_failures, write_sets
@@ -92,8 +93,16 @@ def compute(context: StageContext) -> None:
             validity=Validity(
                 temperature=(min(recipe.learning.temperatures), max(recipe.learning.temperatures)),
                 composition=(0.0, float(host.sites_per_formula_unit)),
+                remarks=tuple(
+                    f"walkers of active learning: {said}" for said in settings.exploration.approximations
+                ),
             ),
-            citations=("podryabinkin2017", "goreinov2010", "duane1987", "nilmeier2011"),
+            citations=(
+                "podryabinkin2017",
+                "goreinov2010",
+                *settings.exploration.burst.citations,
+                "nilmeier2011",
+            ),
             steps=tuple(learning_step(entry, settings.exploration) for entry in state.history),
             coverage=tuple(learning_coverage(entry) for entry in state.history),
             training_x=x,
@@ -123,7 +132,7 @@ def _save_dataset(
     """Save the first labels and those that were learnt."""
     folder = context.parent_folder("labels")
     metal = read_frames(folder, first.metal) if first.metal else []
-    found = write_sets(context, state.training, held_out, metal)
+    found = write_sets(context, state.training, held_out, metal, explored=state.explored)
     changes = {"provenance": context.provenance(), "failed": first.failed + failed, **found}
     context.save(first.model_copy(update=changes))
 
@@ -136,6 +145,7 @@ def learning_settings(recipe: Recipe) -> LearningSettings:
         labels_per_round=section.labels_per_round,
         labels=section.label_budget,
         oracle=recipe.oracle is not None,
+        held_out_every=section.held_out_every,
         stopping=StoppingRule(
             broken_walkers=section.broken_walkers,
             few_selected=section.few_selected,
@@ -156,6 +166,7 @@ def learning_settings(recipe: Recipe) -> LearningSettings:
                 broken_bonds=section.broken_bonds,
             ),
             density=SiteDensity(width=section.site_width, vacant_only=True),
+            burst=burst_settings(section.bursts),
         ),
     )
 

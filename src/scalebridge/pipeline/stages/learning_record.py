@@ -52,7 +52,10 @@ def learning_step(entry: LearningRound, settings: ExplorationSettings) -> Learni
         labelled=entry.labelled,
         failed=entry.failed,
         dead_ends=len(entry.dead_ends),
+        released=len(entry.released),
+        held_out=entry.held_out,
         errors=errors,
+        explored_errors=None if entry.explored_errors is None else error_summary(entry.explored_errors),
     )
 
 
@@ -127,7 +130,7 @@ def name_dead_ends(state: LearningState) -> list[str]:
     """Say what the loop did not get past: walkers lost in its last round, and regions given up."""
     last = len(state.history) - 1
     lost = [end for end in state.dead_ends if end.round == last and not end.recovered]
-    given_up = [end for end in state.dead_ends if end.kind == "extrapolation"]
+    given_up = list(state.given_up.values())
     texts = []
     if lost:
         first = lost[0]

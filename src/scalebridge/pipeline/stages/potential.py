@@ -44,6 +44,8 @@ from scalebridge.sampling import HostCell, place
 
 PARITY_FORCES = 2000
 """Force components kept for the parity plot."""
+LARGE_ERROR = 0.01
+"""Root mean square error of energies above which is warned [eV/atom]."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,10 @@ def compute(context: StageContext) -> None:
     files = [_save(context.folder / f"member_{number}.mtp", member) for number, member in enumerate(members)]
     selections = _selections(context, members, training)
     reports = [evaluate_errors(member, held_out) for member in members]
+    explored = read_frames(folder, dataset.explored) if dataset.explored else []
+    explored_reports = [evaluate_errors(member, explored) for member in members if explored]
     _warn(context, reports[0], history)
+    _warn_of_explored(context, explored_reports)
     chosen = _sample(reports[0], context.seed)
     context.save(
         PotentialCard(
@@ -76,7 +81,12 @@ def compute(context: StageContext) -> None:
             provenance=context.provenance(),
             validity=history.validity.model_copy(
                 update={
-                    "remarks": (*dataset.validity.remarks, *context.warnings, *_state_posterior(posterior))
+                    "remarks": (
+                        *dataset.validity.remarks,
+                        *history.validity.remarks,
+                        *context.warnings,
+                        *_state_posterior(posterior),
+                    )
                 }
             ),
             citations=(
@@ -96,6 +106,8 @@ def compute(context: StageContext) -> None:
             selections=selections,
             errors=tuple(error_summary(report) for report in reports),
             errors_by_x=_errors_by_x(members[0], held_out, host),
+            explored_errors=tuple(error_summary(report) for report in explored_reports),
+            explored_errors_by_x=_errors_by_x(members[0], explored, host),
             learning=history.steps,
             break_grade=history.break_grade,
             converged=history.converged,
@@ -266,8 +278,18 @@ def _warn(context: StageContext, errors: ErrorReport, history: LearningHistory) 
         context.warn(
             f"active learning is not converged: {history.reason}; results rest on extrapolation in places"
         )
-    if errors.energy_rmse > 0.01:
+    if errors.energy_rmse > LARGE_ERROR:
         context.warn(
-            f"held-out energy error {1e3 * errors.energy_rmse:.0f} meV/atom is above 10 meV/atom; voltages "
-            "and free energies inherit it (raise potential.level or the labels)"
+            f"held-out energy error {1e3 * errors.energy_rmse:.0f} meV/atom is above "
+            f"{1e3 * LARGE_ERROR:g} meV/atom; voltages and free energies inherit it (raise "
+            "potential.level or the labels)"
+        )
+
+
+def _warn_of_explored(context: StageContext, reports: Sequence[ErrorReport]) -> None:
+    if reports and reports[0].energy_rmse > LARGE_ERROR:
+        context.warn(
+            f"held-out energy error {1e3 * reports[0].energy_rmse:.0f} meV/atom on "
+            f"{len(reports[0].reference_energies)} structures that walkers found is above "
+            f"{1e3 * LARGE_ERROR:g} meV/atom: the potential is used where these lie"
         )

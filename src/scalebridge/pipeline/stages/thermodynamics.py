@@ -13,6 +13,7 @@ from scalebridge.oracle import StoredCalculator
 from scalebridge.pipeline.recipe import Recipe
 from scalebridge.pipeline.remarks import merge_members
 from scalebridge.pipeline.stage import StageContext
+from scalebridge.pipeline.stages.bursts import burst_settings
 from scalebridge.pipeline.stages.labels import make_labeller
 from scalebridge.pipeline.stages.potential import load_graders, load_members
 from scalebridge.potential import MomentTensorPotential, MTPCalculator
@@ -89,12 +90,15 @@ def compute(context: StageContext) -> None:
 def ladder_settings(recipe: Recipe) -> LadderSettings:
     """Return the settings of the ladders from the recipe."""
     section = recipe.thermodynamics
+    burst = burst_settings(section.bursts)
     return LadderSettings(
         sweeps=section.sweeps,
         equilibration=section.equilibration,
         attempts=section.attempts,
         density=SiteDensity(width=section.site_width, vacant_only=True),
         switching=SwitchSettings(steps=section.switching_steps),
+        burst=burst,
+        cell_moves=0 if burst.moves_cell else LadderSettings.cell_moves,
     )
 
 

@@ -10,9 +10,9 @@ from scalebridge.foundation import constants, random_stream
 from scalebridge.pipeline.recipe_checks import mobile_ions
 from scalebridge.pipeline.remarks import merge_members
 from scalebridge.pipeline.stage import StageContext
-from scalebridge.pipeline.stages.potential import load_members
+from scalebridge.pipeline.stages.potential import load_graders, load_members
 from scalebridge.potential import MomentTensorPotential, MTPCalculator
-from scalebridge.sampling import PotentialModel, RelaxationSettings, relax, starting_cells
+from scalebridge.sampling import Grader, PotentialModel, RelaxationSettings, relax, starting_cells
 from scalebridge.transport import (
     BarrierSettings,
     BarrierTask,
@@ -42,12 +42,14 @@ def compute(context: StageContext) -> None:
     barriers = context.units(run_barrier, _barrier_tasks(context, host, members), description="barriers")
     trajectories = context.units(
         run_trajectory,
-        _trajectory_tasks(context, host, members, structures),
+        _trajectory_tasks(context, host, members, structures, graders=load_graders(context, card)),
         description="molecular dynamics",
     )
     for problem in merge_members(barrier.problem for barrier in barriers if barrier.problem):
         context.warn(f"barrier not found: {problem}")
     _warn_of_failures(context, trajectories)
+    for text in extrapolations(trajectories, card.break_grade):
+        context.warn(text)
     tracer, jump = combine(
         trajectories,
         barriers,
@@ -68,6 +70,24 @@ def _warn_of_failures(
             f"{len(failed)} of {len(trajectories)} runs of molecular dynamics failed; barriers decide "
             f"where no three temperatures are left; first: {failed[0].problem}"
         )
+
+
+def extrapolations(trajectories: Sequence[TrajectoryResult | FailedTrajectory], limit: float) -> list[str]:
+    """Return a sentence for every member whose dynamics left what its potential was fitted to."""
+    texts = []
+    runs = [run for run in trajectories if isinstance(run, TrajectoryResult)]
+    for member in sorted({run.member for run in runs}):
+        own = [run for run in runs if run.member == member and len(run.grades)]
+        above = [run for run in own if run.grades.max() > limit]
+        if above:
+            grades = np.concatenate([run.grades for run in own])
+            worst = max(above, key=lambda run: float(run.grades.max()))
+            texts.append(
+                f"dynamics of member {member}: {np.mean(grades > limit):.1%} of the states lie above the "
+                f"break grade {limit:g} (largest {grades.max():.3g} at x = {worst.x:g}, "
+                f"{worst.temperature:g} K): its potential extrapolates there, and its diffusivity with it"
+            )
+    return texts
 
 
 def _barrier_tasks(
@@ -94,7 +114,12 @@ def _barrier_tasks(
 
 
 def _trajectory_tasks(
-    context: StageContext, host: Host, members: Sequence[MomentTensorPotential], structures: StructureTable
+    context: StageContext,
+    host: Host,
+    members: Sequence[MomentTensorPotential],
+    structures: StructureTable,
+    *,
+    graders: Sequence[Grader],
 ) -> list[TrajectoryTask]:
     section = context.recipe.transport
     starts = starting_cells(host, section.repeat)
@@ -121,6 +146,7 @@ def _trajectory_tasks(
                     temperature=temperature,
                     seed=context.seed,
                     settings=settings,
+                    grader=graders[number],
                 )
                 for temperature in section.temperatures
             ]
