@@ -147,7 +147,9 @@ def report(folder: Folder) -> None:
 @app.command()
 def electrode(
     card: Annotated[Path, typer.Argument(help="A material card (card/material_card.json of a run).")],
-    design: Annotated[str, typer.Argument(help="An electrode design (.toml, .json) or mnhcf, lfp.")],
+    design: Annotated[
+        str, typer.Argument(help="An electrode design (.toml, .json) or mnhcf, lfp, mnhcf-full, lfp-full.")
+    ],
     *,
     rates: Annotated[str | None, typer.Option(help="C-rates, comma between.", show_default="0.1,1,5")] = None,
     shells: Annotated[

@@ -98,6 +98,13 @@ def boundary_text(solution: Solution) -> str:
     return "; ".join(texts) or "no phase boundary: the particles are a solid solution"
 
 
+def voltage_label(solutions: Sequence[Solution], host: Host) -> str:
+    """Return the name of a voltage axis: of half cells against the ion's metal, of full cells."""
+    if any("anode_theta" in solution.fields for solution in solutions):
+        return "cell voltage (V)"
+    return f"voltage against {host.ion} (V)"
+
+
 @styled
 def plot_discharge(solutions: Sequence[Solution], host: Host) -> Figure:
     """Plot voltage against capacity for each C-rate: member 0 as thick line, the others thin.
@@ -124,7 +131,7 @@ def plot_discharge(solutions: Sequence[Solution], host: Host) -> Figure:
         fontsize=7, color=GREY,
     )  # fmt: skip
     axes.set_xlim(left=0)
-    axes.set(xlabel="capacity (mAh/g)", ylabel=f"voltage against {host.ion} (V)")
+    axes.set(xlabel="capacity (mAh/g)", ylabel=voltage_label(solutions, host))
     if any(solution.finished for solution in solutions):
         axes.legend(loc="lower left", ncols=2)
     note(figure, _left_out((item.c_rate, item.finished) for item in solutions if item.c_rate is not None))

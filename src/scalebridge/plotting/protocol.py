@@ -4,6 +4,7 @@ from matplotlib.figure import Figure
 
 from scalebridge.contracts import Host, Solution
 from scalebridge.foundation import InputError
+from scalebridge.plotting.electrode import voltage_label
 from scalebridge.plotting.style import COLOURS, GREY, new_figure, panel_letters, styled
 
 HOUR = 3600.0
@@ -32,7 +33,7 @@ def plot_protocol(solution: Solution, host: Host) -> Figure:
         for end in values["step_end"][:-1] / HOUR:
             axes.axvline(end, color=GREY, linewidth=0.5, linestyle=":")
         axes.set_xlim(0, float(time[-1]))
-    upper.set(ylabel=f"voltage against {host.ion} (V)")
+    upper.set(ylabel=voltage_label([solution], host))
     lower.set(xlabel="time (h)", ylabel="current (A/m²)")
     panel_letters([upper, lower])
     return figure

@@ -53,9 +53,14 @@ def _design_rows(record: Record, prefix: str) -> list[tuple[str, str, str, str]]
         elif isinstance(value, Record):
             rows.extend(_design_rows(value, f"{label}: "))
         elif value is not None:
-            text = f"{value:.6g}" if isinstance(value, float) else str(value)
-            rows.append((label, text, unit, str(getattr(record, "source", ""))))
+            rows.append((label, _text(value), unit, str(getattr(record, "source", ""))))
     return rows
+
+
+def _text(value: object) -> str:
+    if isinstance(value, np.ndarray):
+        return f"{value.size} points, {value[0]:.3g} … {value[-1]:.3g}"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def limits_table(rates: RateCapability, cells: Sequence[CellModel]) -> tuple[Table, str]:

@@ -1,12 +1,12 @@
 """Full cells: Jacobian, balances, limits of a second porous electrode, and what a design asks for."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from particle_models import LAW, cell, particle
-from scalebridge.contracts import Provenance
+from scalebridge.contracts import Contract, ElectrodeDesign, MaterialCard, Provenance
 from scalebridge.electrode import (
     CellModel,
     Layer,
@@ -16,6 +16,7 @@ from scalebridge.electrode import (
     Protocol,
     electrode_impedance,
     solve_cell,
+    solve_discharge,
     solve_protocol,
     to_bpx,
 )
@@ -23,8 +24,10 @@ from scalebridge.electrode._kernels import CURRENT, POWER, VOLTAGE, cell_residua
 from scalebridge.electrode.arrays import cell_arrays
 from scalebridge.electrode.system import Unknowns, cell_system
 from scalebridge.foundation import InputError, random_stream
-from scalebridge.materials import load_material
+from scalebridge.materials import load_design, load_material
 from scalebridge.particle import ParticleModel, measured_particle, sparse_matrices
+from scalebridge.plotting import plot_discharge
+from scalebridge.report.electrode_tables import design_table
 
 PROVENANCE = Provenance(code_version="test", recipe_hash="0" * 64)
 LAYER = Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=4)
@@ -196,3 +199,26 @@ def test_the_cutoff_counts_from_the_open_circuit_voltage_of_the_cell() -> None:
     assert full_cell().open_circuit_voltage < cell(solid_solution()).open_circuit_voltage
     with pytest.raises(InputError, match="must be below the open-circuit voltage"):
         full_cell(cutoff_voltage=3.45)
+
+
+def test_a_full_cell_of_a_card_and_a_design(synthetic_contracts: dict[str, Contract]) -> None:
+    """Fields of the anode, axis and table that say so, and an anode of another ion refused."""
+    card = cast(MaterialCard, synthetic_contracts["card/material_card.json"])
+    design = cast(ElectrodeDesign, synthetic_contracts["electrode/electrode_design.json"])
+    ours, other = ("mnhcf-full", "lfp-full") if card.host.ion == "Na" else ("lfp-full", "mnhcf-full")
+    bundled = {name: load_design(name, PROVENANCE).anode for name in (ours, other)}
+    full = design.model_copy(update={"anode": bundled[ours], "counter_rate_law": None})
+    solution = solve_discharge(card, full, 0.5, provenance=PROVENANCE, shells=30)
+    fields = solution.fields
+    taken = fields["anode_filling"].values
+    assert taken[0] == pytest.approx(0.9)
+    assert np.all(np.diff(taken) < 0)
+    assert fields["anode_theta"].values.shape == (
+        fields["map_time"].values.size, 10, fields["anode_radius"].values.size,
+    )  # fmt: skip
+    assert plot_discharge([solution], card.host).axes[0].get_ylabel() == "cell voltage (V)"
+    rows = {row[0]: row[1] for row in design_table(full).rows}
+    assert rows["anode: material: equilibrium voltage: theta"].startswith(("20 points", "79 points"))
+    wrong = design.model_copy(update={"anode": bundled[other], "counter_rate_law": None})
+    with pytest.raises(InputError, match=f"exchanges {card.host.ion}; choose a material of that ion"):
+        solve_discharge(card, wrong, 0.5, provenance=PROVENANCE)
