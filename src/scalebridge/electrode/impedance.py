@@ -144,7 +144,7 @@ def impedance_solution(
     return Solution(
         provenance=provenance,
         validity=card_validity(card, design, {member: cell.particle}),
-        citations=citations(cell),
+        citations=citations(cell, design),
         fields={
             "frequency": field("s-1", along, found.frequency),
             "impedance_real": field("V.m2.A-1", along, found.values.real, FREQUENCY_DIGITS),

@@ -58,7 +58,7 @@ def protocol_solution(
         Solution(
             provenance=provenance,
             validity=card_validity(card, design, {member: cell.particle}),
-            citations=citations(cell),
+            citations=citations(cell, design),
             fields=_fields(solved, card.host.theoretical_capacity) | maps,
             status="; ".join(f"{step.text}: {step.ended_by}" for step in solved.steps),
             termination=whole.termination,

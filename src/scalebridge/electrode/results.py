@@ -110,7 +110,7 @@ def solve_discharge(
     return Solution(
         provenance=provenance,
         validity=card_validity(card, design, {member: cell.particle}),
-        citations=citations(cell),
+        citations=citations(cell, design),
         fields=_fields(solution, cell, card.host.theoretical_capacity, map_times),
         status=solution.status,
         termination=solution.termination,
@@ -192,10 +192,11 @@ def card_validity(
     )
 
 
-def citations(cell: CellModel) -> tuple[str, ...]:
+def citations(cell: CellModel, design: ElectrodeDesign) -> tuple[str, ...]:
     """Return the keys of the works behind a cell's solution."""
-    own = cell.electrolyte.citation
-    return CITATIONS if own is None else (*CITATIONS, own)
+    electrolyte = cell.electrolyte.citation
+    anode = () if design.anode is None else design.anode.material.citations
+    return (*CITATIONS, *(() if electrolyte is None else (electrolyte,)), *anode)
 
 
 def _nothing_reached(cell: CellModel, c_rate: float, message: str) -> CellSolution:
@@ -329,7 +330,7 @@ def _summary(
     return RateCapability(
         provenance=provenance,
         validity=Validity(temperature=(float(design.temperature),) * 2, remarks=tuple(remarks)),
-        citations=citations(cells[0]),
+        citations=citations(cells[0], design),
         c_rate=np.array([s.c_rate for s in solutions[:rates]]),
         one_c_current=np.array([cell.one_c_current for cell in cells]),
         capacity=capacity,

@@ -209,6 +209,8 @@ def test_a_full_cell_of_a_card_and_a_design(synthetic_contracts: dict[str, Contr
     bundled = {name: load_design(name, PROVENANCE).anode for name in (ours, other)}
     full = design.model_copy(update={"anode": bundled[ours], "counter_rate_law": None})
     solution = solve_discharge(card, full, 0.5, provenance=PROVENANCE, shells=30)
+    assert bundled[ours] is not None
+    assert set(bundled[ours].material.citations) <= set(solution.citations)
     fields = solution.fields
     taken = fields["anode_filling"].values
     assert taken[0] == pytest.approx(0.9)

@@ -41,10 +41,10 @@ def test_no_entry_is_lost_and_no_doi_appears_twice() -> None:
 
 
 def cited() -> dict[str, set[str]]:
-    """Return every whole string of code and host files that reads like a key, by file."""
+    """Return every whole string of code and of the bundled materials that reads like a key, by file."""
     package = Path(citations.__file__).parents[1]
     found = {}
-    for path in [*package.rglob("*.py"), *package.rglob("host.toml")]:
+    for path in [*package.rglob("*.py"), *package.rglob("materials/*/*.toml")]:
         text = path.read_text(encoding="utf-8")
         found[str(path.relative_to(package))] = set(re.findall(r'"([a-z]+(?:1[89]|20)\d\d[a-z]*)"', text))
     return found
@@ -72,6 +72,7 @@ def test_every_entry_is_cited_by_code_or_a_host() -> None:
         ("bernetti2020", "sampling/langevin.py"),
         ("bussi2007", "transport/combine.py"),
         ("song2015", "materials/mnhcf/host.toml"),
+        ("ecker2015", "materials/graphite/material.toml"),
     ],
 )
 def test_methods_are_cited_where_they_are_used(key: str, place: str) -> None:
