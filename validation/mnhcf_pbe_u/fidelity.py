@@ -16,13 +16,13 @@ import ase.io
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.stress import full_3x3_to_voigt_6_stress
 
 from scalebridge.oracle import CalculatorSpec
 from scalebridge.potential import (
     ErrorReport,
     FitSettings,
     MomentTensorPotential,
+    align_labels,
     correct_potential,
     evaluate_errors,
     fit_report,
@@ -31,9 +31,6 @@ from scalebridge.potential import (
 
 SPECIES = ("C", "Fe", "Mn", "N", "Na")
 CUTOFF = 5.0
-LABEL = ("energy", "forces", "stress")
-DIFFERENCE_LEVEL = 6
-"""Of the potential of what the better level adds, which some fifty structures tell."""
 GPA = 160.21766
 """GPa in 1 eV/Å³."""
 Frames = Sequence[Atoms]
@@ -76,39 +73,10 @@ def corrected(start: MomentTensorPotential, frames: Frames) -> MomentTensorPoten
     return correct_potential(start, frames, groups=groups, settings=settings).report.potential
 
 
-def differences(cheap: Frames, good: Frames) -> list[Atoms]:
-    """Return the structures that have both labels, labelled by what the better one adds."""
-    known = {atoms.info["name"]: atoms for atoms in cheap}
-    found = []
-    for atoms in good:
-        if atoms.info["name"] not in known:
-            continue
-        twin = atoms.copy()
-        pairs = {key: (atoms.calc.results[key], known[atoms.info["name"]].calc.results[key]) for key in LABEL}
-        twin.calc = SinglePointCalculator(
-            twin, **{key: ours - theirs for key, (ours, theirs) in pairs.items()}
-        )
-        found.append(twin)
-    return found
-
-
-def moved(cheap: Frames, good: Frames) -> list[Atoms]:
-    """Return the cheap labels with a small potential of the differences added."""
+def moved(cheap: Frames, good: Frames) -> Frames:
+    """Return the cheap labels with what the better level adds."""
     settings = FitSettings(max_iterations=60)
-    added = fit_report(
-        differences(cheap, good), level=DIFFERENCE_LEVEL, cutoff=CUTOFF, species=SPECIES, settings=settings
-    ).potential
-    out = []
-    for atoms in cheap:
-        more, copy, have = added.compute(atoms), atoms.copy(), atoms.calc.results
-        if not np.isfinite(more.energy):  # closer pairs than any difference knows
-            continue
-        stress = have["stress"] + full_3x3_to_voigt_6_stress(more.stress)
-        copy.calc = SinglePointCalculator(
-            copy, energy=have["energy"] + more.energy, forces=have["forces"] + more.forces, stress=stress
-        )
-        out.append(copy)
-    return out
+    return align_labels(cheap, good, cutoff=CUTOFF, species=SPECIES, settings=settings).frames
 
 
 def ways(level: int) -> dict[str, Callable[[Frames, Frames, Frames], MomentTensorPotential]]:

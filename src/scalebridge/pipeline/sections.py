@@ -115,6 +115,9 @@ class LabelsSection(Section):
     target: str | None = None
     """Level (``level`` in the file) by which the potential is judged: structures are held out of it alone.
     The others are learnt as well (see ``potential.correct``). Left out: all labels are of one level."""
+    align: bool = False
+    """Add to labels of other levels what the target adds on structures labelled at both, by a small potential
+    of these differences; otherwise all levels count as one."""
     remarks: tuple[str, ...] = ()
     """What is known to be wrong with the given labels, in plain words, as ``oracle.remarks``."""
     held_out_fraction: Annotated[float, Field(gt=0, lt=0.5)] = 0.15

@@ -3,6 +3,7 @@
 from scalebridge.potential._kernel_data import Burst
 from scalebridge.potential._kernels import Configuration, Kernel, shortest_distances
 from scalebridge.potential.active_set import ActiveSet
+from scalebridge.potential.alignment import AlignedLabels, align_labels, label_differences
 from scalebridge.potential.assessment import ErrorReport, evaluate_errors, merge_reports
 from scalebridge.potential.calculator import MTPCalculator
 from scalebridge.potential.calibration import (
@@ -38,6 +39,7 @@ __all__ = [
     "IN_FIRST",
     "IN_SECOND",
     "ActiveSet",
+    "AlignedLabels",
     "Burst",
     "Calibration",
     "CellBath",
@@ -60,6 +62,7 @@ __all__ = [
     "MomentTensorPotential",
     "SwitchEnd",
     "SwitchPath",
+    "align_labels",
     "calibrate_committee",
     "check_conformance",
     "correct_potential",
@@ -71,6 +74,7 @@ __all__ = [
     "fit_report",
     "follow_langevin",
     "follow_switch",
+    "label_differences",
     "labels_of",
     "linear_posterior",
     "merge_reports",

@@ -12,9 +12,10 @@ from scalebridge.pipeline.locations import correction_path, labels_path
 from scalebridge.pipeline.recipe import Recipe
 from scalebridge.pipeline.sections import OracleSection
 from scalebridge.pipeline.stage import StageContext
-from scalebridge.pipeline.stages.frames import write_frames
+from scalebridge.pipeline.stages.frames import LEVEL, write_frames
 from scalebridge.pipeline.stages.given_labels import read_given
 from scalebridge.pipeline.stages.relaxed_labels import reference_voltages, relaxed_labels
+from scalebridge.potential import align_labels
 from scalebridge.sampling import HostCell, Perturbation, ideal_structures
 
 THINNING = 4
@@ -44,12 +45,13 @@ def _take_given(context: StageContext, host: Host, given: str) -> None:
             "needs its metal; add labels of the metal, or an [oracle] of the same level of theory"
         )
     relaxed = relaxed_labels(labels.host, host)
+    training = _aligned(context, labels.training, _species(host)) if section.align else labels.training
     context.save(
         Dataset(
             provenance=context.provenance(),
             validity=Validity(remarks=section.remarks),
-            citations=("larsen2017",),
-            **write_sets(context, labels.training, labels.held_out, labels.metal),
+            citations=("larsen2017", *(("ramakrishnan2015",) if section.align else ())),
+            **write_sets(context, training, labels.held_out, labels.metal),
             species=_species(host),
             level_of_theory=section.level_of_theory or f"labels of {path.name}",
             calculator_hash=hash_file(path),
@@ -59,6 +61,23 @@ def _take_given(context: StageContext, host: Host, given: str) -> None:
             reference_voltages=reference_voltages(relaxed, labels.metal, host),
         )
     )
+
+
+def _aligned(context: StageContext, frames: Sequence[Atoms], species: Sequence[str]) -> list[Atoms]:
+    """Return the training structures with all labels moved onto the target's level."""
+    recipe, target = context.recipe, context.recipe.labels.target
+    better = [atoms for atoms in frames if atoms.info.get(LEVEL) == target]
+    aligned = list(better)
+    for level in sorted({str(atoms.info.get(LEVEL)) for atoms in frames} - {str(target)}):
+        cheap = [atoms for atoms in frames if str(atoms.info.get(LEVEL)) == level]
+        found = align_labels(cheap, better, cutoff=recipe.potential.cutoff, species=species, seed=recipe.seed)
+        context.warn(
+            f"labels at the level '{level}' are moved by {1e3 * found.shift:.1f} meV/atom (root mean "
+            f"square), learnt from {found.pairs} structures labelled at '{target}' too; {found.left_out} have closer "
+            "atoms than those and are left out"
+        )
+        aligned += found.frames
+    return aligned
 
 
 def _label(context: StageContext, host: Host) -> None:
