@@ -171,6 +171,32 @@ def test_the_toy_from_given_labels_needs_no_calculator_and_says_what_to_label(tm
     assert "Molecular dynamics with the best estimate" in page
 
 
+def test_cheaper_labels_are_moved_by_what_the_target_adds(tmp_path: Path) -> None:
+    """Twenty structures at both levels tell the half eV per ion of all others."""
+    recipe, run = write_study(tmp_path / "study"), tmp_path / "run"
+    given = list(given_labels())
+    twins = [labelled(atoms.copy(), name=atoms.info["name"], level="good") for atoms in given[1:60:3]]
+    write(tmp_path / "study" / "labels.extxyz", [*given, *twins])
+    text = recipe.read_text()
+    oracle = text[text.index("[oracle]") : text.index("[labels]")]
+    random = text[text.index("[labels]") : text.index("[learning]")]
+    recipe.write_text(
+        text.replace(oracle, "").replace(random, GIVEN.replace("target", "align = true\ntarget"))
+    )
+    options = ["--out", str(run), "--executor", "serial", "--until", "labels"]
+    result = CliRunner().invoke(app, ["run", str(recipe), *options])
+    assert result.exit_code == 0, result.output
+    assert "labels at the level 'cheap' are moved by" in " ".join(result.output.split())
+    moved = [
+        atoms for atoms in read(run / "labels" / "training.extxyz", ":") if atoms.info["level"] == "cheap"
+    ]
+    assert len(moved) > 50
+    expected = [labelled(atoms.copy(), name="", level="good").get_potential_energy() for atoms in moved]
+    missing = np.subtract([atoms.get_potential_energy() for atoms in moved], expected)
+    assert np.sqrt(np.mean(missing**2)) < 0.02
+    assert "ramakrishnan2015" in contracts(run, whole=False)["labels/dataset"].citations
+
+
 GIVEN = """[labels]
 given = "labels.extxyz"
 target = "good"

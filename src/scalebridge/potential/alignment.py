@@ -1,7 +1,7 @@
 """Labels of a cheap level of theory, moved onto a better one by what that adds where both are known.
 
-Δ-learning (Ramakrishnan, Dral, Rupp and von Lilienfeld, J. Chem. Theory Comput. 11, 2087 (2015)): the difference
-of two levels is smoother than either, so a small potential of few structures tells it.
+Δ-learning (Ramakrishnan, Dral, Rupp and von Lilienfeld, J. Chem. Theory Comput. 11, 2087 (2015)): the
+difference of two levels is smoother than either, so a small potential of few structures tells it.
 """
 
 from collections.abc import Sequence

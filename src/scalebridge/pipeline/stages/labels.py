@@ -20,6 +20,8 @@ from scalebridge.sampling import HostCell, Perturbation, ideal_structures
 
 THINNING = 4
 """Every fourth step of a relaxation becomes a training structure."""
+ALIGNING_CUTOFF = 5.0
+"""Range of what one level of theory adds to another [Å]."""
 
 
 def compute(context: StageContext) -> None:
@@ -65,16 +67,16 @@ def _take_given(context: StageContext, host: Host, given: str) -> None:
 
 def _aligned(context: StageContext, frames: Sequence[Atoms], species: Sequence[str]) -> list[Atoms]:
     """Return the training structures with all labels moved onto the target's level."""
-    recipe, target = context.recipe, context.recipe.labels.target
+    target, seed = context.recipe.labels.target, context.recipe.seed
     better = [atoms for atoms in frames if atoms.info.get(LEVEL) == target]
     aligned = list(better)
     for level in sorted({str(atoms.info.get(LEVEL)) for atoms in frames} - {str(target)}):
         cheap = [atoms for atoms in frames if str(atoms.info.get(LEVEL)) == level]
-        found = align_labels(cheap, better, cutoff=recipe.potential.cutoff, species=species, seed=recipe.seed)
+        found = align_labels(cheap, better, cutoff=ALIGNING_CUTOFF, species=species, seed=seed)
+        lost = f"; {found.left_out} have closer atoms than those and are left out" if found.left_out else ""
         context.warn(
             f"labels at the level '{level}' are moved by {1e3 * found.shift:.1f} meV/atom (root mean "
-            f"square), learnt from {found.pairs} structures labelled at '{target}' too; {found.left_out} have closer "
-            "atoms than those and are left out"
+            f"square), learnt from {found.pairs} structures labelled at '{target}' too{lost}"
         )
         aligned += found.frames
     return aligned
