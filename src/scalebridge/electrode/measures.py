@@ -9,6 +9,7 @@ from scalebridge.contracts import Solution
 from scalebridge.electrode.discharge import CellSolution
 from scalebridge.electrode.model import HOUR, CellModel
 from scalebridge.electrode.population import active_shares
+from scalebridge.electrode.porous import PorousElectrode
 from scalebridge.foundation import InputError
 from scalebridge.particle import evaluate
 
@@ -39,23 +40,36 @@ def time_scales(model: CellModel) -> dict[str, float]:
     cylinders R²/8D); ``reaction``: charge of a particle over the exchange current of its surface;
     ``salt``: thickness²/3D of the salt in the electrode's pores; ``ionic conduction`` and ``electronic
     conduction``: in which the electrode's charge passes with a loss of kT/e over a third of its thickness,
-    the separator with its whole one. Newman and Thomas-Alyea, Electrochemical Systems (2004), chapter 22.
+    the separator with its whole one. Of a porous anode ``anode diffusion`` and ``anode reaction`` as well,
+    and its share of both conductions. Newman and Thomas-Alyea, Electrochemical Systems (2004), chapter 22.
     """
-    particle, layer, separator = model.particle, model.cathode.layer, model.separator
-    share = {"sphere": 15.0, "cylinder": 8.0, "plate": 3.0}[particle.shape]
+    particle, separator = model.particle, model.separator
     concentration = np.array([model.salt_concentration])
     bulk = float(model.electrolyte.conductivity(concentration, particle.temperature)[0])
-    ionic = layer.thickness / (3 * bulk * layer.transport_factor)
-    ionic += separator.thickness / (bulk * separator.transport_factor)
-    electronic = layer.thickness / (3 * model.cathode.electronic_conductivity)
     per_resistance = model.cathode.capacity_per_area / particle.thermal_voltage
-    return {
-        "diffusion": model.cathode.diffusion_time() / share,
+    porous = [
+        electrode for electrode in (model.cathode, model.anode) if isinstance(electrode, PorousElectrode)
+    ]
+    layers = [electrode.layer for electrode in porous]
+    ionic = sum(layer.thickness / (3 * bulk * layer.transport_factor) for layer in layers)
+    ionic += separator.thickness / (bulk * separator.transport_factor)
+    electronic = sum(item.layer.thickness / (3 * item.electronic_conductivity) for item in porous)
+    times = {
+        "diffusion": _diffusion_time(model.cathode),
         "reaction": model.cathode.reaction_time(),
         "salt": model.electrolyte_time() / 3,
         "ionic conduction": per_resistance * ionic,
         "electronic conduction": per_resistance * electronic,
     }
+    if isinstance(model.anode, PorousElectrode):
+        times["anode diffusion"] = _diffusion_time(model.anode)
+        times["anode reaction"] = model.anode.reaction_time()
+    return times
+
+
+def _diffusion_time(electrode: PorousElectrode) -> float:
+    share = {"sphere": 15.0, "cylinder": 8.0, "plate": 3.0}[electrode.particle.shape]
+    return electrode.diffusion_time() / share
 
 
 def limiting_process(model: CellModel, c_rate: float) -> Limitation:

@@ -20,6 +20,8 @@ PROCESSES: Final = {
     "salt": "salt in the pores, thickness²/3D",
     "ionic conduction": "ionic conduction, at a loss of kT/e",
     "electronic conduction": "electronic conduction, at a loss of kT/e",
+    "anode diffusion": "diffusion in a particle of the anode, surface against mean",
+    "anode reaction": "reaction of the anode, charge over exchange current",
 }
 """What `time_scales` tells of, in the words of a reader."""
 LIMITING: Final = {
@@ -28,6 +30,8 @@ LIMITING: Final = {
     "salt": "the salt in the pores limits",
     "ionic conduction": "ionic conduction limits",
     "electronic conduction": "electronic conduction limits",
+    "anode diffusion": "diffusion in the anode's particles limits",
+    "anode reaction": "the anode's reaction limits",
     "equilibrium": "nothing limits, the electrode stays near equilibrium",
 }
 """What `limiting_process` names, in a sentence."""

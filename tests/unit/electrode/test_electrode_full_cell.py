@@ -15,9 +15,11 @@ from scalebridge.electrode import (
     PorousElectrode,
     Protocol,
     electrode_impedance,
+    limiting_process,
     solve_cell,
     solve_discharge,
     solve_protocol,
+    time_scales,
     to_bpx,
 )
 from scalebridge.electrode._kernels import CURRENT, POWER, VOLTAGE, cell_residual
@@ -181,6 +183,18 @@ def test_series_impedance_at_high_frequency() -> None:
     assert found.values[0].real > resistance
     with pytest.raises(InputError, match="porous anode"):
         electrode_impedance(model, 0.4, [1.0], counter_double_layer=0.1)
+
+
+def test_a_slow_anode_limits() -> None:
+    """Large grains: their diffusion is named, smaller ones take it away as R²."""
+    slow, quick = (full_cell(anode(graphite(size=size))) for size in (1e-4, 1e-7))
+    assert limiting_process(slow, 1.0).process == "anode diffusion"
+    ratio = time_scales(slow)["anode diffusion"] / time_scales(quick)["anode diffusion"]
+    assert ratio == pytest.approx(1e6)
+    assert limiting_process(quick, 1.0).process != "anode diffusion"
+    foil = time_scales(cell(solid_solution(), layer=LAYER, separator=SEPARATOR))
+    assert time_scales(slow)["ionic conduction"] > foil["ionic conduction"]
+    assert "anode reaction" not in foil
 
 
 def test_exports_of_half_cells_refuse() -> None:
