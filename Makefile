@@ -8,7 +8,7 @@
 #   make clean      remove what was built; `make distclean` removes the environment as well
 #
 # Variables: PYTHON (python3), VENV (.venv), TORCH (what pip installs as torch), RUN (folder of the demo's run),
-# RECIPE (mnhcf, mnhcf-pbe_u or lfp), PROFILE (quick or standard), JOBS (processes of the tests).
+# RECIPE (mnhcf, mnhcf-chgnet or lfp), PROFILE (quick or standard), JOBS (processes of the tests).
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -80,7 +80,7 @@ gpaw: $(VENV)/.stamp-gpaw
 # --- use -----------------------------------------------------------------------------------------------------------
 
 # One recipe starts from labels that it brings along; the others need their calculator.
-ORACLE := $(if $(filter mnhcf-pbe_u,$(RECIPE)),,$(VENV)/.stamp-chgnet)
+ORACLE := $(if $(filter mnhcf,$(RECIPE)),,$(VENV)/.stamp-chgnet)
 
 demo: $(VENV)/.stamp-package $(ORACLE)
 	$(BIN)/scalebridge run $(RECIPE) --profile $(PROFILE) --out $(RUN)

@@ -41,7 +41,7 @@ def explore(folder: Path, number: int, asked: argparse.Namespace) -> list[Atoms]
     study = folder / "loop" / f"round{number}"
     shutil.rmtree(study, ignore_errors=True)
     study.mkdir(parents=True)
-    bundled = recipe_path("mnhcf-pbe_u")
+    bundled = recipe_path("mnhcf")
     labels = [atoms for atoms in read(folder / "labels.extxyz") if usable(atoms)]
     for atoms in labels:
         atoms.info = {key: atoms.info[key] for key in ("name", "level")}

@@ -1,4 +1,4 @@
-"""Fit the potential of CHGNet's labels that ships as the prior of the recipe mnhcf-pbe_u.
+"""Fit the potential of CHGNet's labels that ships as the prior of the recipe mnhcf.
 
 python prior.py CHGNET RUN [--out ../../src/scalebridge/materials/mnhcf/chgnet.mtp]
 

@@ -82,7 +82,7 @@ def doctor() -> None:
 @app.command()
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.", show_default=False)],
-    host: Annotated[str, typer.Option(help="A bundled recipe: mnhcf, mnhcf-pbe_u or lfp.")] = "mnhcf",
+    host: Annotated[str, typer.Option(help="A bundled recipe: mnhcf, mnhcf-chgnet or lfp.")] = "mnhcf",
 ) -> None:
     """Write a recipe and an electrode design to edit.
 

@@ -28,12 +28,12 @@ def error_of(*arguments: object) -> str:
     return result.stderr
 
 
-@pytest.mark.parametrize("host", ["mnhcf", "mnhcf-pbe_u", "lfp"])
+@pytest.mark.parametrize("host", ["mnhcf", "mnhcf-chgnet", "lfp"])
 def test_init_writes_a_recipe_that_loads_and_uses_its_own_design(tmp_path: Path, host: str) -> None:
     folder = tmp_path / "study"
     assert call("init", folder, "--host", host).exit_code == 0
     recipe = load_recipe(folder / "recipe.toml")
-    assert recipe.host.name == host.removesuffix("-pbe_u")
+    assert recipe.host.name == host.removesuffix("-chgnet")
     assert design_path(recipe.electrode.design, recipe.host.name) == (folder / "design.toml").resolve()
     assert "#" in (folder / "recipe.toml").read_text()
 
@@ -90,7 +90,7 @@ def test_status_of_no_run_folder(tmp_path: Path) -> None:
 
 
 def test_unknown_recipe_and_misspelt_key_are_one_line(tmp_path: Path) -> None:
-    assert "no such file and no bundled recipe (lfp, mnhcf, mnhcf-pbe_u)" in error_of("run", "nacl")
+    assert "no such file and no bundled recipe (lfp, mnhcf, mnhcf-chgnet)" in error_of("run", "nacl")
     call("init", tmp_path)
     path = tmp_path / "recipe.toml"
     path.write_text(path.read_text().replace("\nlevel = ", "\nlevle = "))
@@ -111,7 +111,7 @@ def test_unknown_recipe_and_misspelt_key_are_one_line(tmp_path: Path) -> None:
 def test_recipe_that_does_not_fit_its_host_stops_before_anything_is_computed(
     tmp_path: Path, old: str, new: str, expected: str
 ) -> None:
-    call("init", tmp_path, "--host", "mnhcf")
+    call("init", tmp_path, "--host", "mnhcf-chgnet")
     path = tmp_path / "recipe.toml"
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new, 1))

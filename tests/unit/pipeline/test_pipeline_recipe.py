@@ -142,7 +142,7 @@ def test_unknown_profile_and_missing_file(tmp_path: Path) -> None:
 
 
 def test_bundled_recipes_load_in_both_profiles() -> None:
-    assert {"lfp", "mnhcf", "mnhcf-pbe_u"} <= set(bundled_recipes())
+    assert {"lfp", "mnhcf", "mnhcf-chgnet"} <= set(bundled_recipes())
     for name in bundled_recipes():
         quick = load_recipe(recipe_path(name))
         standard = load_recipe(recipe_path(name), profile="standard")
@@ -152,10 +152,10 @@ def test_bundled_recipes_load_in_both_profiles() -> None:
 
 
 def test_the_recipes_of_mnhcf_say_what_their_labels_get_wrong() -> None:
-    chgnet = " ".join(load_recipe(recipe_path("mnhcf")).oracle.remarks)
+    chgnet = " ".join(load_recipe(recipe_path("mnhcf-chgnet")).oracle.remarks)
     assert "1.1 V low" in chgnet
     assert "Jahn–Teller" in chgnet
-    given = load_recipe(recipe_path("mnhcf-pbe_u"))
+    given = load_recipe(recipe_path("mnhcf"))
     assert given.oracle is None
     assert "below experiment" in " ".join(given.labels.remarks)
 
@@ -163,7 +163,7 @@ def test_the_recipes_of_mnhcf_say_what_their_labels_get_wrong() -> None:
 def test_other_labels_are_another_recipe_but_no_other_host(tmp_path: Path) -> None:
     folder = tmp_path / "host"
     shutil.copytree(host_folder("mnhcf"), folder)
-    path = folder / "recipe-pbe_u.toml"
+    path = folder / "recipe.toml"
     path.write_text(path.read_text().replace('name = "mnhcf"', 'name = "."'))
     before = load_recipe(path).content
     (folder / "labels.extxyz").write_text("1\n\nNa 0 0 0\n")
