@@ -22,6 +22,8 @@ NAME: Final = "name"
 LEVEL: Final = 6
 """Of the potential of the differences."""
 LEAST_PAIRS: Final = 10
+BEYOND: Final = 1.5
+"""Times the largest difference of any pair: what is said to be more is extrapolated."""
 QUANTITIES: Final = ("energy", "forces", "stress")
 
 
@@ -36,7 +38,7 @@ class AlignedLabels:
     pairs
         Structures that tell the difference.
     left_out
-        Cheap labels with closer atoms than any pair's, where the difference is not known.
+        Cheap labels to which more would be added than to any pair (`BEYOND`): unlike these.
     shift
         Root mean square of what was added to the energies [eV/atom].
     """
@@ -94,7 +96,8 @@ def align_labels(
         )
     settings = settings or FitSettings()
     added = fit_report(pairs, level=LEVEL, cutoff=cutoff, species=species, seed=seed, settings=settings)
-    moved = [_moved(atoms, added.potential) for atoms in cheap]
+    largest = max(abs(atoms.get_potential_energy()) / len(atoms) for atoms in pairs)
+    moved = [_moved(atoms, added.potential, BEYOND * largest) for atoms in cheap]
     frames = tuple(atoms for atoms in moved if atoms is not None)
     shifts = [
         (new.get_potential_energy() - old.get_potential_energy()) / len(old)
@@ -105,10 +108,10 @@ def align_labels(
     return AlignedLabels(frames, len(pairs), len(moved) - len(frames), shift)
 
 
-def _moved(atoms: Atoms, added: MomentTensorPotential) -> Atoms | None:
-    """Return a label with the difference added, None where that is not known."""
+def _moved(atoms: Atoms, added: MomentTensorPotential, limit: float) -> Atoms | None:
+    """Return a label with the difference added, None where that exceeds a limit [eV/atom]."""
     more, have = added.compute(atoms), dict(atoms.calc.results)
-    if not np.isfinite(more.energy):
+    if not abs(more.energy) <= limit * len(atoms):
         return None
     changes = {
         "energy": more.energy,

@@ -73,7 +73,7 @@ def _aligned(context: StageContext, frames: Sequence[Atoms], species: Sequence[s
     for level in sorted({str(atoms.info.get(LEVEL)) for atoms in frames} - {str(target)}):
         cheap = [atoms for atoms in frames if str(atoms.info.get(LEVEL)) == level]
         found = align_labels(cheap, better, cutoff=ALIGNING_CUTOFF, species=species, seed=seed)
-        lost = f"; {found.left_out} have closer atoms than those and are left out" if found.left_out else ""
+        lost = f"; {found.left_out} are unlike those and left out" if found.left_out else ""
         context.warn(
             f"labels at the level '{level}' are moved by {1e3 * found.shift:.1f} meV/atom (root mean "
             f"square), learnt from {found.pairs} structures labelled at '{target}' too{lost}"
