@@ -49,7 +49,7 @@ def explore(folder: Path, number: int, asked: argparse.Namespace) -> list[Atoms]
     text = bundled.read_text().replace('given = "labels.extxyz"', f'given = "{study / "labels.extxyz"}"')
     text = text.replace("repeat = [[1, 1, 1], [1, 1, 2]]", f"repeat = {asked.repeat}")
     text = text.replace("labels_per_round = 30", f"labels_per_round = {asked.count}")
-    text = text.replace("\nbreak = 10.0", f"\nbreak = {asked.stop}").replace("\ntarget = ", "\n# ")
+    text = text.replace("\nbreak = 10.0", f"\nbreak = {asked.stop}")
     (study / "recipe.toml").write_text(text)
     recipe = load_recipe(study / "recipe.toml", seed=asked.seed + number)
     run_stages(recipe, study / "run", LADDER, until="learning", executor=parse_executor("serial"))

@@ -168,9 +168,14 @@ def load_material(material: str | Path, provenance: Provenance) -> MeasuredMater
     FormatError
         If the file is not TOML.
     """
-    path = Path(material)
-    if str(material) in material_names():
+    path, bundled = Path(material), material_names()
+    if str(material) in bundled:
         path = Path(str(files("scalebridge.materials").joinpath(str(material), MATERIAL_FILE)))
+    elif not path.is_file():
+        raise InputError(
+            f"material '{material}': no such file and no bundled material ({', '.join(bundled)}); give one "
+            "of these names or the path of a file"
+        )
     return _parse_contract(MeasuredMaterial, _read_toml(path), path, provenance)
 
 

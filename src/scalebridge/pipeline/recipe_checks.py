@@ -32,6 +32,11 @@ def check_recipe(recipe: Recipe, host: Host, design: ElectrodeDesign) -> None:
             f"thermodynamics.temperatures {', '.join(f'{value:g}' for value in sampled)} K do not reach the "
             f"electrode's temperature of {temperature:g} K; add it, or change the design's temperature"
         )
+    if recipe.labels.align and (recipe.labels.given is None or recipe.labels.target is None):
+        raise InputError(
+            "labels.align moves labels onto the level labels.target of the file labels.given; name both, or "
+            "leave it out"
+        )
     if recipe.labels.given is None:
         _check_random_labels(recipe)
     check_compositions(host, labels=recipe.labels, transport=recipe.transport)

@@ -55,7 +55,7 @@ def label_differences(cheap: Sequence[Atoms], better: Sequence[Atoms]) -> list[A
     found = []
     for atoms in better:
         twin = known.get(str(atoms.info.get(NAME)))
-        if twin is None or len(twin) != len(atoms) or not np.allclose(twin.positions, atoms.positions):
+        if twin is None or not _same_structure(atoms, twin):
             continue
         both = [key for key in QUANTITIES if key in atoms.calc.results and key in twin.calc.results]
         copy = atoms.copy()
@@ -63,6 +63,13 @@ def label_differences(cheap: Sequence[Atoms], better: Sequence[Atoms]) -> list[A
         copy.calc = SinglePointCalculator(copy, **added)
         found.append(copy)
     return found
+
+
+def _same_structure(first: Atoms, second: Atoms) -> bool:
+    return np.array_equal(first.numbers, second.numbers) and all(
+        np.allclose(ours, theirs)
+        for ours, theirs in ((first.positions, second.positions), (first.cell[:], second.cell[:]))
+    )
 
 
 def align_labels(

@@ -172,6 +172,17 @@ def test_other_labels_are_another_recipe_but_no_other_host(tmp_path: Path) -> No
     assert after["labels"] != before["labels"]
 
 
+@pytest.mark.parametrize("name", ["given", "target"])
+def test_labels_are_moved_only_from_a_file_onto_a_named_level(name: str) -> None:
+    host = load_host("mnhcf", Provenance(code_version="", recipe_hash=""))
+    design = load_design("mnhcf", Provenance(code_version="", recipe_hash=""))
+    recipe = load_recipe(recipe_path("mnhcf"))
+    check_recipe(recipe, host, design)
+    without = recipe.model_copy(update={"labels": recipe.labels.model_copy(update={name: None})})
+    with pytest.raises(InputError, match=r"labels.align moves labels onto the level labels.target"):
+        check_recipe(without, host, design)
+
+
 def test_a_recipe_with_nothing_to_learn_from_is_refused(tmp_path: Path) -> None:
     host = load_host("lfp", Provenance(code_version="", recipe_hash=""))
     design = load_design("lfp", Provenance(code_version="", recipe_hash=""))

@@ -64,7 +64,10 @@ def test_differences_need_the_same_structure() -> None:
     cheap, better = labelled(frames, better=False), labelled(frames, better=True)
     better[0].positions += 0.01
     better[1].info["name"] = "other"
-    found = label_differences(cheap, better)
+    stretched = labelled(structures(1, seed=3), better=True)[0]
+    stretched.positions, stretched.info["name"] = cheap[1].positions, "s1"
+    stretched.cell[2, 2] += 0.5
+    found = label_differences(cheap, [*better, stretched])
     assert [atoms.info["name"] for atoms in found] == [f"s{n}" for n in range(2, 12)]
     added = better[5].get_potential_energy() - cheap[5].get_potential_energy()
     assert found[3].get_potential_energy() == pytest.approx(added)
