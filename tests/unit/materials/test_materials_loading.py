@@ -49,9 +49,7 @@ def test_an_anode_of_a_file_is_found_beside_the_design(tmp_path):
     design = load_design(tmp_path / "design.toml", PROVENANCE)
     assert design.anode.material.name == "hard carbon"
     (tmp_path / "design.toml").write_text(text.replace('"hard_carbon"', '"wood"'), encoding="utf-8")
-    with pytest.raises(
-        InputError, match="wood': no such file and no bundled material .*graphite, hard_carbon"
-    ):
+    with pytest.raises(InputError, match=r"no such file and no bundled material [(]graphite, hard_carbon[)]"):
         load_design(tmp_path / "design.toml", PROVENANCE)
 
 
