@@ -1,4 +1,4 @@
-"""What ends a step: functions of the state whose falling zeros the integrator looks for."""
+"""What ends a step of a protocol: functions of the state that fall to zero there."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,7 @@ def cell_events(a: CellArrays, state: FloatArray, salt: IntArray, rules: FloatAr
 
 @compiled_arithmetic
 def mean_filling(a: CellArrays, state: FloatArray) -> float:
-    """Return the cathode's the cathode's mean site fraction."""
+    """Return the cathode's mean site fraction."""
     filling = particle_table(a.cathode.active, state)[-2]
     total = 0.0
     for j in range(filling.size):

@@ -65,6 +65,12 @@ class CellMemory(NamedTuple):
     """Where the concentrations stand."""
     rules: FloatArray
     """(events, 3) see `cell_events`."""
+    values: FloatArray
+    """(events,)"""
+    margins: FloatArray
+    """(events,) values at the last step."""
+    tolerances: FloatArray
+    """(1 + size,) the relative one and the absolute ones."""
     notes: FloatArray
     places: IntArray
     size: int
@@ -82,7 +88,7 @@ def _example() -> CellMemory:
     cell = CellArrays(electrode, electrode, i1, *flows, 0, 0.0, 0.0)
     group = empty_group(active, Links(i2, i2, f2))
     jacobian = Jacobian((group, group), f1, f2)
-    return CellMemory(cell, jacobian, empty_factors(jacobian), i1, f2, f1, i1, 0, 0)
+    return CellMemory(cell, jacobian, empty_factors(jacobian), i1, f2, f1, f1, f1, f1, i1, 0, 0)
 
 
 _EXAMPLE = _example()
@@ -181,11 +187,23 @@ def _multiply(
     return 0
 
 
-@c_callback(_STATUS(types.float64, *[_ADDRESS] * 4))
-def _events(_time: float, y: int, _rates: int, out: int, user: int) -> int:
+@compiled_arithmetic
+def _error_weights(state: FloatArray, relative: float, absolute: FloatArray, weights: FloatArray) -> None:
+    for i in range(state.size):
+        weights[i] = 1.0 / (relative * abs(state[i]) + absolute[i])
+
+
+@c_callback(_STATUS(_ADDRESS, _ADDRESS, _ADDRESS))
+def _weights(y: int, out: int, user: int) -> int:
+    """Write 1/(rtol |y| + atol); the status tells whether an event has fallen through zero."""
     m = _load(user)
-    values = numba.carray(as_doubles(out), (m.rules.shape[0],))
-    cell_events(m.cell, _vector(y, m.data_offset, m.size), m.salt, m.rules, values)
+    state, weights = _vector(y, m.data_offset, m.size), _vector(out, m.data_offset, m.size)
+    _error_weights(state, m.tolerances[0], m.tolerances[1:], weights)
+    cell_events(m.cell, state, m.salt, m.rules, m.values)
+    for k in range(m.values.size):
+        if m.margins[k] > 0.0 >= m.values[k]:
+            return -1
+        m.margins[k] = m.values[k]
     return 0
 
 
@@ -203,6 +221,9 @@ def native_callbacks(arrays: CellArrays, unknowns: Unknowns, rules: FloatArray) 
         factors=empty_factors(jacobian),
         salt=np.ascontiguousarray(unknowns.concentration, dtype=np.int64),
         rules=np.ascontiguousarray(rules, dtype=np.float64),
+        values=np.zeros(len(rules)),
+        margins=np.zeros(len(rules)),
+        tolerances=np.zeros(1 + unknowns.size),
         notes=np.array([np.nan, np.nan, 0.0, 0.0, 0.0, 0.0, 0.0]),
         places=np.zeros(3, np.int64),
         size=unknowns.size,
@@ -214,10 +235,12 @@ def native_callbacks(arrays: CellArrays, unknowns: Unknowns, rules: FloatArray) 
         set_up=_set_up.address,
         solve=_precondition.address,
         multiply=_multiply.address,
-        events=_events.address,
+        weights=_weights.address,
         solve_directly=_solve_directly.address,
         one=_one.address,
         places=memory.places[INTEGRATOR:],
+        tolerances=memory.tolerances,
+        margins=memory.margins,
         data=stored.address,
         keep=(stored, memory),
     )

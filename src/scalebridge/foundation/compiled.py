@@ -23,6 +23,11 @@ def compiled_arithmetic(function: F) -> F:
     return cast(F, numba.njit(cache=True, error_model="numpy")(function))
 
 
+def compiled_sum(function: F) -> F:
+    """Compile as `compiled_arithmetic`, with sums in any order: several terms are added at once."""
+    return cast(F, numba.njit(cache=True, error_model="numpy", fastmath={"reassoc"})(function))
+
+
 def inlined_arithmetic(function: F) -> F:
     """Compile as `compiled_arithmetic`, written out in its callers: for a few operations in a hot loop.
 
@@ -31,9 +36,9 @@ def inlined_arithmetic(function: F) -> F:
     return cast(F, numba.njit(cache=True, error_model="numpy", inline="always")(function))
 
 
-def c_callback(signature: Any) -> Callable[[Callable[..., int]], Any]:
+def c_callback(signature: Any) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function of a Numba signature to one that C can call, at ``address`` of the result."""
-    return cast(Callable[[Callable[..., int]], Any], numba.cfunc(signature, cache=True))
+    return cast(Callable[[Callable[..., Any]], Any], numba.cfunc(signature, cache=True))
 
 
 def drop_stale_caches(package: Path) -> int:

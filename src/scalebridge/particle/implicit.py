@@ -244,12 +244,12 @@ def _integrate(
     relative_tolerance: float,
 ) -> ImplicitSolution:
     """Integrate from 0 to ``times``; the start itself is not among the returned times."""
-    if system.native is not None and available():
+    if system.native is not None and events is not None and available():
         options = NativeOptions(
             relative_tolerance=relative_tolerance,
             absolute_tolerance=system.absolute_tolerance * relative_tolerance / REFERENCE_TOLERANCE,
             differential=system.differential,
-            events=0 if events is None else events(start[0]).size,
+            events=events,
             max_steps=MAX_STEPS,
             max_failures=MAX_FAILURES,
         )

@@ -5,7 +5,7 @@ scikit-sundae does not expose them, `available` says no and its Python interface
 """
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ctypes import POINTER, byref, c_double, c_int, c_long, c_void_p
 from dataclasses import dataclass
@@ -14,12 +14,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 from scalebridge.foundation import MissingDependencyError
+from scalebridge.particle.vector_operations import replace_operations
 
 FloatArray = NDArray[np.float64]
 
-NORMAL, ROOT = 1, 2
+NORMAL = 1
+TINY = 1e-300
+"""Absolute tolerance of an event's time [s]: the relative one, of rounding, decides."""
+WEIGHTS_FAILED = -22
+"""IDA_ILL_INPUT of ``ida.h``: what a run ends with that `NativeCallbacks.weights` stopped."""
 LEFT, KRYLOV_DIMENSION = 1, 5
 TABLE_LENGTH = 12
 """Functions of a SUNLinearSolver looked through: the wanted ones are the ninth to eleventh."""
@@ -38,6 +44,7 @@ MESSAGES = {
     -4: "Newton's iteration failed repeatedly, or with the smallest step",
     -9: "the residual cannot be evaluated",
     -10: "the residual cannot be evaluated at any step",
+    WEIGHTS_FAILED: "the tolerances or the next output time are out of range",
 }
 
 
@@ -49,13 +56,19 @@ class NativeCallbacks:
     set_up: int
     solve: int
     multiply: int
-    events: int
+    weights: int
+    """Fills the weights of errors, and stops the run after a step in which an event has fallen through zero.
+    SUNDIALS' own search would interpolate state and rates at every step."""
     solve_directly: int
     """The ``solve`` of a SUNLinearSolver; it finds ``data`` in the solver's word `USER_WORD`."""
     one: int
     """A function int f(void *) that returns 1."""
     places: NDArray[np.int64]
     """(2,) filled with the addresses of IDA's memory and of ``IDAGetCurrentCj``."""
+    tolerances: FloatArray
+    """(1 + size,) filled with the relative tolerance and the absolute ones."""
+    margins: FloatArray
+    """(events,) values at the last step; not a number before the first."""
     data: int
     keep: tuple[Any, ...]
     """What must outlive them."""
@@ -68,7 +81,8 @@ class NativeOptions:
     relative_tolerance: float
     absolute_tolerance: FloatArray
     differential: NDArray[np.bool_]
-    events: int
+    events: Callable[[FloatArray], FloatArray]
+    """Of a state: a value that falls to zero ends the run there."""
     max_steps: int
     max_failures: int
 
@@ -86,7 +100,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "IDACreate": (c_void_p, (c_void_p,)),
     "IDAFree": (None, (POINTER(c_void_p),)),
     "IDAInit": (c_int, (c_void_p, c_void_p, c_double, c_void_p, c_void_p)),
-    "IDASVtolerances": (c_int, (c_void_p, c_double, c_void_p)),
+    "IDAWFtolerances": (c_int, (c_void_p, c_void_p)),
     "IDASetUserData": (c_int, (c_void_p, c_void_p)),
     "IDASetId": (c_int, (c_void_p, c_void_p)),
     "IDASetMaxNumSteps": (c_int, (c_void_p, c_long)),
@@ -96,11 +110,10 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "IDASetJacTimes": (c_int, (c_void_p, c_void_p, c_void_p)),
     "IDASetDeltaCjLSetup": (c_int, (c_void_p, c_double)),
     "IDASetEtaFixedStepBounds": (c_int, (c_void_p, c_double, c_double)),
-    "IDARootInit": (c_int, (c_void_p, c_int, c_void_p)),
-    "IDASetRootDirection": (c_int, (c_void_p, POINTER(c_int))),
-    "IDASetNoInactiveRootWarn": (c_int, (c_void_p,)),
     "IDASolve": (c_int, (c_void_p, c_double, POINTER(c_double), c_void_p, c_void_p, c_int)),
-    "IDAGetRootInfo": (c_int, (c_void_p, POINTER(c_int))),
+    "IDAGetDky": (c_int, (c_void_p, c_double, c_int, c_void_p)),
+    "IDAGetCurrentTime": (c_int, (c_void_p, POINTER(c_double))),
+    "IDAGetLastStep": (c_int, (c_void_p, POINTER(c_double))),
     "IDAGetCurrentCj": (c_int, (c_void_p, POINTER(c_double))),
     "IDAGetNumResEvals": (c_int, (c_void_p, POINTER(c_long))),
 }
@@ -167,8 +180,8 @@ def _context(library: Any) -> Iterator[Any]:
 class _Vectors:
     """N_Vectors over arrays."""
 
-    def __init__(self, library: Any, context: Any) -> None:
-        self._library, self._context = library, context
+    def __init__(self, library: Any, context: Any, data_offset: int) -> None:
+        self._library, self._context, self._data_offset = library, context, data_offset
         self.made: list[Any] = []
         self._arrays: list[FloatArray] = []
 
@@ -176,6 +189,7 @@ class _Vectors:
         """Return a vector whose data are those of a contiguous array."""
         self._arrays.append(array)
         self.made.append(self._library.N_VMake_Serial(array.size, array.ctypes.data, self._context))
+        replace_operations(self._library, self.made[-1], self._data_offset)
         return self.made[-1]
 
     def free(self) -> None:
@@ -208,18 +222,19 @@ def integrate(
             "SUNDIALS' C interface is not in this installation of scikit-sundae; integrate through its "
             "Python interface (particle.implicit)"
         )
-    library = found[0]
+    library, offset = found
     state, rates = start[0].copy(), start[1].copy()
     with _context(library) as context:
-        vectors = _Vectors(library, context)
+        vectors = _Vectors(library, context, offset)
         y, y_rate = vectors.over(state), vectors.over(rates)
-        tolerance = vectors.over(np.ascontiguousarray(options.absolute_tolerance))
+        callbacks.tolerances[:] = [options.relative_tolerance, *options.absolute_tolerance]
+        callbacks.margins[:] = np.nan
         kinds = vectors.over(options.differential.astype(np.float64))
         memory = c_void_p(library.IDACreate(context))
         linear = library.SUNLinSol_SPGMR(y, LEFT, KRYLOV_DIMENSION, context)
         try:
             library.IDAInit(memory, callbacks.residual, 0.0, y, y_rate)
-            library.IDASVtolerances(memory, options.relative_tolerance, tolerance)
+            library.IDAWFtolerances(memory, callbacks.weights)
             library.IDASetUserData(memory, callbacks.data)
             library.IDASetId(memory, kinds)
             library.IDASetMaxNumSteps(memory, options.max_steps)
@@ -230,11 +245,7 @@ def integrate(
             library.IDASetDeltaCjLSetup(memory, FRESH)
             library.IDASetEtaFixedStepBounds(memory, 1.0, LENGTHENED)
             library.IDASetJacTimes(memory, None, callbacks.multiply)
-            if options.events:
-                library.IDARootInit(memory, options.events, callbacks.events)
-                library.IDASetRootDirection(memory, (c_int * options.events)(*[-1] * options.events))
-                library.IDASetNoInactiveRootWarn(memory)
-            return _run(library, memory, times, (state, y, y_rate), options.events)
+            return _run(_Run(library, memory, options.events, state, y, y_rate), times)
         finally:
             library.IDAFree(byref(memory))
             library.SUNLinSolFree(linear)
@@ -272,27 +283,64 @@ def _direct(
     return solver
 
 
-def _run(
-    library: Any, memory: Any, times: FloatArray, at: tuple[FloatArray, Any, Any], events: int
-) -> tuple[FloatArray, FloatArray, int | None, str | None, int]:
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """IDA, and where it writes."""
+
+    library: Any
+    memory: Any
+    events: Callable[[FloatArray], FloatArray]
+    state: FloatArray
+    y: Any
+    """``state`` as a vector."""
+    y_rate: Any
+
+    def state_at(self, time: float) -> FloatArray:
+        """Return the state at a time within the last step."""
+        self.library.IDAGetDky(self.memory, time, 0, self.y)
+        return self.state.copy()
+
+    def first_event(self, since: float, now: float) -> tuple[float, int] | None:
+        """Return time and index of the event that fell first from ``since`` to ``now``, in the last step."""
+        end, length = c_double(0.0), c_double(0.0)
+        self.library.IDAGetCurrentTime(self.memory, byref(end))
+        self.library.IDAGetLastStep(self.memory, byref(length))
+        begin = max(since, end.value - length.value)
+        before, after = self.events(self.state_at(begin)), self.events(self.state_at(now))
+
+        def margin(time: float, index: int) -> float:
+            return float(self.events(self.state_at(time))[index])
+
+        crossings = [
+            (float(brentq(margin, begin, now, args=(index,), xtol=TINY)), int(index))
+            for index in np.flatnonzero((before > 0) & (after <= 0))
+        ]
+        return min(crossings, default=None)
+
+
+def _run(run: _Run, times: FloatArray) -> tuple[FloatArray, FloatArray, int | None, str | None, int]:
     """Step from output to output."""
-    state, y, y_rate = at
+    library, memory = run.library, run.memory
     reached: list[float] = []
     states: list[FloatArray] = []
     event: int | None = None
     failure: str | None = None
     now, evaluations = c_double(0.0), c_long(0)
+    margins, since = run.events(run.state), 0.0
     for time in times:
-        flag = library.IDASolve(memory, float(time), byref(now), y, y_rate, NORMAL)
+        flag = library.IDASolve(memory, float(time), byref(now), run.y, run.y_rate, NORMAL)
         reached.append(now.value)
-        states.append(state.copy())
-        if flag == ROOT:
-            which = (c_int * events)()
-            library.IDAGetRootInfo(memory, which)
-            event = next(k for k in range(events) if which[k])
-            break
+        states.append(run.state.copy())
+        before, margins = margins, run.events(run.state)
+        if flag == WEIGHTS_FAILED or np.any((before > 0) & (margins <= 0)):
+            found = run.first_event(since, now.value)
+            if found is not None:
+                reached[-1], event = found
+                states[-1] = run.state_at(reached[-1])
+                break
         if flag < 0:
             failure = MESSAGES.get(flag, f"SUNDIALS' IDA gave up with code {flag}")
             break
+        since = now.value
     library.IDAGetNumResEvals(memory, byref(evaluations))
     return np.array(reached), np.array(states), event, failure, int(evaluations.value)

@@ -56,7 +56,7 @@ def test_residual_callback_is_the_kernel() -> None:
     system.residual(state, rates, expected)
     library, _ = native._library()  # type: ignore[misc]
     with native._context(library) as context:
-        vectors = native._Vectors(library, context)
+        vectors = native._Vectors(library, context, native.data_offset())
         handles = [vectors.over(array) for array in (state, rates, found)]
         function = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_double, *[ctypes.c_void_p] * 4)(callbacks.residual)
         assert function(0.0, *handles, callbacks.data) == 0
@@ -110,6 +110,54 @@ def test_rising_currents_run_in_machine_code(monkeypatch: pytest.MonkeyPatch) ->
     assert fast.current == pytest.approx(rise * two_sizes().one_c_current, abs=1e-9)
     assert fast.filling[-1] - fast.filling[0] == pytest.approx(1200 / 3600, abs=1e-5)
     assert fast.voltage == pytest.approx(slow.voltage, abs=2e-4)
+
+
+def test_events_of_a_step_that_runs_beyond_several_outputs_are_found_in_time() -> None:
+    """A slow solid solution takes steps of minutes; the filling is linear in time, so the end is known."""
+    wide = particle(1.0, shells=16, gradient_energy=0.0)
+    model = cell(wide, initial_theta=0.3, **LAYERS)
+    for points in (20, 2000):
+        solved = solve_protocol(
+            model, Protocol.parse("Discharge at 1C until 30 %; Charge at 1C until 30 %"), points=points
+        )
+        for step, sign in zip(solved.steps, (1, -1), strict=True):
+            assert step.ended_by == "capacity"
+            assert step.capacity == pytest.approx(0.3 * sign, abs=1e-12)
+            assert np.all(np.diff(step.solution.time) > 0)
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 2049, 5000])
+def test_vector_operations_are_those_of_sundials(size: int) -> None:
+    """Every one that takes the place of SUNDIALS', also in place, to rounding."""
+    draw = np.random.default_rng(1)
+    library, offset = native._library()  # type: ignore[misc]
+    vector, number = ctypes.c_void_p, ctypes.c_double
+    kinds = {
+        "N_VLinearSum": (None, number, vector, number, vector, vector),
+        "N_VScale": (None, number, vector, vector),
+        "N_VWrmsNorm": (number, vector, vector),
+        "N_VLinearCombination": (ctypes.c_int, ctypes.c_int, vector, vector, vector),
+    }
+    with native._context(library) as context:
+        found = []
+        for replaced in (True, False):
+            vectors = native._Vectors(library, context, offset if replaced else 0)
+            arrays = [draw.random(size) for _ in range(4)]
+            draw = np.random.default_rng(1)
+            x, y, z, w = (vectors.over(array) for array in arrays)
+            functions = {}
+            for name, kind in kinds.items():
+                function = getattr(library, name)
+                functions[name] = ctypes.CFUNCTYPE(*kind)(ctypes.cast(function, vector).value)
+            functions["N_VLinearSum"](2.0, x, -0.3, y, z)
+            functions["N_VLinearSum"](1e-3, z, 1.0, y, y)
+            functions["N_VScale"](0.7, w, w)
+            terms, several = np.array([0.1, -0.7, 3.0, 2.0]), np.array([z, x, y, w], dtype=np.uint64)
+            assert functions["N_VLinearCombination"](4, terms.ctypes.data, several.ctypes.data, z) == 0
+            norm = functions["N_VWrmsNorm"](z, y)
+            found.append(np.concatenate([*arrays, [norm]]))
+            vectors.free()
+    assert found[0] == pytest.approx(found[1], rel=1e-14, abs=1e-14)
 
 
 def test_a_failure_is_said_as_before(
