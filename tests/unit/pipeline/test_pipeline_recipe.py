@@ -183,6 +183,29 @@ def test_labels_are_moved_only_from_a_file_onto_a_named_level(name: str) -> None
         check_recipe(without, host, design)
 
 
+def test_what_the_loop_buys_has_the_level_onto_which_labels_are_moved() -> None:
+    host = load_host("mnhcf", Provenance(code_version="", recipe_hash=""))
+    design = load_design("mnhcf", Provenance(code_version="", recipe_hash=""))
+    recipe = load_recipe(recipe_path("mnhcf"))
+    oracle = load_recipe(recipe_path("mnhcf-chgnet")).oracle
+    cheap, good = (
+        recipe.model_copy(update={"oracle": oracle.model_copy(update={"level": level})})
+        for level in ("cheap", "converged")
+    )
+    check_recipe(good, host, design)
+    with pytest.raises(InputError, match=r"not those that the loop buys at oracle.level 'cheap'"):
+        check_recipe(cheap, host, design)
+
+
+def test_walkers_do_not_stop_before_they_queue() -> None:
+    host = load_host("mnhcf", Provenance(code_version="", recipe_hash=""))
+    design = load_design("mnhcf", Provenance(code_version="", recipe_hash=""))
+    recipe = load_recipe(recipe_path("mnhcf"))
+    learning = recipe.learning.model_copy(update={"save_grade": 21.0})
+    with pytest.raises(InputError, match=r"learning.save 21 exceeds learning.break 10"):
+        check_recipe(recipe.model_copy(update={"learning": learning}), host, design)
+
+
 def test_a_recipe_with_nothing_to_learn_from_is_refused(tmp_path: Path) -> None:
     host = load_host("lfp", Provenance(code_version="", recipe_hash=""))
     design = load_design("lfp", Provenance(code_version="", recipe_hash=""))
