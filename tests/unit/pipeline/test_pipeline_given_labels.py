@@ -115,7 +115,7 @@ def test_an_oracle_of_a_level_that_no_label_has_is_refused(tmp_path: Path) -> No
     frames = [frame(0, level="cheap"), frame(1, level="good")]
     for level in ("good", None):
         check_level(tmp_path, frames, level)
-    with pytest.raises(InputError, match=r"oracle.level 'best' is no level of .* \(cheap, good\); name the one"):
+    with pytest.raises(InputError, match=r"oracle.level 'best' is no level of .* \(cheap, good\); name"):
         check_level(tmp_path, frames, "best")
 
 

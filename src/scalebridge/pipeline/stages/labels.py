@@ -78,8 +78,8 @@ def check_level(path: Path, frames: Sequence[Atoms], level: str | None) -> None:
     known = sorted({str(atoms.info[LEVEL]) for atoms in frames if LEVEL in atoms.info})
     if level is not None and level not in known:
         raise InputError(
-            f"oracle.level '{level}' is no level of {path} ({', '.join(known) or 'it names none'}); name the one "
-            "whose energies the calculator's are, or leave the key out"
+            f"oracle.level '{level}' is no level of {path} ({', '.join(known) or 'it names none'}); "
+            "name the one whose energies the calculator's are, or leave the key out"
         )
 
 
@@ -179,6 +179,7 @@ def make_labeller(context: StageContext, recipe: Recipe) -> Labeller:
         store=store,
         workers=section.workers,
         max_failed_fraction=section.max_failed_fraction,
+        retry_failed=section.retry_failed,
     )
 
 
