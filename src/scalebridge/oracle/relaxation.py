@@ -87,8 +87,8 @@ class StoredCalculator(Calculator):  # type: ignore[misc]  # ASE ships no types
         if outcome.failed:
             raise LabelError(
                 f"relaxation of {self.atoms.get_chemical_formula()} by '{self.spec.target}' failed at step "
-                f"{len(self.frames)}: {outcome.reasons[-1]}; start from a structure nearer to equilibrium, or mend "
-                "the calculator's set-up: the step is tried again"
+                f"{len(self.frames)}: {outcome.reasons[-1]}; start from a structure nearer to equilibrium, "
+                "or mend the calculator's set-up: the step is tried again"
             )
         self.frames.append(labelled(self.atoms, outcome))
         self.results = dict(self.frames[-1].calc.results, free_energy=outcome.energy)
