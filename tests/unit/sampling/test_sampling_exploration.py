@@ -154,7 +154,7 @@ class Between:
         return 3.0
 
 
-def quiet_loop(energies, **changes):
+def quiet_loop(energies, *, label=list, **changes):
     """Return the loop of a potential whose grades stay at 3, with held-out errors ``energies``."""
     errors = iter(energies)
     tools = replace(
@@ -166,7 +166,7 @@ def quiet_loop(energies, **changes):
     return learn(
         start_state(),
         walker_plans([host_cell()] * 5, [300.0]),
-        label=list,
+        label=label,
         refit=refit,
         held_out=[host_cell().atoms([])],
         settings=settings(**changes),
@@ -205,6 +205,14 @@ def test_flat_held_out_errors_over_two_rounds_end_the_loop():
     falling = quiet_loop([0.9**n for n in range(12)], stopping=rule)
     assert not falling.converged
     assert "budget of 10 rounds" in falling.reason
+
+
+def test_errors_that_stay_because_nothing_was_learnt_do_not_end_the_loop():
+    """A reference calculator that gives no label leaves the potential, and its errors, as they were."""
+    state = quiet_loop([1.0] * 9, label=lambda frames: (), rounds=5)
+    assert [(entry.selected, entry.failed) for entry in state.history] == [(8, 8)] * 5
+    assert not state.converged
+    assert "budget of 5 rounds" in state.reason
 
 
 def test_errors_are_not_asked_while_walkers_break():
