@@ -1,6 +1,6 @@
 """What walkers grade, where they start again, and when the loop has learnt enough."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -152,6 +152,25 @@ class Between:
 
     def grade(self, types, positions, cell, pbc):
         return 3.0
+
+
+@dataclass
+class Warned:
+    """Grades that call for a label for a while, then stop the walker."""
+
+    left: int = 6
+
+    def grade(self, types, positions, cell, pbc):
+        self.left -= 1
+        return 3.0 if self.left > 0 else 50.0
+
+
+def test_a_state_that_waits_for_a_label_is_not_safe():
+    known = replace(start_state(), potential=refit([host_cell().atoms(range(n)) for n in range(5)], None))
+    _, tasks = rounds(known, walker_plans([host_cell()] * 5, [300.0]), 1)
+    walk = explore(replace(tasks[0][0], grader=Warned()))
+    assert walk.end == "stopped" and len(walk.queue) > 0
+    assert walk.safe is None
 
 
 def quiet_loop(energies, *, label=list, **changes):
