@@ -141,11 +141,3 @@ def test_in_a_full_host_the_pilot_takes_an_ion_that_is_there():
 def test_mistakes(make, message):
     with pytest.raises(InputError, match=message):
         make()
-
-
-def test_a_relocation_without_a_schedule_is_its_own_reverse_and_an_insertion_need_not_be():
-    times = (np.arange(7) + 0.5) / 7
-    strengths = SwitchSettings(7, exponent=2.0).strengths(times, relocation=True)
-    np.testing.assert_allclose(strengths, 1 - strengths[::-1], atol=1e-12)
-    strengths = SwitchSettings(7, exponent=2.0).strengths(times)
-    assert not np.allclose(strengths, 1 - strengths[::-1])
