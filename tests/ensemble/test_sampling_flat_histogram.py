@@ -116,7 +116,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path, monkeypatch, host, steps):
     moves = replace(MIXED, switching=SwitchSettings(steps, 10.0))
     settings = FlatHistogramSettings(rounds=8, equilibration=2, moves_per_round=60, blocks=4, moves=moves)
 
-    def run(checkpoint, seed=5):
+    def run(checkpoint, seed=5, target=target):
         starts = [begin(range(low)) for low, _ in ranges]
         return sample_flat_histogram(
             target,
@@ -152,6 +152,8 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path, monkeypatch, host, steps):
     np.testing.assert_array_equal(resumed.energies, whole.energies)
     with pytest.raises(InputError, match=r"is of another run: seed differ; name another file or remove it"):
         run(tmp_path / "run.npz", seed=6)
+    with pytest.raises(InputError, match=r"is of another run: masses differ"):
+        run(tmp_path / "run.npz", target=replace(target, masses=2 * target.masses))
     (tmp_path / "run.npz").write_bytes(b"not a checkpoint")
     with pytest.raises(InputError, match=r"is damaged .* remove it to start the run anew"):
         run(tmp_path / "run.npz")

@@ -32,6 +32,10 @@ class WrongSpinStateError(RuntimeError):
     """The calculation converged, to moments that are not those of the host's redox centres."""
 
 
+class UnbalancedChargeError(RuntimeError):
+    """The ions of a structure give more electrons than its redox centres take: a structure without label."""
+
+
 @final
 class GPAWPlusU(Calculator):  # type: ignore[misc]  # ASE ships no types
     """GPAW with PBE+U, set up for insertion hosts with localised electrons; one core.
@@ -134,6 +138,8 @@ class GPAWPlusU(Calculator):  # type: ignore[misc]  # ASE ships no types
             If no attempt reaches self-consistency.
         WrongSpinStateError
             If a redox centre ends with a moment that it does not accept.
+        UnbalancedChargeError
+            If the ions give more electrons than the redox centres take.
         """
         super().calculate(atoms, properties, system_changes)
         structure = self.atoms.copy()
@@ -167,9 +173,7 @@ class GPAWPlusU(Calculator):  # type: ignore[misc]  # ASE ships no types
         """Start from scratch, along the ladder until one attempt converges."""
         start = structure.copy()
         if not np.any(start.get_initial_magnetic_moments()):
-            start.set_initial_magnetic_moments(
-                initial_moments(structure, self.centres, ion=self.ion, ion_charge=self.ion_charge)
-            )
+            start.set_initial_magnetic_moments(self._initial_moments(structure))
         for rung, attempt in enumerate(LADDER):
             self._inner = self._new(start, attempt)
             try:
@@ -181,6 +185,12 @@ class GPAWPlusU(Calculator):  # type: ignore[misc]  # ASE ships no types
                         "two charge orders: give it initial moments, more smearing or other positions"
                     ) from None
         raise AssertionError("the ladder has rungs")
+
+    def _initial_moments(self, structure: Atoms) -> NDArray[np.float64]:
+        try:
+            return initial_moments(structure, self.centres, ion=self.ion, ion_charge=self.ion_charge)
+        except InputError as error:  # of this structure, which may be broken; the others are labelled
+            raise UnbalancedChargeError(str(error)) from None
 
     def _run(self, structure: Atoms) -> dict[str, Any]:
         """Compute with the present inner calculator; on failure it is dropped."""
@@ -194,7 +204,7 @@ class GPAWPlusU(Calculator):  # type: ignore[misc]  # ASE ships no types
         moments = np.zeros(len(structure))
         if self._is_host(structure):
             moments = np.array(inner.get_magnetic_moments(structure), dtype=np.float64)
-        faults = spin_faults(structure, moments, self.centres)
+        faults = spin_faults(structure, moments, self.centres, ion=self.ion)
         if faults:
             raise WrongSpinStateError(
                 f"{'; '.join(faults)}; energy {energy:.3f} eV, moments {self._told(structure, moments)} μB"
@@ -224,10 +234,10 @@ class GPAWPlusU(Calculator):  # type: ignore[misc]  # ASE ships no types
         return k_points(structure, self.metal_density)
 
     def _is_host(self, structure: Atoms) -> bool:
-        return any(len(centre.sites(structure)) for centre in self.centres)
+        return any(len(centre.sites(structure, ion=self.ion)) for centre in self.centres)
 
     def _told(self, structure: Atoms, moments: NDArray[np.float64]) -> str:
-        sites = [site for centre in self.centres for site in centre.sites(structure)]
+        sites = [site for centre in self.centres for site in centre.sites(structure, ion=self.ion)]
         return " ".join(f"{structure.symbols[site]}{site} {moments[site]:.2f}" for site in sites)
 
     def _new(self, structure: Atoms, attempt: Mapping[str, Any]) -> Any:

@@ -133,7 +133,8 @@ class Labeller:
             f"{failed} of {total} labels by '{self.spec.target}' failed, more than the limit of "
             f"{100 * self.max_failed_fraction:g} %; first: structure {first.index} "
             f"({first.atoms.get_chemical_formula()}): {first.reasons[-1]}; all are kept, with "
-            f"status 'failed', in '{self.store.location}': correct the calculator's settings or structures"
+            f"status 'failed', in '{self.store.location}': correct the calculator's settings or structures, "
+            "or, if it was the machine that failed, run again with oracle.retry_failed = true"
         )
 
 

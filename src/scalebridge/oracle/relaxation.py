@@ -77,9 +77,9 @@ class StoredCalculator(Calculator):  # type: ignore[misc]  # ASE ships no types
         super().calculate(atoms, properties, system_changes)
         key = structure_key(self.atoms, self.spec)
         known = self.store.find([key]) if self.store is not None else {}
-        if key in known:
+        if key in known and not known[key].outcome.failed:
             outcome = known[key].outcome
-        else:
+        else:  # a failure ended the relaxation: whoever starts it again has mended what failed
             outcome = evaluate(self.spec, self.atoms, self.limits)
             self.computed += 1
             if self.store is not None:
@@ -87,7 +87,8 @@ class StoredCalculator(Calculator):  # type: ignore[misc]  # ASE ships no types
         if outcome.failed:
             raise LabelError(
                 f"relaxation of {self.atoms.get_chemical_formula()} by '{self.spec.target}' failed at step "
-                f"{len(self.frames)}: {outcome.reasons[-1]}; start from a structure nearer to equilibrium"
+                f"{len(self.frames)}: {outcome.reasons[-1]}; start from a structure nearer to equilibrium, "
+                "or mend the calculator's set-up: the step is tried again"
             )
         self.frames.append(labelled(self.atoms, outcome))
         self.results = dict(self.frames[-1].calc.results, free_energy=outcome.energy)

@@ -29,7 +29,7 @@ class RedoxCentre:
     accepted
         Smallest and largest moment of a sound label, either state [μB].
     ligand
-        Only atoms whose nearest neighbour is of this species; empty: all atoms of the species.
+        Only atoms whose nearest neighbour, ions aside, is of this species; empty: all atoms of the species.
 
     Raises
     ------
@@ -71,12 +71,13 @@ class RedoxCentre:
                 "accepted = [smallest, largest] and, where a species has two kinds of site, ligand"
             ) from None
 
-    def sites(self, atoms: Atoms) -> NDArray[np.intp]:
-        """Return the indices of its atoms."""
+    def sites(self, atoms: Atoms, *, ion: str = "") -> NDArray[np.intp]:
+        """Return the indices of its atoms; an ion that fell next to one of them is not taken for a ligand."""
         found = np.flatnonzero(np.array(atoms.symbols) == self.species)
         if not self.ligand or not len(found):
             return found
         distances = _distances(atoms, found)
+        distances[:, np.array(atoms.symbols) == ion] = np.inf
         nearest = np.array(atoms.symbols)[distances.argmin(axis=1)]
         return np.asarray(found[nearest == self.ligand])
 
@@ -114,7 +115,7 @@ def initial_moments(
     given = left = int(np.sum(np.array(atoms.symbols) == ion)) * ion_charge
     room = 0
     for centre in centres:
-        sites = centre.sites(atoms)
+        sites = centre.sites(atoms, ion=ion)
         room += len(sites)
         moments[sites] = centre.oxidised
         reduced = sites[np.argsort(-_bond_lengths(atoms, sites), kind="stable")][:left]
@@ -129,13 +130,13 @@ def initial_moments(
 
 
 def spin_faults(
-    atoms: Atoms, moments: NDArray[np.float64], centres: Sequence[RedoxCentre]
+    atoms: Atoms, moments: NDArray[np.float64], centres: Sequence[RedoxCentre], *, ion: str = ""
 ) -> tuple[str, ...]:
     """Return one text for every redox centre whose moment [μB] lies outside what its kind accepts."""
     return tuple(
         "{}{} has {:.2f} μB, not {:g} to {:g}".format(centre.species, site, moments[site], *centre.accepted)
         for centre in centres
-        for site in centre.sites(atoms)
+        for site in centre.sites(atoms, ion=ion)
         if not centre.accepted[0] <= moments[site] <= centre.accepted[1]
     )
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scalebridge.contracts import ElectrodeDesign, Host
 from scalebridge.foundation import InputError
 from scalebridge.pipeline.recipe import Recipe
-from scalebridge.pipeline.sections import LabelsSection, Repeat, TransportSection
+from scalebridge.pipeline.sections import LabelsSection, LearningSection, Repeat, TransportSection
 from scalebridge.potential import FEWEST_HELD_OUT
 from scalebridge.sampling import HostCell
 
@@ -24,7 +24,8 @@ def check_recipe(recipe: Recipe, host: Host, design: ElectrodeDesign) -> None:
     InputError
         If an x lies outside the host's sites or is no whole number of ions where ions are followed, a cell
         that is sampled is too small for the cutoff, the electrode's temperature is none of those of the free
-        energy, or too few structures are held out to calibrate the committee.
+        energy, levels of theory would be mixed, grades are not in order, or too few structures are held out
+        to calibrate the committee.
     """
     temperature, sampled = float(design.temperature), recipe.thermodynamics.temperatures
     if not min(sampled) <= temperature <= max(sampled):
@@ -32,11 +33,8 @@ def check_recipe(recipe: Recipe, host: Host, design: ElectrodeDesign) -> None:
             f"thermodynamics.temperatures {', '.join(f'{value:g}' for value in sampled)} K do not reach the "
             f"electrode's temperature of {temperature:g} K; add it, or change the design's temperature"
         )
-    if recipe.labels.align and (recipe.labels.given is None or recipe.labels.target is None):
-        raise InputError(
-            "labels.align moves labels onto the level labels.target of the file labels.given; name both, or "
-            "leave it out"
-        )
+    _check_levels(recipe)
+    _check_grades(recipe.learning)
     if recipe.labels.given is None:
         _check_random_labels(recipe)
     check_compositions(host, labels=recipe.labels, transport=recipe.transport)
@@ -52,6 +50,31 @@ def check_recipe(recipe: Recipe, host: Host, design: ElectrodeDesign) -> None:
         thermodynamics=recipe.thermodynamics.repeat,
         transport=recipe.transport.repeat,
     )
+
+
+def _check_levels(recipe: Recipe) -> None:
+    labels, oracle = recipe.labels, recipe.oracle
+    if not labels.align:
+        return
+    if labels.given is None or labels.target is None:
+        raise InputError(
+            "labels.align moves labels onto the level labels.target of the file labels.given; name both, or "
+            "leave it out"
+        )
+    if oracle is not None and oracle.level != labels.target:
+        raise InputError(
+            f"labels.align moves the given labels onto the level '{labels.target}', not those that the loop "
+            f"buys at oracle.level '{oracle.level}'; write oracle.level = '{labels.target}' with the "
+            "arguments of that level, or leave labels.align out"
+        )
+
+
+def _check_grades(learning: LearningSection) -> None:
+    if learning.save_grade > learning.break_grade:
+        raise InputError(
+            f"learning.save {learning.save_grade:g} exceeds learning.break {learning.break_grade:g}: walkers "
+            "would stop before anything is queued; write for example 2.1 and 10"
+        )
 
 
 def _check_random_labels(recipe: Recipe) -> None:

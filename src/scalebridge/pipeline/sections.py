@@ -86,6 +86,8 @@ class OracleSection(Section):
     """The labels stage fails when more than this fraction of calculations failed twice."""
     workers: Annotated[Count, WithoutEffect()] = 1
     """Calculations at a time."""
+    retry_failed: Annotated[bool, WithoutEffect()] = False
+    """Structures that the store holds as failed are tried again: for failures of the machine, not of them."""
     level: str | None = None
     """Level of theory its labels belong to, where ``labels.given`` tells several apart."""
 

@@ -131,6 +131,7 @@ def sample_flat_histogram(
         "windows": [list(window) for window in windows],
         "settings": repr(settings),
         "ensemble": [ensemble.temperature, ensemble.pressure, chemical_potential, repr(ensemble.density)],
+        "masses": ensemble.masses.tolist(),
         "starts": [[start.ions, start.energy] for start in starts],
         "seed": seed,
     }

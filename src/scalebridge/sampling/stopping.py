@@ -100,7 +100,12 @@ def converged(history: Sequence[LearningRound], rule: StoppingRule, *, limit: in
 
 
 def is_flat(history: Sequence[LearningRound], tolerance: float) -> bool:
-    """Return whether the held-out errors changed by no more than a fraction over the last two rounds."""
+    """Return whether the held-out errors changed by no more than a fraction over the last two rounds.
+
+    Both rounds before the last must have learnt from new labels: a potential that stays has the same errors.
+    """
+    if not all(entry.labelled > entry.held_out for entry in history[-3:-1]):
+        return False
     reports = [entry.errors for entry in history[-3:] if entry.errors is not None]
     if len(reports) < 3:
         return False

@@ -175,6 +175,15 @@ def test_failed_labels_are_recorded_with_their_reason(stand_in, tmp_path):
     assert labeller.store.count(failed=True) == 2
 
 
+def test_a_structure_with_too_many_ions_is_a_failed_label_and_the_others_are_labelled(stand_in, tmp_path):
+    crowded = host() + Atoms("Na", positions=[[3.3, 3.3, 3.3]])
+    labeller = Labeller(CalculatorSpec(TARGET, HOST), LabelStore(tmp_path / "l.db"))
+    batch = labeller.label([crowded, host()])
+    (failure,) = batch.failures
+    assert failure.reasons[0].startswith("UnbalancedChargeError: MnNa2O gives its host 2 electrons")
+    assert batch.indices == (1,)
+
+
 @pytest.mark.parametrize("wrong", [{"cutoff": 100.0}, {"smearing": 0.0}, {"reuse": -1.0}])
 def test_settings_out_of_range_are_refused(stand_in, wrong):
     with pytest.raises(InputError, match="at least 200 eV"):

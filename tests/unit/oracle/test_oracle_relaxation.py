@@ -50,6 +50,16 @@ def test_end_of_steps_is_reported_not_hidden():
     assert not relax(start, EMT, fmax=1e-6, max_steps=2).converged
 
 
+def test_a_step_that_failed_is_tried_again(tmp_path):
+    start, store = bulk("Cu", "fcc", a=3.7, cubic=True), LabelStore(tmp_path / "l.db")
+    start.rattle(0.05, seed=3)
+    with pytest.raises(LabelError, match="the step is tried again"):
+        relax(start, EMT, limits=LabelLimits(max_force=1e-6), store=store)
+    assert store.count(failed=True) == 1
+    assert relax(start, EMT, store=store).converged
+    assert store.count(failed=True) == 0
+
+
 def test_failing_calculator_raises_with_the_reason(tmp_path):
     start = bulk("Cu", "fcc", a=3.0, cubic=True)
     start.rattle(0.1, seed=3)

@@ -73,6 +73,15 @@ def test_a_ligand_tells_two_kinds_of_site_apart():
     assert MN.sites(atoms).tolist() == np.flatnonzero(np.array(atoms.symbols) == "Mn").tolist()
 
 
+def test_an_ion_that_fell_next_to_a_centre_hides_neither_its_electrons_nor_its_moment():
+    atoms = host(bonds=(2.2,), ions=2)
+    atoms.positions[-1] = [1.1, 1.1, 1.1]
+    moments = initial_moments(atoms, [MN, FE], ion="Na")
+    assert moments_of(atoms, "Mn", moments) == [5] and moments_of(atoms, "Fe", moments) == [0]
+    moments[np.array(atoms.symbols) == "Mn"] = 0.3
+    assert spin_faults(atoms, moments, [MN, FE], ion="Na") == ("Mn0 has 0.30 μB, not 3.2 to 5",)
+
+
 def test_moments_outside_their_range_are_named():
     atoms = host(bonds=(2.2,))
     moments = np.zeros(len(atoms))

@@ -16,6 +16,7 @@ from scalebridge.foundation import FormatError, InputError
 from scalebridge.foundation.constants import EV
 from scalebridge.materials import load_host
 from scalebridge.pipeline.stages.given_labels import GivenLabels, read_given
+from scalebridge.pipeline.stages.labels import check_level
 from scalebridge.pipeline.stages.metal import PARTS, fit_metal
 from scalebridge.pipeline.stages.relaxed_labels import reference_voltages, relaxed_labels
 from scalebridge.potential import MTPCalculator
@@ -81,10 +82,17 @@ def test_structures_of_the_ion_alone_are_the_metal(tmp_path: Path) -> None:
     assert len(found.held_out) == 2
 
 
+def test_structures_that_are_not_periodic_are_refused(tmp_path: Path) -> None:
+    wrong = frame(2)
+    wrong.pbc = [True, True, False]
+    with pytest.raises(InputError, match=r"labels.extxyz: structure 1 is not periodic along all three"):
+        read(tmp_path / "labels.extxyz", frame(0), wrong)
+
+
 @pytest.mark.parametrize(
     ("wrong", "expected"),
     [
-        (zinc(), "structure 2 contains Zn"),
+        (zinc(), "labels.extxyz: structure 2 contains Zn"),
         (frame(5), "structure 2 is Cu4Li5: neither whole formula units of Cu with at most 1 Li each"),
         (Atoms("Cu4", cell=[4.0] * 3, pbc=True), "structure 2 has no stored energy and forces"),
     ],
@@ -101,6 +109,14 @@ def test_an_unknown_level_and_a_damaged_file_are_told(tmp_path: Path) -> None:
     path.write_text("4\nnothing\nCu 0 0\n")
     with pytest.raises(FormatError, match="cannot be read"):
         read_given(path, host(), target=None, held_out_fraction=0.2, seed=0)
+
+
+def test_an_oracle_of_a_level_that_no_label_has_is_refused(tmp_path: Path) -> None:
+    frames = [frame(0, level="cheap"), frame(1, level="good")]
+    for level in ("good", None):
+        check_level(tmp_path, frames, level)
+    with pytest.raises(InputError, match=r"oracle.level 'best' is no level of .* \(cheap, good\); name"):
+        check_level(tmp_path, frames, "best")
 
 
 def test_a_metal_of_labels_has_the_chemical_potential_of_the_calculator_behind_them() -> None:

@@ -49,7 +49,9 @@ def test_hash_is_that_of_the_content(tmp_path: Path) -> None:
     recipe = toy_recipe(tmp_path / "one")
     moved = toy_recipe(tmp_path / "two", "# a comment\n" + RECIPE)
     assert moved.hash == recipe.hash
-    cheaper = toy_recipe(tmp_path / "two", RECIPE.replace('EMT"', 'EMT"\nworkers = 2\nstore = "other.db"'))
+    cheaper = toy_recipe(
+        tmp_path / "two", RECIPE.replace('EMT"', 'EMT"\nworkers = 2\nretry_failed = true\nstore = "other.db"')
+    )
     assert cheaper.hash == recipe.hash, "how a run is done does not change what it computes"
     assert toy_recipe(tmp_path / "two", RECIPE.replace("seed = 3", "seed = 4")).hash != recipe.hash
     (tmp_path / "one" / "toyhost" / "host.toml").write_text("name = 'other'\n")
@@ -181,6 +183,29 @@ def test_labels_are_moved_only_from_a_file_onto_a_named_level(name: str) -> None
     without = recipe.model_copy(update={"labels": recipe.labels.model_copy(update={name: None})})
     with pytest.raises(InputError, match=r"labels.align moves labels onto the level labels.target"):
         check_recipe(without, host, design)
+
+
+def test_what_the_loop_buys_has_the_level_onto_which_labels_are_moved() -> None:
+    host = load_host("mnhcf", Provenance(code_version="", recipe_hash=""))
+    design = load_design("mnhcf", Provenance(code_version="", recipe_hash=""))
+    recipe = load_recipe(recipe_path("mnhcf"))
+    oracle = load_recipe(recipe_path("mnhcf-chgnet")).oracle
+    cheap, good = (
+        recipe.model_copy(update={"oracle": oracle.model_copy(update={"level": level})})
+        for level in ("cheap", "converged")
+    )
+    check_recipe(good, host, design)
+    with pytest.raises(InputError, match=r"not those that the loop buys at oracle.level 'cheap'"):
+        check_recipe(cheap, host, design)
+
+
+def test_walkers_do_not_stop_before_they_queue() -> None:
+    host = load_host("mnhcf", Provenance(code_version="", recipe_hash=""))
+    design = load_design("mnhcf", Provenance(code_version="", recipe_hash=""))
+    recipe = load_recipe(recipe_path("mnhcf"))
+    learning = recipe.learning.model_copy(update={"save_grade": 21.0})
+    with pytest.raises(InputError, match=r"learning.save 21 exceeds learning.break 10"):
+        check_recipe(recipe.model_copy(update={"learning": learning}), host, design)
 
 
 def test_a_recipe_with_nothing_to_learn_from_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What walkers grade, where they start again, and when the loop has learnt enough."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -154,7 +154,26 @@ class Between:
         return 3.0
 
 
-def quiet_loop(energies, **changes):
+@dataclass
+class Warned:
+    """Grades that call for a label for a while, then stop the walker."""
+
+    left: int = 6
+
+    def grade(self, types, positions, cell, pbc):
+        self.left -= 1
+        return 3.0 if self.left > 0 else 50.0
+
+
+def test_a_state_that_waits_for_a_label_is_not_safe():
+    known = replace(start_state(), potential=refit([host_cell().atoms(range(n)) for n in range(5)], None))
+    _, tasks = rounds(known, walker_plans([host_cell()] * 5, [300.0]), 1)
+    walk = explore(replace(tasks[0][0], grader=Warned()))
+    assert walk.end == "stopped" and len(walk.queue) > 0
+    assert walk.safe is None
+
+
+def quiet_loop(energies, *, label=list, **changes):
     """Return the loop of a potential whose grades stay at 3, with held-out errors ``energies``."""
     errors = iter(energies)
     tools = replace(
@@ -166,7 +185,7 @@ def quiet_loop(energies, **changes):
     return learn(
         start_state(),
         walker_plans([host_cell()] * 5, [300.0]),
-        label=list,
+        label=label,
         refit=refit,
         held_out=[host_cell().atoms([])],
         settings=settings(**changes),
@@ -205,6 +224,14 @@ def test_flat_held_out_errors_over_two_rounds_end_the_loop():
     falling = quiet_loop([0.9**n for n in range(12)], stopping=rule)
     assert not falling.converged
     assert "budget of 10 rounds" in falling.reason
+
+
+def test_errors_that_stay_because_nothing_was_learnt_do_not_end_the_loop():
+    """A reference calculator that gives no label leaves the potential, and its errors, as they were."""
+    state = quiet_loop([1.0] * 9, label=lambda frames: (), rounds=5)
+    assert [(entry.selected, entry.failed) for entry in state.history] == [(8, 8)] * 5
+    assert not state.converged
+    assert "budget of 5 rounds" in state.reason
 
 
 def test_errors_are_not_asked_while_walkers_break():

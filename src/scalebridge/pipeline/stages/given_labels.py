@@ -1,5 +1,6 @@
 """Labels that come in a file: which belong to the host, which to its metal, and which no fit will see."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -46,11 +47,12 @@ def read_given(
     FormatError
         If the file cannot be read.
     InputError
-        If a structure has no label, is neither of the host nor of its metal, or none has the target's level.
+        If a structure has no label, is not periodic, is neither of the host nor of its metal, or none has the
+        target's level.
     """
     frames = _read(path)
     species = tuple(sorted({host.ion, *host.phases[0].framework.symbols}))
-    labels_of(frames, species)
+    _check(path, frames, species)
     compositions = [_composition(atoms, host, f"{path}: structure {n}") for n, atoms in enumerate(frames)]
     metal = tuple(atoms for atoms, x in zip(frames, compositions, strict=True) if x is None)
     ours = [(atoms, x) for atoms, x in zip(frames, compositions, strict=True) if x is not None]
@@ -80,6 +82,19 @@ def _read(path: Path) -> list[Atoms]:
         raise FormatError(
             f"{path}: cannot be read ({error}); give labelled structures as extended XYZ"
         ) from error
+
+
+def _check(path: Path, frames: Sequence[Atoms], species: Sequence[str]) -> None:
+    try:
+        labels_of(frames, species)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    for number, atoms in enumerate(frames):
+        if not atoms.pbc.all():
+            raise InputError(
+                f"{path}: structure {number} is not periodic along all three cell vectors, as its host is; "
+                'write Lattice="..." and pbc="T T T", or take it out'
+            )
 
 
 def _aimed_at(atoms: Atoms, target: str | None) -> bool:

@@ -1,6 +1,7 @@
 """Stage ``labels``: the first training set and the structures that no fit will see."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ase import Atoms
@@ -46,6 +47,7 @@ def _take_given(context: StageContext, host: Host, given: str) -> None:
             f"{path}: no structure of {host.ion} alone, and the recipe has no [oracle]: the voltage "
             "needs its metal; add labels of the metal, or an [oracle] of the same level of theory"
         )
+    check_level(path, labels.host, None if recipe.oracle is None else recipe.oracle.level)
     relaxed = relaxed_labels(labels.host, host)
     training = _aligned(context, labels.training, _species(host)) if section.align else labels.training
     context.save(
@@ -63,6 +65,22 @@ def _take_given(context: StageContext, host: Host, given: str) -> None:
             reference_voltages=reference_voltages(relaxed, labels.metal, host),
         )
     )
+
+
+def check_level(path: Path, frames: Sequence[Atoms], level: str | None) -> None:
+    """Check that labels of the level that will be bought are among those given.
+
+    Raises
+    ------
+    InputError
+        If none is.
+    """
+    known = sorted({str(atoms.info[LEVEL]) for atoms in frames if LEVEL in atoms.info})
+    if level is not None and level not in known:
+        raise InputError(
+            f"oracle.level '{level}' is no level of {path} ({', '.join(known) or 'it names none'}); "
+            "name the one whose energies the calculator's are, or leave the key out"
+        )
 
 
 def _aligned(context: StageContext, frames: Sequence[Atoms], species: Sequence[str]) -> list[Atoms]:
@@ -161,6 +179,7 @@ def make_labeller(context: StageContext, recipe: Recipe) -> Labeller:
         store=store,
         workers=section.workers,
         max_failed_fraction=section.max_failed_fraction,
+        retry_failed=section.retry_failed,
     )
 
 

@@ -63,6 +63,8 @@ def compute(context: StageContext) -> None:
         require_held_out(
             held_out
         )  # before anything is labelled: the committee would fail only after the loop
+    if recipe.oracle is not None:
+        make_labeller(context, recipe).spec.build()  # one that cannot be built is told before the fit
     prior = _prior(context)
     fit = partial(fit_first, context, training, dataset.species, prior)
     first: FitReport = context.checkpoint("first fit", fit)
