@@ -107,6 +107,25 @@ class Wells(EnergyModel):
         return log_with - log_without - beta * self.depth
 
 
+class UnequalWells(Wells):
+    """Rigid wells of different stiffness [eV/Å²] whose depths make all as likely, but for their reach."""
+
+    def __init__(self, wells, stiffnesses):
+        super().__init__(wells)
+        self.stiffnesses = np.asarray(stiffnesses, dtype=float)
+
+    def evaluate(self, types, positions, cell):
+        _, offset, nearest, legal = self._terms(positions, cell)
+        stiffness = self.stiffnesses[nearest, None]
+        energy = 0.5 * np.sum(stiffness * offset**2) - 1.5 * KT * np.log(stiffness).sum()
+        return Evaluation(float(energy) if legal else np.inf, -stiffness * offset)
+
+    def probabilities(self):
+        """Return the probability of each well for one ion."""
+        inside = gammainc(1.5, 0.5 * self.stiffnesses * REACH**2 / KT)
+        return inside / inside.sum()
+
+
 class CoupledWells(Wells):
     """Rigid wells whose occupied neighbours along the chain, a ring, add ``coupling_energy`` per pair."""
 

@@ -12,6 +12,7 @@ from sampling_models import (
     CoupledWells,
     IdealGas,
     LennardJones,
+    UnequalWells,
     Wells,
     deviation,
     empty_box,
@@ -168,6 +169,27 @@ def test_relocations_weigh_neighbours_by_their_energy(vacant_only, switching):
         neighbours.append((wells[1] - wells[0]) % 4 != 2)
     weight = 4 * np.exp(-0.04 / KT)
     assert abs(deviation(neighbours, weight / (weight + 2))) < LIMIT
+
+
+@pytest.mark.parametrize("reversible", [True, False])
+def test_relocations_between_unequal_wells_keep_detailed_balance(monkeypatch, reversible):
+    """One ion in a soft or a stiff well, switched in three large steps: either is exactly as likely.
+
+    Strengths t² are not their own reverse: they lose more work on one way than on the other, for the stiff
+    well drags more, and the occupation is seven standard errors off. Between equal wells the two ways cancel.
+    """
+    model = UnequalWells(well_positions(2), [0.4, 8.0])
+    surroundings = ensemble(model, SiteDensity(width=0.2, vacant_only=True))
+    if not reversible:
+        monkeypatch.setattr(SwitchSettings, "strengths", lambda _, times, *, relocation=False: times**2)
+    configuration, rng, stiff = start(wells_cell(model), model, [0]), np.random.default_rng(1), []
+    for _ in range(3000):
+        trial = relocation_trial(configuration, surroundings, SwitchSettings(3, 20.2), rng)
+        if trial.configuration is not None and accept(trial.work, KT, rng):
+            configuration = trial.configuration
+        stiff.append(configuration.ion_positions()[0, 0] % 8.0 > 4.0)
+    off = abs(deviation(stiff, model.probabilities()[1]))
+    assert off < LIMIT if reversible else off > LIMIT + 1
 
 
 @pytest.mark.parametrize("bath", [0, 2])
