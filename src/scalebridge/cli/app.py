@@ -96,7 +96,8 @@ def init(
 @app.command()
 def run(
     recipe: Annotated[
-        str, typer.Argument(help="A recipe file, a run folder, or a bundled recipe: mnhcf, lfp.")
+        str,
+        typer.Argument(help="A recipe file, a run folder, or a bundled recipe: mnhcf, mnhcf-chgnet, lfp."),
     ],
     *,
     out: Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/HOST-PROFILE")] = None,
