@@ -3,7 +3,7 @@
 from scalebridge.electrode.bpx_export import to_bpx, write_bpx
 from scalebridge.electrode.bpx_import import BpxCell, read_bpx
 from scalebridge.electrode.cycling import ProtocolSolution, StepResult, solve_protocol
-from scalebridge.electrode.datasets import require_xarray, to_dataset, write_netcdf
+from scalebridge.electrode.datasets import to_dataset, write_netcdf
 from scalebridge.electrode.discharge import CellSolution, solve_cell
 from scalebridge.electrode.electrolytes import SaltSolution, dilute, named_electrolyte, named_electrolytes
 from scalebridge.electrode.impedance import Impedance, electrode_impedance, impedance_solution
@@ -62,7 +62,6 @@ __all__ = [
     "rate_capability",
     "read_bpx",
     "read_profile",
-    "require_xarray",
     "run_discharge",
     "solve_cell",
     "solve_discharge",

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from scalebridge.electrode.arrays import TABLE_END
 from scalebridge.electrode.model import STANDARD_CONCENTRATION, CellModel, MetalFoil
 from scalebridge.electrode.porous import Layer
-from scalebridge.foundation import InputError, MissingDependencyError, constants
+from scalebridge.foundation import InputError, constants, optional_package
 from scalebridge.particle import evaluate
 
 FloatArray = NDArray[np.float64]
 
+BPX = ("bpx", "BPX files")
+"""For `optional_package`."""
 BPX_VERSION = "1.0.0"
 AREA = 1.0
 """Of the exported cell [m²]."""
@@ -98,29 +100,12 @@ def write_bpx(model: CellModel, path: Path, *, title: str) -> Path:
     """
     content = to_bpx(model, title=title)
     # it takes the object apart, so it gets a copy
-    bpx_package().parse_bpx_obj(json.loads(json.dumps(content)))
+    optional_package(*BPX).parse_bpx_obj(json.loads(json.dumps(content)))
     try:
         path.write_text(json.dumps(content, indent=1), encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); give another path") from error
     return path
-
-
-def bpx_package() -> Any:
-    """Return the package ``bpx``.
-
-    Raises
-    ------
-    MissingDependencyError
-        If it is not installed.
-    """
-    try:
-        import bpx  # noqa: PLC0415  # an extra
-    except ImportError:
-        raise MissingDependencyError(
-            "bpx is not installed, which BPX files need; pip install 'scalebridge[bpx]'"
-        ) from None
-    return bpx
 
 
 def _misfits(model: CellModel) -> list[str]:

@@ -8,11 +8,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from scalebridge.electrode.bpx_export import bpx_package
+from scalebridge.electrode.bpx_export import BPX
 from scalebridge.electrode.electrolytes import Property, SaltSolution
 from scalebridge.electrode.model import CellModel
 from scalebridge.electrode.porous import Layer
-from scalebridge.foundation import FormatError, InputError, constants
+from scalebridge.foundation import FormatError, InputError, constants, optional_package
 
 FloatArray = NDArray[np.float64]
 
@@ -129,7 +129,7 @@ def read_bpx(
 
 
 def _parsed(path: Path) -> Any:
-    bpx = bpx_package()
+    bpx = optional_package(*BPX)
     try:
         return bpx.parse_bpx_file(path)
     except OSError as error:

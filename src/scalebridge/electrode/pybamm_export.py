@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from scalebridge.electrode.bpx_export import to_bpx
 from scalebridge.electrode.model import STANDARD_CONCENTRATION, CellModel, MetalFoil
-from scalebridge.foundation import InputError, MissingDependencyError
+from scalebridge.foundation import InputError, optional_package
 
 FloatArray = NDArray[np.float64]
 
+PYBAMM = ("pybamm", "its parameter sets")
+"""For `optional_package`."""
 METAL_THICKNESS = 1e-6
 """Of the metal electrode, which costs nothing [m]."""
 METAL_CONDUCTIVITY = 1e8
@@ -35,7 +37,7 @@ def to_pybamm(model: CellModel) -> dict[str, Any]:
         If PyBaMM is not installed.
     """
     content = to_bpx(model, title="half cell")["Parameterisation"]
-    pybamm = _pybamm()
+    pybamm = optional_package(*PYBAMM)
     particle, electrolyte = content["Positive electrode"], content["Electrolyte"]
     temperature, largest = model.particle.temperature, particle["Maximum concentration [mol.m-3]"]
     solid = (1 - model.cathode.layer.porosity) * model.cathode.volume_fraction
@@ -90,7 +92,7 @@ def write_pybamm(model: CellModel, path: Path) -> Path:
     """
     values = to_pybamm(model)
     try:
-        _pybamm().ParameterValues(values).to_json(str(path))
+        optional_package(*PYBAMM).ParameterValues(values).to_json(str(path))
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); give another path") from error
     return path
@@ -121,13 +123,3 @@ def _interpolated(pybamm: Any, table: dict[str, list[float]], name: str) -> Call
     """Return a table as PyBaMM's interpolant of one variable."""
     x, y = np.array(table["x"]), np.array(table["y"])
     return lambda variable: pybamm.Interpolant(x, y, variable, name=name, interpolator="cubic")
-
-
-def _pybamm() -> Any:
-    try:
-        import pybamm  # noqa: PLC0415  # an extra
-    except ImportError:
-        raise MissingDependencyError(
-            "pybamm is not installed, which its parameter sets need; pip install 'scalebridge[pybamm]'"
-        ) from None
-    return pybamm
