@@ -1,7 +1,7 @@
-"""Porous electrode against the ion's metal."""
+"""Porous electrodes: half and full cells."""
 
 from scalebridge.electrode.bpx_export import to_bpx, write_bpx
-from scalebridge.electrode.bpx_import import BpxCell, read_bpx
+from scalebridge.electrode.bpx_import import BpxCell, BpxElectrode, read_bpx
 from scalebridge.electrode.cycling import ProtocolSolution, StepResult, solve_protocol
 from scalebridge.electrode.datasets import to_dataset, write_netcdf
 from scalebridge.electrode.discharge import CellSolution, solve_cell
@@ -34,6 +34,7 @@ __all__ = [
     "MAP_TIMES",
     "UNLIMITED",
     "BpxCell",
+    "BpxElectrode",
     "CellModel",
     "CellSolution",
     "DischargeTask",
