@@ -182,7 +182,7 @@ def electrode(
     ] = None,
     bpx: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write the half cell as BPX, run nothing.", show_default=False),
+        typer.Option(metavar="FILE", help="Write the cell as BPX, run nothing.", show_default=False),
     ] = None,
     pybamm: Annotated[
         Path | None,

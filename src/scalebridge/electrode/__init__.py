@@ -29,6 +29,7 @@ from scalebridge.electrode.results import (
     run_discharge,
     solve_discharge,
 )
+from scalebridge.electrode.thermal import HeatBalance, ThermalSolution, solve_thermal_cell
 
 __all__ = [
     "MAP_TIMES",
@@ -38,6 +39,7 @@ __all__ = [
     "CellModel",
     "CellSolution",
     "DischargeTask",
+    "HeatBalance",
     "Impedance",
     "Layer",
     "Limit",
@@ -50,6 +52,7 @@ __all__ = [
     "SaltSolution",
     "Step",
     "StepResult",
+    "ThermalSolution",
     "active_fraction",
     "dilute",
     "electrode_impedance",
@@ -67,6 +70,7 @@ __all__ = [
     "solve_cell",
     "solve_discharge",
     "solve_protocol",
+    "solve_thermal_cell",
     "time_scales",
     "to_bpx",
     "to_dataset",
