@@ -189,7 +189,7 @@ def _cathode(card: MaterialCard, design: ElectrodeDesign, member: int, shells: i
 def _counter_electrode(card: MaterialCard, design: ElectrodeDesign) -> MetalFoil | PorousElectrode:
     if design.anode is None:
         assert design.counter_rate_law is not None  # the contract has one of the two
-        return MetalFoil(design.counter_rate_law)
+        return MetalFoil(design.counter_rate_law.at(float(design.temperature)))
     anode = design.anode
     if (anode.material.ion, anode.material.ion_charge) != (card.host.ion, card.host.ion_charge):
         raise InputError(

@@ -20,7 +20,13 @@ from scalebridge.electrode.discharge import AnodeSolution, CellSolution, solve_c
 from scalebridge.electrode.measures import active_fraction
 from scalebridge.electrode.model import CellModel
 from scalebridge.electrode.porous import PorousElectrode
-from scalebridge.electrode.thermal import HeatBalance, ThermalSolution, cells_at, solve_thermal_cell
+from scalebridge.electrode.thermal import (
+    OUT_OF_RANGE,
+    HeatBalance,
+    ThermalSolution,
+    cells_at,
+    solve_thermal_cell,
+)
 from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress
 from scalebridge.particle import REFERENCE_TOLERANCE, ParticleModel, boundary_radius, state_widening
 
@@ -344,8 +350,11 @@ def _summary(
     particles = dict(zip(members, (cell.particle for cell in cells), strict=True))
     remarks = [*card.validity.remarks, *state_widening(particles)]
     remarks += [
-        f"member {s.member}, {s.status}" for s in solutions if s.termination == "electrolyte depletion"
+        f"member {s.member}, {s.status}"
+        for s in solutions
+        if s.termination in ("electrolyte depletion", OUT_OF_RANGE)
     ]
+    remarks += _warmest(solutions)
     remarks += [
         f"not a result: member {s.member}, {s.status}; its capacity, mean voltage and energy here cover only "
         "what was reached"
@@ -367,6 +376,15 @@ def _summary(
         reaction_time=np.array([cell.cathode.reaction_time() for cell in cells]),
         electrolyte_time=cells[0].electrolyte_time(),
     )
+
+
+def _warmest(solutions: tuple[Solution, ...]) -> list[str]:
+    """Return a sentence on the temperatures of cells that warm."""
+    warmth = [s.fields["temperature"].values for s in solutions if "temperature" in s.fields]
+    if not warmth:
+        return []
+    low, high = min(w.min() for w in warmth), max(w.max() for w in warmth)
+    return [f"the cells have temperatures of their own, from {low:.1f} to {high:.1f} K"]
 
 
 def _mean_voltage(solution: Solution) -> float:

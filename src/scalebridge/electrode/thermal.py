@@ -201,9 +201,11 @@ def solve_thermal_cell(
             break
         ended, status = part.cell.termination, part.cell.status
         parts.append(part)
+    warmth = np.concatenate([part.temperature for part in parts])
+    status = f"{status}; {warmth.min():.1f} … {warmth.max():.1f} K"
     return ThermalSolution(
         replace(joined([part.cell for part in parts]), termination=ended, status=status),
-        np.concatenate([part.temperature for part in parts]),
+        warmth,
         np.concatenate([part.heat for part in parts]),
     )
 

@@ -17,6 +17,7 @@ from scalebridge.contracts import (
     HomogeneousFreeEnergy,
     MaterialCard,
     Provenance,
+    RateLaw,
     Sourced,
 )
 from scalebridge.electrode import (
@@ -220,6 +221,28 @@ def test_bounds(field: str) -> None:
         run(cells(), 0.0)
 
 
+def test_rate_constants_follow_arrhenius(synthetic_contracts: dict[str, Contract]) -> None:
+    """k0 of host, measured material and metal at the temperature of the cell."""
+    law = RateLaw(rate_constant=2.0, activation_energy=5e4, reference_temperature=290.0, source="test")
+    warm = 2.0 * np.exp(5e4 / constants.GAS_CONSTANT * (1 / 290 - 1 / 310))
+    assert law.at(310.0).rate_constant == pytest.approx(warm, rel=1e-12)
+    assert law.at(310.0).at(330.0).rate_constant == pytest.approx(warm, rel=1e-12)
+    card = cast(MaterialCard, synthetic_contracts["card/material_card.json"])
+    design = cast(ElectrodeDesign, synthetic_contracts["electrode/electrode_design.json"])
+    hot = design.model_copy(update={"rate_law": law, "counter_rate_law": law})
+    model = CellModel.from_card(card, hot, shells=30)
+    expected = law.at(float(design.temperature)).rate_constant
+    assert expected != 2.0
+    assert model.particle.rate_law.rate_constant == expected
+    assert isinstance(model.anode, MetalFoil)
+    assert model.anode.rate_law.rate_constant == expected
+    material = load_material("graphite", PROVENANCE).model_copy(update={"rate_law": law})
+    carbon = measured_particle(material, temperature=310.0, shape="sphere", size=1e-6)
+    assert carbon.rate_law.rate_constant == pytest.approx(warm, rel=1e-12)
+    with pytest.raises(ValueError, match="belong together"):
+        RateLaw(rate_constant=2.0, activation_energy=5e4, source="test")
+
+
 def test_of_a_card_and_a_design(synthetic_contracts: dict[str, Contract]) -> None:
     """Fields of the temperature and where the solution holds; protocols refuse."""
     card = cast(MaterialCard, synthetic_contracts["card/material_card.json"])
@@ -235,6 +258,7 @@ def test_of_a_card_and_a_design(synthetic_contracts: dict[str, Contract]) -> Non
     assert temperature[0] == float(design.temperature)
     assert np.ptp(temperature) > 0
     assert "bernardi1985" in solution.citations
+    assert solution.status.endswith(" K")
     assert solution.validity.temperature == pytest.approx((temperature.min(), temperature.max()))
     assert "temperature" not in solve_discharge(card, design, 0.5, provenance=PROVENANCE, shells=30).fields
     with pytest.raises(InputError, match="protocols run at one temperature"):
