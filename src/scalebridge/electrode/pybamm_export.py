@@ -28,7 +28,7 @@ def to_pybamm(model: CellModel) -> dict[str, Any]:
     """Return a cell as a dictionary for ``pybamm.ParameterValues``.
 
     For ``pybamm.lithium_ion.DFN()`` of 1 m², of a half cell with the option ``{"working electrode":
-    "positive"}``. Tables are interpolated by PyBaMM's cubic splines. What fits into BPX fits, see `to_bpx`.
+    "positive"}``. Tables are interpolated linearly, as in BPX. What fits into BPX fits, see `to_bpx`.
 
     Raises
     ------
@@ -143,4 +143,4 @@ def _between(pybamm: Any, model: CellModel, electrolyte: dict[str, Any]) -> dict
 def _interpolated(pybamm: Any, table: dict[str, list[float]], name: str) -> Callable[[Any], Any]:
     """Return a table as PyBaMM's interpolant of one variable."""
     x, y = np.array(table["x"]), np.array(table["y"])
-    return lambda variable: pybamm.Interpolant(x, y, variable, name=name, interpolator="cubic")
+    return lambda variable: pybamm.Interpolant(x, y, variable, name=name, interpolator="linear")

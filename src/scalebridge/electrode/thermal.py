@@ -49,6 +49,8 @@ GROWTH = 2.0
 """Of a slice over the one before."""
 TEMPERATURE_STEP = 0.25
 """Largest change of temperature in a slice [K]."""
+START_TOLERANCE = 1e-8
+"""Of the potentials where a slice begins [kT/e]: rounding alone leaves 1e-9 where a cell conducts well."""
 ENTROPY_STEP = 0.5
 """For ∂G/∂T [K]."""
 OUT_OF_RANGE = "temperature range"
@@ -219,7 +221,8 @@ def _advanced(run: _Run, at: _Reached) -> tuple[_Reached, ThermalSolution]:
     arrays = cell_arrays(model, target=run.c_rate)
     unknowns = Unknowns.of(arrays)
     system, events = runnable(model, arrays, unknowns, discharge_rules(model))
-    start = consistent_start(system, _carried(at.model, model, unknowns, at.state))
+    carried = _carried(at.model, model, unknowns, at.state)
+    start = consistent_start(system, carried, tolerance=START_TOLERANCE)
     asked = np.concatenate([[now], run.times[(run.times > now) & (run.times < end)], [end]]) - now
     result = solve_implicit(system, asked, start, events=events, relative_tolerance=run.relative_tolerance)
     heat = _heat(run.build, model, cell_solution(model, unknowns, result, termination="", status=""))

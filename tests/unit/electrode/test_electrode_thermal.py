@@ -25,6 +25,7 @@ from scalebridge.electrode import (
     HeatBalance,
     Layer,
     MetalFoil,
+    Population,
     PorousElectrode,
     Protocol,
     ThermalSolution,
@@ -92,6 +93,7 @@ def cells(entropy: float = ENTROPY, rate: float = 1e6, full: bool = False) -> Ca
         return cell(
             host(temperature, entropy),
             anode=graphite(temperature) if full else foil,
+            population=Population.listed(np.array([0.5e-7, 1e-7]), None, volumes=3) if full else None,
             separator=Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=2),
             layer=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=3),
             electrolyte=dilute("fast", 1e-8, 1e-8),
