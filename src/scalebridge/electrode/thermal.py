@@ -19,7 +19,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from scalebridge.contracts import FINAL_FILLING, ElectrodeDesign, MaterialCard, Sourced
+from scalebridge.contracts import FINAL_FILLING, SOLVER_FAILURE, ElectrodeDesign, MaterialCard, Sourced
 from scalebridge.electrode.arrays import cell_arrays
 from scalebridge.electrode.discharge import (
     CellSolution,
@@ -34,7 +34,7 @@ from scalebridge.electrode.discharge import (
 from scalebridge.electrode.model import CellModel
 from scalebridge.electrode.porous import PorousElectrode
 from scalebridge.electrode.system import Unknowns, rest_state
-from scalebridge.foundation import InputError, ValidityError, constants
+from scalebridge.foundation import ConvergenceError, InputError, ValidityError, constants
 from scalebridge.particle import REFERENCE_TOLERANCE, consistent_start, solve_implicit
 
 FloatArray = NDArray[np.float64]
@@ -179,7 +179,7 @@ def solve_thermal_cell(
         If the cell does not exist at the first temperatures. Where it leaves the range of its materials
         later, the run ends there with the termination `OUT_OF_RANGE`.
     ConvergenceError
-        If no consistent start exists.
+        If no consistent start exists at time 0.
     """
     if c_rate == 0 or (c_rate < 0 and times is None):
         raise InputError(f"C-rate {c_rate:g} must be positive (negative, charging, only with output times)")
@@ -196,10 +196,13 @@ def solve_thermal_cell(
     while ended == FINAL_FILLING and reached.time < run.end:
         try:
             reached, part = _advanced(run, reached)
-        except ValidityError as error:
+        except (ValidityError, ConvergenceError) as error:
             if not parts:
                 raise
-            ended, status = OUT_OF_RANGE, f"{status}, then left what its materials hold: {error}"
+            outside = isinstance(error, ValidityError)
+            ended = OUT_OF_RANGE if outside else SOLVER_FAILURE
+            reason = "the cell left what its materials hold" if outside else "the solver stopped"
+            status = f"{parts[-1].cell.time[-1]:.4g} s, where {reason}: {error}"
             break
         ended, status = part.cell.termination, part.cell.status
         parts.append(part)

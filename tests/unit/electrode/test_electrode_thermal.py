@@ -35,9 +35,9 @@ from scalebridge.electrode import (
     solve_discharge,
     solve_thermal_cell,
 )
-from scalebridge.foundation import InputError, ValidityError, constants
+from scalebridge.foundation import ConvergenceError, InputError, ValidityError, constants
 from scalebridge.materials import load_material
-from scalebridge.particle import ParticleModel, measured_particle
+from scalebridge.particle import ParticleModel, consistent_start, measured_particle
 
 PROVENANCE = Provenance(code_version="test", recipe_hash="0" * 64)
 ENTROPY = 1e-3
@@ -207,10 +207,30 @@ def test_the_end_of_the_materials_range_ends_the_run() -> None:
     """The host is known up to 330 K."""
     solution = run(cells(0.0, rate=0.05), 3.0, heat_capacity=20.0, heat_transfer=0.0)
     assert solution.cell.termination == "temperature range"
-    assert "left what its materials hold" in solution.cell.status
+    assert "the cell left what its materials hold: temperature 33" in solution.cell.status
     assert solution.temperature[-1] == pytest.approx(330, abs=0.25)
     with pytest.raises(ValidityError):
         solve_thermal_cell(cells(), 1.0, balance(), temperature=400.0)
+
+
+def test_what_was_reached_survives_the_solver(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def start(*arguments: Any, **settings: Any) -> Any:
+        calls.append(1)
+        if len(calls) > 4:
+            raise ConvergenceError("no more")
+        return consistent_start(*arguments, **settings)
+
+    monkeypatch.setattr("scalebridge.electrode.thermal.consistent_start", start)
+    solution = run(cells(), 1.0)
+    assert solution.cell.termination == "solver failure"
+    assert "the solver stopped: no more" in solution.cell.status
+    assert solution.cell.time[-1] > 0
+    assert solution.temperature.shape == solution.cell.time.shape
+    calls += [1] * 5
+    with pytest.raises(ConvergenceError):
+        run(cells(), 1.0)
 
 
 @pytest.mark.parametrize("field", ["heat_capacity", "heat_transfer", "ambient_temperature"])
