@@ -111,6 +111,17 @@ class CounterElectrode(Record):
         return self
 
 
+class HeatExchange(Record):
+    """The cell as one body with its surroundings: C dT/dt = heat − h (T − T_ambient), per electrode area."""
+
+    heat_capacity: Annotated[Sourced, Unit("J.m-2.K-1")]
+    """Of everything that warms with the cell, per electrode area."""
+    heat_transfer_coefficient: Annotated[Sourced, Unit("W.m-2.K-1")]
+    """Per electrode area: that of the outer surface times its area over the electrode's; 0: adiabatic."""
+    ambient_temperature: Annotated[Sourced | None, Unit("K")] = None
+    """None: the design's temperature, at which the cell starts in any case."""
+
+
 class ElectrodeDesign(Contract):
     """A porous electrode against the ion's metal (half cell) or a porous negative electrode (full cell)."""
 
@@ -131,6 +142,8 @@ class ElectrodeDesign(Contract):
     """Of the metal electrode; its activity dependence is that of the electrolyte alone."""
     anode: CounterElectrode | None = None
     """In place of the metal."""
+    thermal: HeatExchange | None = None
+    """None: isothermal."""
     lower_cutoff: Annotated[Sourced, Unit("V")]
     """Below the mean equilibrium voltage against the metal, so that one design serves every member."""
     initial_theta: Annotated[Sourced, Unit("1")]

@@ -75,7 +75,7 @@ class PorousElectrode:
     """From particle to particle of a chain behind the electrode's conductor [S]; None: all touch it."""
 
     def __post_init__(self) -> None:
-        self.layer.check("electrode")
+        self.layer.check("porous layer")
         if self.electronic_conductivity <= 0:
             raise InputError(
                 f"electronic conductivity {self.electronic_conductivity:g} S/m must be positive; change the "

@@ -20,6 +20,13 @@ from scalebridge.electrode.discharge import AnodeSolution, CellSolution, solve_c
 from scalebridge.electrode.measures import active_fraction
 from scalebridge.electrode.model import CellModel
 from scalebridge.electrode.porous import PorousElectrode
+from scalebridge.electrode.thermal import (
+    OUT_OF_RANGE,
+    HeatBalance,
+    ThermalSolution,
+    cells_at,
+    solve_thermal_cell,
+)
 from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress
 from scalebridge.particle import REFERENCE_TOLERANCE, ParticleModel, boundary_radius, state_widening
 
@@ -82,7 +89,8 @@ def solve_discharge(
     ``reaction_rate`` are means over their capacities, with radii in proportion to the design's size. A porous
     anode adds ``anode_filling`` along ``time``, ``anode_theta`` (map_time, anode_volume, anode_radius) and
     ``anode_solid_potential`` (map_time, anode_volume), with the axes ``anode_radius`` and ``anode_depth``
-    (from its collector).
+    (from its collector). A design with ``thermal`` adds ``temperature`` and ``heat_release`` (per electrode
+    area) along ``time``, see `solve_thermal_cell`.
 
     Parameters
     ----------
@@ -103,15 +111,29 @@ def solve_discharge(
     if map_times < 2:
         raise InputError(f"{map_times} times in the maps must be at least 2; ask for more")
     cell = CellModel.from_card(card, design, member=member, shells=shells)
+    validity, warmth = card_validity(card, design, {member: cell.particle}), {}
     try:
-        solution = solve_cell(cell, c_rate, relative_tolerance=relative_tolerance)
+        if design.thermal is None:
+            solution = solve_cell(cell, c_rate, relative_tolerance=relative_tolerance)
+        else:
+            build, balance = cells_at(card, design, cell, member), HeatBalance.from_design(design)
+            warm = solve_thermal_cell(
+                build,
+                c_rate,
+                balance,
+                temperature=cell.particle.temperature,
+                relative_tolerance=relative_tolerance,
+            )
+            solution, warmth = warm.cell, _warmth(warm)
+            between = float(warm.temperature.min()), float(warm.temperature.max())
+            validity = validity.model_copy(update={"temperature": between})
     except ConvergenceError as error:
         solution = _nothing_reached(cell, c_rate, str(error))
     return Solution(
         provenance=provenance,
-        validity=card_validity(card, design, {member: cell.particle}),
+        validity=validity,
         citations=citations(cell, design),
-        fields=_fields(solution, cell, card.host.theoretical_capacity, map_times),
+        fields=_fields(solution, cell, card.host.theoretical_capacity, map_times) | warmth,
         status=solution.status,
         termination=solution.termination,
         c_rate=c_rate,
@@ -196,7 +218,8 @@ def citations(cell: CellModel, design: ElectrodeDesign) -> tuple[str, ...]:
     """Return the keys of the works behind a cell's solution."""
     electrolyte = cell.electrolyte.citation
     anode = () if design.anode is None else design.anode.material.citations
-    return (*CITATIONS, *(() if electrolyte is None else (electrolyte,)), *anode)
+    heat = () if design.thermal is None else ("bernardi1985",)
+    return (*CITATIONS, *(() if electrolyte is None else (electrolyte,)), *anode, *heat)
 
 
 def _nothing_reached(cell: CellModel, c_rate: float, message: str) -> CellSolution:
@@ -237,6 +260,15 @@ def _fields(
         "transformed": field("1", along, done, 6),
         **anode,
     } | map_fields(solution, cell, thin(solution.filling, map_times))
+
+
+def _warmth(solution: ThermalSolution) -> dict[str, Field]:
+    """Return the stored fields of a heat balance."""
+    along = ("time",)
+    return {
+        "temperature": field("K", along, solution.temperature),
+        "heat_release": field("W.m-2", along, solution.heat, 6),
+    }
 
 
 def map_fields(solution: CellSolution, cell: CellModel, times: IntArray) -> dict[str, Field]:
@@ -318,8 +350,11 @@ def _summary(
     particles = dict(zip(members, (cell.particle for cell in cells), strict=True))
     remarks = [*card.validity.remarks, *state_widening(particles)]
     remarks += [
-        f"member {s.member}, {s.status}" for s in solutions if s.termination == "electrolyte depletion"
+        f"member {s.member}, {s.status}"
+        for s in solutions
+        if s.termination in ("electrolyte depletion", OUT_OF_RANGE)
     ]
+    remarks += _warmest(solutions)
     remarks += [
         f"not a result: member {s.member}, {s.status}; its capacity, mean voltage and energy here cover only "
         "what was reached"
@@ -341,6 +376,15 @@ def _summary(
         reaction_time=np.array([cell.cathode.reaction_time() for cell in cells]),
         electrolyte_time=cells[0].electrolyte_time(),
     )
+
+
+def _warmest(solutions: tuple[Solution, ...]) -> list[str]:
+    """Return a sentence on the temperatures of cells that warm."""
+    warmth = [s.fields["temperature"].values for s in solutions if "temperature" in s.fields]
+    if not warmth:
+        return []
+    low, high = min(w.min() for w in warmth), max(w.max() for w in warmth)
+    return [f"the cells have temperatures of their own, from {low:.1f} to {high:.1f} K"]
 
 
 def _mean_voltage(solution: Solution) -> float:

@@ -65,7 +65,7 @@ def measured_particle(
         excess=excess,
         log_diffusivity=tabulate_monotone(log_mobility, INTERVALS),
         gradient_energy=0.0,
-        rate_law=material.rate_law,
+        rate_law=material.rate_law.at(temperature),
     )
 
 

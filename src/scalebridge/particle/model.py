@@ -332,7 +332,7 @@ class ParticleModel:
             coherency_modulus=_along(normals, card.interfaces.coherency_modulus[member], direction)
             if particles.coherent
             else 0.0,
-            rate_law=design.rate_law,
+            rate_law=design.rate_law.at(temperature),
             widen=True,
         )
 

@@ -152,6 +152,8 @@ def _electrolyte(maker: Maker, values: dict[str, Any]) -> None:
 def _rate_law(maker: Maker, values: dict[str, Any]) -> None:
     bound = values["form"] == "butler-volmer"
     values["reorganisation_energy"] = None if bound else float(maker.rng.uniform(1e-20, 1e-19))
+    if values["reference_temperature"] is None:
+        values["activation_energy"] = 0.0
 
 
 def _listed_sizes(maker: Maker, values: dict[str, Any]) -> None:
