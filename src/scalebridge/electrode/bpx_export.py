@@ -125,24 +125,7 @@ def bpx_package() -> Any:
 
 def _misfits(model: CellModel) -> list[str]:
     """Return why BPX cannot hold a model, a reason and its way out each."""
-    particle, law = model.particle, model.particle.rate_law
-    theta, slope = _chemical_slope(model)
-    reasons = []
-    if slope.min() <= 0:
-        reasons.append(
-            f"phases separate (the voltage at rest rises with filling at θ = {theta[slope.argmin()]:.2g}), "
-            "where BPX has a single phase; keep the phase field"
-        )
-    elif particle.gradient_energy > 0:
-        added = (SLOWEST_MODE * particle.interface_length / particle.size) ** 2 / slope.min()
-        if added > NEGLIGIBLE:
-            reasons.append(f"the gradient energy adds {added:.1%} to the slope of μ; use larger particles")
-    if particle.coherency_modulus > 0:
-        reasons.append("coherency strain; design with coherent = false")
-    if particle.surface_gradient != 0:
-        reasons.append("wetting of the surface; set surface_gradient to 0")
-    if particle.shape != "sphere":
-        reasons.append(f"particles of shape '{particle.shape}'; use spheres")
+    law, reasons = model.particle.rate_law, _particle_misfits(model)
     if not isinstance(model.anode, MetalFoil):
         reasons.append("a porous anode, where this export holds half cells; give a design against the metal")
     if model.cathode.population is not None:
@@ -163,6 +146,31 @@ def _misfits(model: CellModel) -> list[str]:
             f"the electrolyte's transference (from {transference.min():.3g} to {transference.max():.3g}) or "
             f"thermodynamic factor (to {factor.max():.3g}) vary; use a dilute one or Nyman's"
         )
+    return reasons
+
+
+def _particle_misfits(model: CellModel) -> list[str]:
+    """Return those of the particles."""
+    particle = model.particle
+    theta, slope = _chemical_slope(model)
+    reasons = []
+    if particle.kind != "cahn-hilliard":
+        reasons.append(f"{particle.kind} particles, in which no ion diffuses; choose cahn-hilliard ones")
+    if slope.min() <= 0:
+        reasons.append(
+            f"phases separate (the voltage at rest rises with filling at θ = {theta[slope.argmin()]:.2g}), "
+            "where BPX has a single phase; keep the phase field"
+        )
+    elif particle.gradient_energy > 0:
+        added = (SLOWEST_MODE * particle.interface_length / particle.size) ** 2 / slope.min()
+        if added > NEGLIGIBLE:
+            reasons.append(f"the gradient energy adds {added:.1%} to the slope of μ; use larger particles")
+    if particle.coherency_modulus > 0:
+        reasons.append("coherency strain; design with coherent = false")
+    if particle.surface_gradient != 0:
+        reasons.append("wetting of the surface; set surface_gradient to 0")
+    if particle.shape != "sphere":
+        reasons.append(f"particles of shape '{particle.shape}'; use spheres")
     return reasons
 
 

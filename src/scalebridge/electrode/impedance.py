@@ -224,15 +224,16 @@ def _particle_layers(
     # of the volume's φ_e, once for every particle
     phi = unknowns.concentration[0] - arrays.places[0] + arrays.cathode.around + 1
     film, order = arrays.cathode.active.film, np.arange(count)
-    dense = by_state.tocsr()
-    by_drive = np.array([dense[row, column] for row, column in zip(rate, own, strict=True)])
+    # every equation of a particle that sees the drive sees the film's voltage
+    seeing = np.vstack([unknowns.cathode.odds.reshape(count, -1).T, rate])
+    by_drive = np.asarray(by_state.tocsr()[seeing.ravel(), np.tile(own, len(seeing))]).ravel()
     # d joins r in every balance of charge, but not in that of the particle's ions
     balances = (phi, phi - 2, own) if arrays.cathode.chained else (phi, phi - 2)
     share = arrays.cathode.share
     signs = (1.0, -1.0, 1.0)[: len(balances)]
-    rows = np.concatenate([*balances, rate])
-    values = np.concatenate([*(sign * share for sign in signs), by_drive * film])
-    columns = np.tile(order, len(balances) + 1)
+    rows = np.concatenate([*balances, seeing.ravel()])
+    values = np.concatenate([*(sign * share for sign in signs), by_drive * np.tile(film, len(seeing))])
+    columns = np.tile(order, len(balances) + len(seeing))
     charge = coo_matrix((values, (rows, columns)), shape=(size, count))
     per_size = model.particle.charge_density / HOUR / DIMENSION[model.particle.shape]
     stored = capacitance * model.particle.thermal_voltage / (per_size * model.cathode.particle_sizes.ravel())

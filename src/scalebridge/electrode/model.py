@@ -10,7 +10,7 @@ from scalebridge.contracts import ElectrodeDesign, Electrolyte, MaterialCard, Ra
 from scalebridge.electrode.electrolytes import SaltSolution, dilute, named_electrolyte
 from scalebridge.electrode.porous import Layer, PorousElectrode, largest_size
 from scalebridge.foundation import InputError, constants
-from scalebridge.particle import ParticleModel, measured_particle
+from scalebridge.particle import ParticleModel, measured_particle, scaled_length
 
 FloatArray = NDArray[np.float64]
 
@@ -181,16 +181,20 @@ def _counter_electrode(card: MaterialCard, design: ElectrodeDesign) -> MetalFoil
             f"anode of {anode.material.name}, measured with {anode.material.ion}, where the host "
             f"{card.host.name} exchanges {card.host.ion}; choose a material of that ion"
         )
+    particles = anode.particles
+    largest = largest_size(particles, anode.layer.volumes)
     particle = measured_particle(
         anode.material,
         temperature=float(design.temperature),
-        shape=anode.particles.shape,
-        size=largest_size(anode.particles, anode.layer.volumes),
+        shape=particles.shape,
+        size=largest,
+        kind=particles.kind,
+        length=scaled_length(particles, largest),
     )
     return PorousElectrode.from_design(
         particle,
         anode.layer,
-        anode.particles,
+        particles,
         electronic_conductivity=float(anode.electronic_conductivity),
         initial_theta=float(anode.initial_theta),
     )

@@ -1,6 +1,6 @@
 """A porous electrode as numbers in SI: particles in every volume of a slab filled with electrolyte."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -114,7 +114,7 @@ class PorousElectrode:
             )
         if self.population is not None:
             # refused by ParticleModel where the shells cannot resolve the interface
-            replace(self.particle, size=float(np.max(sizes)))
+            self.particle.scaled_to(float(np.max(sizes)))
 
     @property
     def open_circuit_voltage(self) -> float:
@@ -152,7 +152,9 @@ class PorousElectrode:
         return solid * self.layer.thickness * self.particle.charge_density
 
     def diffusion_time(self) -> float:
-        """Return size²/D_J at θ = ½ [s]."""
+        """Return size²/D_J at θ = ½ [s]; 0 of particles in which no ion moves."""
+        if self.particle.kind != "cahn-hilliard":
+            return 0.0
         return self.particle.size**2 / (0.5 * float(self.particle.diffusivity(np.array([0.5]))[0]))
 
     def reaction_time(self) -> float:
@@ -178,7 +180,7 @@ class PorousElectrode:
         """Put particles of a model into a design's layer."""
         film, contact = particles.film_resistance, particles.contact_conductance
         return cls(
-            particle=replace(particle, size=float(particles.size)),
+            particle=particle.scaled_to(float(particles.size)),
             layer=Layer.from_design(layer),
             volume_fraction=float(particles.volume_fraction),
             electronic_conductivity=electronic_conductivity,
