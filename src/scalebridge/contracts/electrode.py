@@ -83,6 +83,8 @@ class ActiveParticles(Record):
     """Radius, or half thickness of a plate; the mean by number where there is a distribution."""
     length: Annotated[Sourced | None, Unit("m")] = None
     """Of an Allen–Cahn platelet, along which phases lie side by side; of other sizes in proportion."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Of the thermal fluctuations with which Allen–Cahn platelets start, square ones; others start even."""
     distribution: Annotated[LognormalSizes | ListedSizes, Field(discriminator="form")] | None = None
     """Sizes of the particles; None: one particle of one size in every volume."""
     film_resistance: Annotated[Sourced | None, Unit("V.m2.A-1")] = None

@@ -98,7 +98,9 @@ def electrode_impedance(
             "half cells have them; leave them at 0 or give a design against the metal"
         )
     slope = _voltage_slope(model, filling)
-    rest = replace(model, cathode=replace(model.cathode, initial_theta=filling), cutoff_voltage=-np.inf)
+    rest = replace(
+        model, cathode=replace(model.cathode, initial_theta=filling, seed=None), cutoff_voltage=-np.inf
+    )
     arrays = cell_arrays(rest)
     unknowns = Unknowns.of(arrays)
     by_state, by_rate = _linearised(rest, arrays, unknowns, (double_layer, counter_double_layer))

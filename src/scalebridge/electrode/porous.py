@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from scalebridge.contracts import ActiveParticles, PorousLayer
 from scalebridge.electrode.population import Population, design_population
-from scalebridge.foundation import InputError
+from scalebridge.foundation import InputError, random_stream
 from scalebridge.kinetics import exchange_current
-from scalebridge.particle import ParticleModel
+from scalebridge.particle import ParticleModel, platelet_sites, thermal_profile
 
 FloatArray = NDArray[np.float64]
 
@@ -73,6 +73,9 @@ class PorousElectrode:
     """Of a film on every particle [V m²/A]."""
     contact_conductance: float | None = None
     """From particle to particle of a chain behind the electrode's conductor [S]; None: all touch it."""
+    seed: int | None = None
+    """Of the thermal fluctuations with which Allen–Cahn platelets start; None: all particles start even, and
+    what breaks the symmetry of platelets is wetting or an error of the solver."""
 
     def __post_init__(self) -> None:
         self.layer.check("electrode")
@@ -115,6 +118,24 @@ class PorousElectrode:
         if self.population is not None:
             # refused by ParticleModel where the shells cannot resolve the interface
             self.particle.scaled_to(float(np.max(sizes)))
+
+    def initial_profiles(self) -> FloatArray:
+        """Return the site fractions at the start, (volumes, particles, shells), see `thermal_profile`.
+
+        Raises
+        ------
+        InputError
+            If there is a seed and the particles are no Allen–Cahn platelets, or start inside the spinodal.
+        """
+        sizes = self.particle_sizes
+        profiles = np.full((*sizes.shape, self.particle.shells), self.initial_theta)
+        if self.seed is None:
+            return profiles
+        stream = random_stream(self.seed, "thermal fluctuations of platelets")
+        for place in np.ndindex(sizes.shape):
+            particle = self.particle.scaled_to(float(sizes[place]))
+            profiles[place] = thermal_profile(particle, self.initial_theta, platelet_sites(particle), stream)
+        return profiles
 
     @property
     def open_circuit_voltage(self) -> float:
@@ -188,6 +209,7 @@ class PorousElectrode:
             population=design_population(particles, layer.volumes),
             film_resistance=0.0 if film is None else float(film),
             contact_conductance=None if contact is None else float(contact),
+            seed=particles.seed if particles.kind == "allen-cahn" else None,
         )
 
 

@@ -19,6 +19,7 @@ from scalebridge.particle._kernels import (
 from scalebridge.particle.block_solver import block_factor, block_solve
 from scalebridge.particle.boundary import boundary_radius
 from scalebridge.particle.card_inputs import scaled_length
+from scalebridge.particle.fluctuations import platelet_sites, thermal_profile
 from scalebridge.particle.grid import Kind
 from scalebridge.particle.groups import (
     Factors,
@@ -86,6 +87,7 @@ __all__ = [
     "particle_places",
     "particle_residual",
     "particle_table",
+    "platelet_sites",
     "resolves_growth",
     "restore_particles",
     "scaled_length",
@@ -95,4 +97,5 @@ __all__ = [
     "sparse_matrices",
     "state_widening",
     "tabulate",
+    "thermal_profile",
 ]

@@ -12,7 +12,13 @@ from particle_models import GRADIENT_ENERGY, KT, LAW, SITE_DENSITY, particle
 from scalebridge.contracts import RateLaw
 from scalebridge.foundation import InputError, random_stream
 from scalebridge.kinetics import current_density
-from scalebridge.particle import ParticleModel, particle_arrays, solve_particle
+from scalebridge.particle import (
+    ParticleModel,
+    particle_arrays,
+    platelet_sites,
+    solve_particle,
+    thermal_profile,
+)
 from scalebridge.particle._kernels import direct_rate, surface_rate
 
 LENGTH = 40e-9
@@ -233,3 +239,26 @@ def test_a_homogeneous_particle_has_no_boundary_inside() -> None:
 def test_kinds_that_do_not_fit_are_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         particle(**changes)
+
+
+def test_thermal_fluctuations_have_the_variance_of_equilibrium() -> None:
+    """Of every wave 2/N(g″ + B/ρ + ℓ²k²), over 4000 draws, and the filling exactly."""
+    model, theta, sites = line(21, coherency_modulus=1e8), 0.1, 1e6
+    stream = random_stream(3, "draws")
+    drawn = np.array([thermal_profile(model, theta, sites, stream) for _ in range(4000)])
+    assert drawn @ model.grid.fractions == pytest.approx(theta, abs=1e-12)
+    curvature = 1 / (theta * (1 - theta)) - 2 * OMEGA + model.coherency
+    for wave in (1, 3, 8):
+        k2 = (2 * np.sin(0.5 * np.pi * wave / 20) / model.grid.spacing) ** 2
+        expected = 2 / (sites * (curvature + model.interface_length**2 * k2))
+        assert np.var(amplitude(model, drawn, wave)) == pytest.approx(expected, rel=0.1)
+
+
+def test_fluctuations_where_there_is_no_rest_are_refused() -> None:
+    stream = random_stream(3, "draws")
+    with pytest.raises(InputError, match=r"θ = 0\.5 lies inside the spinodal"):
+        thermal_profile(line(), 0.5, 1e6, stream)
+    with pytest.raises(InputError, match="0 sites need"):
+        thermal_profile(line(), 0.1, 0.0, stream)
+    with pytest.raises(InputError, match="homogeneous particles start even; leave the seed out"):
+        platelet_sites(homogeneous())
