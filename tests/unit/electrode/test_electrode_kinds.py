@@ -23,7 +23,9 @@ from scalebridge.electrode import (
     solve_discharge,
     solve_protocol,
     time_scales,
+    to_bpx,
 )
+from scalebridge.foundation import InputError
 
 OMEGA = 3.5
 THIN = {
@@ -158,6 +160,16 @@ def test_platelets_separate_from_their_thermal_fluctuations() -> None:
     assert solution.theta[0] == pytest.approx(starts[0], abs=1e-12)
     assert np.ptp(solution.theta, axis=-1).max() > 0.5
     assert solution.filling == pytest.approx(0.05 + 0.2 * solution.time / 3600, abs=1e-9)
+
+
+def test_exports_refuse_particles_without_diffusion() -> None:
+    with pytest.raises(InputError, match="homogeneous particles, in which no ion diffuses"):
+        to_bpx(half_cell("homogeneous", 1.0), title="test")
+
+
+def test_seeds_are_for_platelets() -> None:
+    with pytest.raises(InputError, match="homogeneous particles start even; leave the seed out"):
+        solve_cell(half_cell("homogeneous", seed=1), 1.0)
 
 
 def test_time_scales_know_no_diffusion() -> None:
