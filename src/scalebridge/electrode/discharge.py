@@ -69,7 +69,8 @@ class CellSolution:
     position: FloatArray
     """(all volumes,) middle of each volume from the metal electrode or the anode's collector [m]."""
     radius: FloatArray
-    """(shells,) of a particle of the design's size; of others in proportion [m]."""
+    """(shells,) of a particle of the design's size, or position along an Allen–Cahn platelet; of others in
+    proportion [m]."""
     termination: str
     """``voltage cutoff``, ``final filling``, ``electrolyte depletion`` or ``solver failure``."""
     status: str

@@ -181,8 +181,8 @@ def _at_rest(model: CellModel, filling: float) -> CellModel:
         taken = model.cathode.capacity_per_area / anode.capacity_per_area
         left = anode.initial_theta - taken * (filling - model.cathode.initial_theta)
         _check_filling(anode, left, f"filling {filling:g}: the anode's")
-        anode = replace(anode, initial_theta=left)
-    cathode = replace(model.cathode, initial_theta=filling)
+        anode = replace(anode, initial_theta=left, seed=None)
+    cathode = replace(model.cathode, initial_theta=filling, seed=None)
     return replace(model, cathode=cathode, anode=anode, cutoff_voltage=-np.inf)
 
 
@@ -253,15 +253,16 @@ def _particle_layers(
     # of the volume's φ_e, once for every particle
     phi = own - arrays.own + arrays.around + 1
     film, order = arrays.active.film, np.arange(count)
-    dense = by_state.tocsr()
-    by_drive = np.array([dense[row, column] for row, column in zip(rate, own, strict=True)])
+    # every equation of a particle that sees the drive sees the film's voltage
+    seeing = np.vstack([unknowns.odds.reshape(count, -1).T, rate])
+    by_drive = np.asarray(by_state.tocsr()[seeing.ravel(), np.tile(own, len(seeing))]).ravel()
     # d joins r in every balance of charge, but not in that of the particle's ions
     balances = (phi, phi - 2, own) if arrays.chained else (phi, phi - 2)
     share = arrays.share
     signs = (1.0, -1.0, 1.0)[: len(balances)]
-    rows = np.concatenate([*balances, rate])
-    values = np.concatenate([*(sign * share for sign in signs), by_drive * film])
-    columns = np.tile(order, len(balances) + 1)
+    rows = np.concatenate([*balances, seeing.ravel()])
+    values = np.concatenate([*(sign * share for sign in signs), by_drive * np.tile(film, len(seeing))])
+    columns = np.tile(order, len(balances) + len(seeing))
     charge = coo_matrix((values, (rows, columns)), shape=(size, count))
     particle = electrode.particle
     per_size = particle.charge_density / HOUR / DIMENSION[particle.shape]

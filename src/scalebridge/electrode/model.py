@@ -12,7 +12,7 @@ from scalebridge.contracts import CounterElectrode, ElectrodeDesign, Electrolyte
 from scalebridge.electrode.electrolytes import SaltSolution, dilute, named_electrolyte
 from scalebridge.electrode.porous import Layer, PorousElectrode, largest_size
 from scalebridge.foundation import InputError, ValidityError, constants
-from scalebridge.particle import ParticleModel, measured_particle
+from scalebridge.particle import ParticleModel, measured_particle, scaled_length
 
 FloatArray = NDArray[np.float64]
 
@@ -201,11 +201,20 @@ def _counter_electrode(card: MaterialCard, design: ElectrodeDesign) -> MetalFoil
 
 @_naming("anode")
 def _anode(anode: CounterElectrode, temperature: float) -> PorousElectrode:
-    size = largest_size(anode.particles, anode.layer.volumes)
+    particles = anode.particles
+    largest = largest_size(particles, anode.layer.volumes)
+    particle = measured_particle(
+        anode.material,
+        temperature=temperature,
+        shape=particles.shape,
+        size=largest,
+        kind=particles.kind,
+        length=scaled_length(particles, largest),
+    )
     return PorousElectrode.from_design(
-        measured_particle(anode.material, temperature=temperature, shape=anode.particles.shape, size=size),
+        particle,
         anode.layer,
-        anode.particles,
+        particles,
         electronic_conductivity=float(anode.electronic_conductivity),
         initial_theta=float(anode.initial_theta),
     )

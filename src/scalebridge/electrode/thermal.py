@@ -334,6 +334,6 @@ def _electrode_energy(electrode: PorousElectrode, theta: FloatArray) -> FloatArr
     energy = particle.standard_potential * np.einsum("tkj,kj->t", filling, shares)
     for size in np.unique(sizes):
         alike = sizes == size
-        per_site = replace(particle, size=float(size)).free_energy(theta[:, alike])
+        per_site = particle.scaled_to(float(size)).free_energy(theta[:, alike])
         energy = energy + particle.thermal_energy * per_site @ shares[alike]
     return np.asarray(sites * energy)

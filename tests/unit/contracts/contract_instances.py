@@ -144,6 +144,12 @@ def _counter_electrode(maker: Maker, values: dict[str, Any]) -> None:
     values["initial_theta"] = maker.make(contracts.Sourced, value=float(maker.rng.uniform(0.01, 0.99)))
 
 
+def _active_particles(maker: Maker, values: dict[str, Any]) -> None:
+    platelet = values["kind"] == "allen-cahn"
+    values["shape"] = "plate" if platelet else values["shape"]
+    values["length"] = maker.make(contracts.Sourced) if platelet else None
+
+
 def _electrolyte(maker: Maker, values: dict[str, Any]) -> None:
     if values["cation_diffusivity"] is None or values["anion_diffusivity"] is None:
         values["cation_diffusivity"] = values["anion_diffusivity"] = None
@@ -184,6 +190,7 @@ def _measured_material(maker: Maker, values: dict[str, Any]) -> None:
 
 
 ADJUSTMENTS: dict[str, Callable[[Maker, dict[str, Any]], None]] = {
+    "ActiveParticles": _active_particles,
     "CounterElectrode": _counter_electrode,
     "DiffusivityCurve": _curve,
     "ElectrodeDesign": _design,
