@@ -154,6 +154,13 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path, monkeypatch, host, steps):
         run(tmp_path / "run.npz", seed=6)
     with pytest.raises(InputError, match=r"is of another run: masses differ"):
         run(tmp_path / "run.npz", target=replace(target, masses=2 * target.masses))
+    other = (
+        stiff_ensemble(level=6).model
+        if host == "potential"
+        else CoupledWells(model.wells, coupling_energy=0.04)
+    )
+    with pytest.raises(InputError, match=r"is of another run: model differ"):
+        run(tmp_path / "run.npz", target=replace(target, model=other))
     (tmp_path / "run.npz").write_bytes(b"not a checkpoint")
     with pytest.raises(InputError, match=r"is damaged .* remove it to start the run anew"):
         run(tmp_path / "run.npz")

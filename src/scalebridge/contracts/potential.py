@@ -59,7 +59,7 @@ class Dataset(Contract):
     calculator_hash: str
     """Of the calculator, or of the file of given labels."""
     failed: int
-    """Structures set aside because their calculation failed twice."""
+    """Structures set aside: their calculation failed twice, or the given label breaks the limits."""
     target: str | None = None
     """Level of theory (``level`` in the files) of the held-out structures; None where all are of one."""
     metal: FileReference | None = None

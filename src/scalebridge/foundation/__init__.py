@@ -1,6 +1,7 @@
 """Units, constants, errors, random streams, progress and citations: what every room stands on."""
 
 from scalebridge.foundation import constants
+from scalebridge.foundation.content import content_key
 from scalebridge.foundation.errors import (
     ConvergenceError,
     FormatError,
@@ -29,6 +30,7 @@ __all__ = [
     "Task",
     "ValidityError",
     "constants",
+    "content_key",
     "hash_bytes",
     "hash_file",
     "hash_json",

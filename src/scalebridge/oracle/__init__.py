@@ -2,7 +2,7 @@
 
 from scalebridge.oracle.calculators import CalculatorSpec
 from scalebridge.oracle.difference import label_differences
-from scalebridge.oracle.evaluation import LabelLimits, Outcome
+from scalebridge.oracle.evaluation import LabelLimits, Outcome, label_fault
 from scalebridge.oracle.labelling import LabelBatch, LabelFailure, Labeller
 from scalebridge.oracle.relaxation import Relaxation, StoredCalculator, relax
 from scalebridge.oracle.store import LabelStore, StoredLabel, structure_key
@@ -19,6 +19,7 @@ __all__ = [
     "StoredCalculator",
     "StoredLabel",
     "label_differences",
+    "label_fault",
     "relax",
     "structure_key",
 ]

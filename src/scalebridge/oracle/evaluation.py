@@ -152,6 +152,17 @@ def _check_contacts(atoms: Atoms, limits: LabelLimits) -> None:
         )
 
 
+def label_fault(atoms: Atoms, limits: LabelLimits = DEFAULT_LIMITS) -> str:
+    """Return which of the limits the label stored with ``atoms`` breaks; empty: none."""
+    results = atoms.calc.results
+    try:
+        _check_contacts(atoms, limits)
+        _check(results["energy"], np.asarray(results["forces"]), results.get("stress"), limits)
+    except _BadLabelError as error:
+        return str(error)
+    return ""
+
+
 def evaluate_all(
     spec: CalculatorSpec, structures: Mapping[str, Atoms], limits: LabelLimits, *, workers: int = 1
 ) -> Iterator[tuple[str, Outcome]]:

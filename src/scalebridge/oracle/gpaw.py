@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from scalebridge.foundation import InputError
 from scalebridge.oracle.kpoints import k_points
-from scalebridge.oracle.spin_states import RedoxCentre, initial_moments, spin_faults
+from scalebridge.oracle.spin_states import RedoxCentre, initial_moments, ligand_faults, spin_faults
 
 LADDER: Final[tuple[Mapping[str, Any], ...]] = (
     {"mixer": (0.25, 8, 1.0), "maxiter": 60},
@@ -34,6 +34,10 @@ class WrongSpinStateError(RuntimeError):
 
 class UnbalancedChargeError(RuntimeError):
     """The ions of a structure give more electrons than its redox centres take: a structure without label."""
+
+
+class LostLigandError(RuntimeError):
+    """An atom of a redox centre's species has another neighbour than its ligand: a broken structure."""
 
 
 @final
@@ -140,10 +144,14 @@ class GPAWPlusU(Calculator):  # type: ignore[misc]  # ASE ships no types
             If a redox centre ends with a moment that it does not accept.
         UnbalancedChargeError
             If the ions give more electrons than the redox centres take.
+        LostLigandError
+            If an atom of a centre's species is next to none of its ligands; nothing is computed.
         """
         super().calculate(atoms, properties, system_changes)
         structure = self.atoms.copy()
         structure.set_constraint()
+        if faults := ligand_faults(structure, self.centres, ion=self.ion):
+            raise LostLigandError("; ".join(faults))
         if self._near(structure):
             try:
                 self.results = self._run(structure)

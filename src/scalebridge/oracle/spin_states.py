@@ -30,6 +30,7 @@ class RedoxCentre:
         Smallest and largest moment of a sound label, either state [μB].
     ligand
         Only atoms whose nearest neighbour, ions aside, is of this species; empty: all atoms of the species.
+        All kinds of site of a species must be named: an atom of none is a fault (``ligand_faults``).
 
     Raises
     ------
@@ -76,9 +77,7 @@ class RedoxCentre:
         found = np.flatnonzero(np.array(atoms.symbols) == self.species)
         if not self.ligand or not len(found):
             return found
-        distances = _distances(atoms, found)
-        distances[:, np.array(atoms.symbols) == ion] = np.inf
-        nearest = np.array(atoms.symbols)[distances.argmin(axis=1)]
+        nearest, _ = _nearest(atoms, found, ion)
         return np.asarray(found[nearest == self.ligand])
 
 
@@ -139,6 +138,33 @@ def spin_faults(
         for site in centre.sites(atoms, ion=ion)
         if not centre.accepted[0] <= moments[site] <= centre.accepted[1]
     )
+
+
+def ligand_faults(atoms: Atoms, centres: Sequence[RedoxCentre], *, ion: str = "") -> tuple[str, ...]:
+    """Return one text for every atom of a centre's species whose nearest neighbour is no ligand of a centre.
+
+    Such an atom has lost its ligand or sits where it does not belong; its charge and moment are unknown.
+    """
+    faults = []
+    for species in dict.fromkeys(centre.species for centre in centres):
+        ligands = [centre.ligand for centre in centres if centre.species == species]
+        found = np.flatnonzero(np.array(atoms.symbols) == species)
+        if "" in ligands or not len(found):
+            continue
+        for site, nearest, distance in zip(found, *_nearest(atoms, found, ion), strict=True):
+            if nearest not in ligands:
+                wanted = " or ".join(ligands)
+                faults.append(
+                    f"{species}{site} has no ligand {wanted}: nearest is {nearest} at {distance:.2f} Å"
+                )
+    return tuple(faults)
+
+
+def _nearest(atoms: Atoms, sites: NDArray[np.intp], ion: str) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
+    """Return species and distance [Å] of the nearest neighbour of each site, ions aside."""
+    symbols, distances = np.array(atoms.symbols), _distances(atoms, sites)
+    distances[:, symbols == ion] = np.inf
+    return np.asarray(symbols[distances.argmin(axis=1)]), np.asarray(distances.min(axis=1))
 
 
 def _bond_lengths(atoms: Atoms, sites: NDArray[np.intp]) -> NDArray[np.float64]:

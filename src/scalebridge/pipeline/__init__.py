@@ -1,6 +1,6 @@
 """Recipes, stages, caching by content, executors: how a run is done and resumed."""
 
-from scalebridge.pipeline.content import content_key
+from scalebridge.foundation import content_key
 from scalebridge.pipeline.estimate import StageTime, remaining_seconds
 from scalebridge.pipeline.executors import Executor, ProcessExecutor, SerialExecutor, parse_executor
 from scalebridge.pipeline.ladder import LADDER

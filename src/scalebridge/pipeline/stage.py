@@ -133,6 +133,7 @@ class StageContext:
         *,
         description: str = "",
         key: Callable[[Item], Any] | None = None,
+        own_file: Callable[[Item, Path], Item] | None = None,
     ) -> list[Result]:
         """Map a function over items through the executor; each finished unit is on disk at once.
 
@@ -147,6 +148,9 @@ class StageContext:
             Shown at the bar.
         key
             Plain data that identify an item, where hashing it whole (:func:`content_key`) takes too long.
+        own_file
+            For units of hours: returns the item with the path of a file in which it may keep its state. The
+            file is there again when a stopped run resumes and removed when the unit is finished.
 
         Returns
         -------
@@ -161,7 +165,11 @@ class StageContext:
             if reused := len(items) - len(missing):
                 self.reused_units += reused
                 task.advance(reused, "from the stopped run")
-            for outcome in self.executor.outcomes(function, [items[index] for index in missing]):
+            left = [
+                own_file(items[index], self.unit_store.file(keys[index])) if own_file else items[index]
+                for index in missing
+            ]
+            for outcome in self.executor.outcomes(function, left):
                 index = missing[outcome.index]
                 self.unit_store.save(FinishedUnit(keys[index], outcome.seconds, outcome.result))
                 results[index] = outcome.result

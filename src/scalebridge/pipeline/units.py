@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from scalebridge.foundation import StoreError
-from scalebridge.pipeline.content import content_key
+from scalebridge.foundation import StoreError, content_key
 
 FOLDER: Final = "units"
 _OWNER: Final = "stage_key"
@@ -62,14 +61,19 @@ class UnitStore:
             return None
         return unit if isinstance(unit, FinishedUnit) and unit.key == key else None
 
+    def file(self, key: str) -> Path:
+        """Return the path of the file in which the unit may keep its state while it runs."""
+        return self.folder / f"{key[:32]}.state"
+
     def save(self, unit: FinishedUnit) -> None:
-        """Write the unit; it appears whole or not at all."""
+        """Write the unit; it appears whole or not at all. Its state is removed."""
         path = self._path(unit.key)
         temporary = path.with_suffix(f".part{os.getpid()}")
         try:
             with temporary.open("wb") as file:
                 pickle.dump(unit, file, protocol=pickle.HIGHEST_PROTOCOL)
             temporary.replace(path)
+            self.file(unit.key).unlink(missing_ok=True)
         except OSError as error:
             raise StoreError(
                 f"{path.parent}: cannot be written ({error.strerror}); free space or permissions, "

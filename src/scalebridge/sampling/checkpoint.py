@@ -1,16 +1,51 @@
 """Checkpoints of long runs: arrays and plain values in one file, written whole or not at all."""
 
 import json
+import os
+import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from scalebridge.foundation import InputError
 
 _PLAIN = "plain.json"
+CHECKPOINT_SECONDS: Final = 60.0
+"""Between two checkpoints, at least."""
+
+
+@dataclass
+class Checkpoint:
+    """Where a run keeps its state, and how often.
+
+    Attributes
+    ----------
+    path
+        The file.
+    identity
+        What makes the run this one and no other, by name; values that JSON can hold.
+    interval
+        Seconds between two writes, at least.
+    """
+
+    path: Path
+    identity: Mapping[str, Any]
+    interval: float = CHECKPOINT_SECONDS
+    _written: float = field(default_factory=time.monotonic, init=False)
+
+    def read(self) -> dict[str, object] | None:
+        """Return the state that was written, None if there is none; raises as ``read_checkpoint``."""
+        return read_checkpoint(self.path, self.identity) if self.path.exists() else None
+
+    def write(self, snapshot: Callable[[], Mapping[str, object]], *, last: bool = False) -> None:
+        """Write the state if the interval is over or it is the ``last``; raises as ``write_checkpoint``."""
+        if last or time.monotonic() - self._written >= self.interval:
+            write_checkpoint(self.path, self.identity, snapshot())
+            self._written = time.monotonic()
 
 
 def write_checkpoint(path: Path, identity: Mapping[str, Any], content: Mapping[str, object]) -> None:
@@ -29,6 +64,8 @@ def write_checkpoint(path: Path, identity: Mapping[str, Any], content: Mapping[s
             np.savez(file, **arrays)  # type: ignore[arg-type]
         with zipfile.ZipFile(partial, "a") as archive:
             archive.writestr(_PLAIN, json.dumps({"identity": dict(identity), "content": plain}))
+        with partial.open("r+b") as file:
+            os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
         raise InputError(

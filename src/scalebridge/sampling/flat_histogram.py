@@ -8,18 +8,18 @@ which their common bias always accepts. The sums of the last rounds, in blocks, 
 run is a loop over rounds whose state goes to a checkpoint; it resumes bit for bit.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scalebridge.foundation import SILENT, InputError, Progress, random_stream
-from scalebridge.sampling.checkpoint import read_checkpoint, write_checkpoint
+from scalebridge.foundation import SILENT, InputError, Progress, content_key, random_stream
+from scalebridge.sampling.checkpoint import CHECKPOINT_SECONDS, Checkpoint
 from scalebridge.sampling.configuration import Configuration
 from scalebridge.sampling.flat_histogram_state import Run, Window, restore, snapshot
 from scalebridge.sampling.grand_canonical import GrandCanonicalSettings, GrandCanonicalWalker
@@ -30,8 +30,6 @@ from scalebridge.sampling.schedule import Schedule
 
 FloatArray = NDArray[np.float64]
 CITATIONS: Final = ("errington2003",)
-CHECKPOINT_SECONDS: Final = 60.0
-"""Between two checkpoints, at least."""
 
 
 @dataclass(frozen=True)
@@ -127,17 +125,13 @@ def sample_flat_histogram(
     """
     settings = settings or FlatHistogramSettings()
     run = _begin(windows, starts, settings.blocks, seed)
-    identity = {
-        "windows": [list(window) for window in windows],
-        "settings": repr(settings),
-        "ensemble": [ensemble.temperature, ensemble.pressure, chemical_potential, repr(ensemble.density)],
-        "masses": ensemble.masses.tolist(),
-        "starts": [[start.ions, start.energy] for start in starts],
-        "seed": seed,
-    }
-    if checkpoint is not None and checkpoint.exists():
-        restore(run, read_checkpoint(checkpoint, identity))
-    total, saved = settings.equilibration + settings.rounds, time.monotonic()
+    kept = None
+    if checkpoint is not None:
+        identity = _identity(ensemble, chemical_potential, windows, starts, settings=settings, seed=seed)
+        kept = Checkpoint(checkpoint, identity, CHECKPOINT_SECONDS)
+        if (saved := kept.read()) is not None:
+            restore(run, saved)
+    total = settings.equilibration + settings.rounds
     with progress.task("contents", total=total) as bar:
         bar.advance(run.rounds)
         while run.rounds < total:
@@ -145,11 +139,8 @@ def sample_flat_histogram(
                 _find_schedule(run, ensemble, settings, seed)
             _round(run, ensemble, chemical_potential, _scheduled(settings, run.schedule))
             bar.advance()
-            if checkpoint is not None and (
-                run.rounds == total or time.monotonic() - saved > CHECKPOINT_SECONDS
-            ):
-                write_checkpoint(checkpoint, identity, snapshot(run))
-                saved = time.monotonic()
+            if kept is not None:
+                kept.write(partial(snapshot, run), last=run.rounds == total)
     energies, visits, volumes = run.sampled
     return MacrostateDistribution(
         ensemble.temperature,
@@ -162,6 +153,29 @@ def sample_flat_histogram(
         pressure=ensemble.pressure if settings.moves.changes_cells else None,
         approximations=settings.moves.approximations,
     )
+
+
+def _identity(
+    ensemble: Ensemble,
+    chemical_potential: float,
+    windows: Sequence[tuple[int, int]],
+    starts: Sequence[Configuration],
+    *,
+    settings: FlatHistogramSettings,
+    seed: int,
+) -> dict[str, Any]:
+    """Return what makes a run this one and no other, for its checkpoint."""
+    return {
+        "model": content_key(ensemble.model),
+        "windows": [list(window) for window in windows],
+        "settings": repr(settings),
+        "ensemble": [ensemble.temperature, ensemble.pressure, chemical_potential, repr(ensemble.density)],
+        "masses": ensemble.masses.tolist(),
+        "starts": [
+            content_key((start.template, start.positions, start.cell, start.velocities)) for start in starts
+        ],
+        "seed": seed,
+    }
 
 
 def _begin(

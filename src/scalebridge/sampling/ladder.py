@@ -8,21 +8,24 @@ equally whatever the free energies are, occupations refresh, and every attempt, 
 work in each direction for ``bennett``.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from scalebridge.foundation import SILENT, Progress, random_stream
-from scalebridge.sampling._density import nearest_sites
+from scalebridge.foundation import SILENT, Progress, content_key, random_stream
+from scalebridge.sampling.checkpoint import CHECKPOINT_SECONDS, Checkpoint
 from scalebridge.sampling.configuration import Configuration, Template, sampling_masses
 from scalebridge.sampling.exchange import Trial, deletion_trial, insertion_trial, relocation_trial
-from scalebridge.sampling.grading import Grader
-from scalebridge.sampling.grand_canonical import MoveCount
 from scalebridge.sampling.ladder_data import Ladder, LadderRung, LadderTask
+from scalebridge.sampling.ladder_state import LadderRun, Replica, restore, snapshot
 from scalebridge.sampling.moves import Ensemble, accept, burst_move, strain_move, volume_move
 from scalebridge.sampling.pilot import optimise_schedule
+from scalebridge.sampling.walker_state import template_index
 
 FloatArray = NDArray[np.float64]
 
@@ -40,46 +43,60 @@ FIRST_GAIN = 0.5
 """Change of ln(size) per unit of acceptance in the first sweep of the equilibration; falls like 1/sweep."""
 
 
-@dataclass
-class _Replica:
-    """A rung's walker while it runs."""
+def sample_ladder(
+    task: LadderTask,
+    progress: Progress = SILENT,
+    *,
+    checkpoint: Path | None = None,
+    interval: float = CHECKPOINT_SECONDS,
+) -> Ladder:
+    """Sample all rungs of ``task``; a top-level function of picklable arguments, fit for a process pool.
 
-    configuration: Configuration
-    rng: np.random.Generator
-    timestep: float
-    strain_amplitude: float
-    insertion_work: list[float] = field(default_factory=list)
-    deletion_work: list[float] = field(default_factory=list)
-    energy: list[float] = field(default_factory=list)
-    cell: list[FloatArray] = field(default_factory=list)
-    framework: list[tuple[Template, FloatArray]] = field(default_factory=list)
-    grade: list[float] = field(default_factory=list)
-    spread: list[FloatArray] = field(default_factory=list)
-    counts: dict[str, MoveCount] = field(default_factory=dict)
-
-    def count(self, move: str, accepted: bool) -> None:
-        self.counts[move] = self.counts.get(move, MoveCount()).add(accepted)
-
-    def record(self, grader: Grader | None) -> None:
-        configuration = self.configuration
-        if grader is not None:
-            self.grade.append(
-                grader.grade(configuration.types, configuration.positions, configuration.cell, (True,) * 3)
-            )
-        self.energy.append(configuration.energy)
-        self.cell.append(configuration.cell)
-        n = configuration.template.n_framework
-        scaled = configuration.positions[:n] @ np.linalg.inv(configuration.cell)
-        self.framework.append((configuration.template, scaled))
-
-
-def sample_ladder(task: LadderTask, progress: Progress = SILENT) -> Ladder:
-    """Sample all rungs of ``task``; a top-level function of a picklable argument, fit for a process pool.
+    Parameters
+    ----------
+    task
+        Model, cells, settings.
+    progress
+        Where to report sweeps.
+    checkpoint
+        A file that is written every ``interval`` seconds and at the end; if it is there, the run goes on from
+        it and ends bit for bit as one that never stopped.
+    interval
+        [s].
 
     Returns
     -------
     Ladder with one rung per content; the outermost rungs lack the works that lead out of the task's range.
+
+    Raises
+    ------
+    InputError
+        If the checkpoint is damaged or of another model or task, or cannot be written.
     """
+    run = _begin(task)
+    kept = None
+    if checkpoint is not None:
+        kept = Checkpoint(checkpoint, _identity(task, run.ensemble), interval)
+        if (saved := kept.read()) is not None:
+            restore(run, saved)
+    total = task.settings.equilibration + task.settings.sweeps
+    with progress.task("ladder", total=total) as bar:
+        bar.advance(run.sweeps)
+        while run.sweeps < total:
+            _advance(run)
+            if kept is not None:
+                kept.write(partial(snapshot, run), last=run.sweeps == total)
+            bar.advance()
+    return _result(run)
+
+
+def _identity(task: LadderTask, ensemble: Ensemble) -> dict[str, Any]:
+    """Return what makes a run this one and no other, for its checkpoint."""
+    parts = {part.name: content_key(getattr(task, part.name)) for part in fields(task)}
+    return {**parts, "masses": ensemble.masses.tolist()}
+
+
+def _begin(task: LadderTask) -> LadderRun:
     settings = task.settings
     ensemble = Ensemble(
         task.model,
@@ -88,35 +105,6 @@ def sample_ladder(task: LadderTask, progress: Progress = SILENT) -> Ladder:
         settings.density,
         settings.pressure,
     )
-    replicas = _replicas(task)
-    with progress.task("ladder", total=settings.equilibration + settings.sweeps) as bar:
-        for sweep in range(settings.equilibration):
-            _sweep(task, ensemble, replicas, gain=FIRST_GAIN / (1 + sweep / 10))
-            for replica in replicas:
-                replica.spread.append(_spread(replica.configuration))
-            bar.advance()
-        ensemble = _tuned(task, ensemble, replicas)
-        task = _scheduled(task, ensemble, replicas)
-        replicas = [_Replica(r.configuration, r.rng, r.timestep, r.strain_amplitude) for r in replicas]
-        for _ in range(settings.sweeps):
-            _sweep(task, ensemble, replicas, gain=0.0)
-            for replica in replicas:
-                replica.record(task.grader)
-            bar.advance()
-    rungs = tuple(_rung(task.first + k, replica) for k, replica in enumerate(replicas))
-    head, said = task.starts[0], settings.burst.approximation
-    return Ladder(
-        task.temperature,
-        head.n_sites,
-        head.formula_units,
-        rungs,
-        approximations=(said,) if said else (),
-        citations=settings.burst.citations,
-    )
-
-
-def _replicas(task: LadderTask) -> list[_Replica]:
-    settings = task.settings
     templates = {id(cell): Template.from_cell(cell, task.model.species) for cell in task.starts}
     replicas = []
     for k, cell in enumerate(task.starts):
@@ -125,11 +113,40 @@ def _replicas(task: LadderTask) -> list[_Replica]:
         atoms = task.structures[k] if task.structures else cell.random_atoms(ions, rng)
         configuration = Configuration.from_atoms(cell, atoms, task.model)
         configuration = replace(configuration, template=templates[id(cell)])
-        replicas.append(_Replica(configuration, rng, settings.burst.timestep, settings.strain_amplitude))
-    return replicas
+        replicas.append(Replica(configuration, rng, settings.burst.timestep, settings.strain_amplitude))
+    return LadderRun(task, ensemble, list(templates.values()), replicas)
 
 
-def _sweep(task: LadderTask, ensemble: Ensemble, replicas: list[_Replica], *, gain: float) -> None:
+def _advance(run: LadderRun) -> None:
+    """Do one sweep of the equilibration or of what is recorded, and what lies between the two."""
+    settings = run.task.settings
+    if run.sweeps == settings.equilibration:
+        run.ensemble = _tuned(run.task, run.ensemble, run.replicas)
+        run.task = _scheduled(run.task, run.ensemble, run.replicas)
+        run.replicas = [Replica(r.configuration, r.rng, r.timestep, r.strain_amplitude) for r in run.replicas]
+    run.begin_sweep()
+    if run.sweeps < settings.equilibration:
+        _sweep(run.task, run.ensemble, run.replicas, gain=FIRST_GAIN / (1 + run.sweeps / 10))
+        run.record_spread()
+    else:
+        _sweep(run.task, run.ensemble, run.replicas, gain=0.0)
+        run.record(run.task.grader)
+    run.sweeps += 1
+
+
+def _result(run: LadderRun) -> Ladder:
+    head, burst = run.task.starts[0], run.task.settings.burst
+    return Ladder(
+        run.task.temperature,
+        head.n_sites,
+        head.formula_units,
+        tuple(_rung(run, number) for number in range(len(run.replicas))),
+        approximations=(burst.approximation,) if burst.approximation else (),
+        citations=burst.citations,
+    )
+
+
+def _sweep(task: LadderTask, ensemble: Ensemble, replicas: list[Replica], *, gain: float) -> None:
     for replica in replicas:
         _burst(task, ensemble, replica, gain)
         for _ in range(task.settings.cell_moves):
@@ -142,15 +159,7 @@ def _sweep(task: LadderTask, ensemble: Ensemble, replicas: list[_Replica], *, ga
                 _exchange(task, ensemble, replicas[k], replicas[k + 1])
 
 
-def _spread(configuration: Configuration) -> FloatArray:
-    """Squared distance of each ion to its nearest site [Å²]."""
-    if not (configuration.ions and len(configuration.template.sites)):
-        return np.zeros(0)
-    ions = configuration.ion_positions()
-    return nearest_sites(ions, configuration.centres, configuration.cell)[1]
-
-
-def _tuned(task: LadderTask, ensemble: Ensemble, replicas: list[_Replica]) -> Ensemble:
+def _tuned(task: LadderTask, ensemble: Ensemble, replicas: list[Replica]) -> Ensemble:
     """Return the ensemble with the width of the site density seen in the second half of the equilibration."""
     half = task.settings.equilibration // 2
     squares = [part for replica in replicas for part in replica.spread[half:]]
@@ -161,7 +170,7 @@ def _tuned(task: LadderTask, ensemble: Ensemble, replicas: list[_Replica]) -> En
     return replace(ensemble, density=replace(ensemble.density, width=width))
 
 
-def _scheduled(task: LadderTask, ensemble: Ensemble, replicas: list[_Replica]) -> LadderTask:
+def _scheduled(task: LadderTask, ensemble: Ensemble, replicas: list[Replica]) -> LadderTask:
     """Return the task with the schedule of switches that suits ions inserted on some of the rungs."""
     if not task.settings.tune_schedule:
         return task
@@ -172,7 +181,7 @@ def _scheduled(task: LadderTask, ensemble: Ensemble, replicas: list[_Replica]) -
     return replace(task, settings=replace(task.settings, switching=switching))
 
 
-def _burst(task: LadderTask, ensemble: Ensemble, replica: _Replica, gain: float) -> None:
+def _burst(task: LadderTask, ensemble: Ensemble, replica: Replica, gain: float) -> None:
     timestep = replica.timestep * replica.rng.uniform(*JITTER)
     settings = replace(task.settings.burst, timestep=timestep)
     move = burst_move(replica.configuration, ensemble, settings, replica.rng)
@@ -182,7 +191,7 @@ def _burst(task: LadderTask, ensemble: Ensemble, replica: _Replica, gain: float)
         replica.timestep *= np.exp(gain * (float(move.accepted) - BURST_ACCEPTANCE))
 
 
-def _cell_move(task: LadderTask, ensemble: Ensemble, replica: _Replica, gain: float) -> None:
+def _cell_move(task: LadderTask, ensemble: Ensemble, replica: Replica, gain: float) -> None:
     if task.settings.isotropic:
         amplitude = 3 * replica.strain_amplitude
         move = volume_move(replica.configuration, ensemble, amplitude, replica.rng)
@@ -193,7 +202,7 @@ def _cell_move(task: LadderTask, ensemble: Ensemble, replica: _Replica, gain: fl
     replica.strain_amplitude *= np.exp(gain * (float(move.accepted) - CELL_ACCEPTANCE))
 
 
-def _relocation(task: LadderTask, ensemble: Ensemble, replica: _Replica) -> None:
+def _relocation(task: LadderTask, ensemble: Ensemble, replica: Replica) -> None:
     trial = relocation_trial(replica.configuration, ensemble, task.settings.switching, replica.rng)
     accepted = accept(trial.work, ensemble.thermal_energy, replica.rng)
     replica.count("relocation", accepted)
@@ -201,7 +210,7 @@ def _relocation(task: LadderTask, ensemble: Ensemble, replica: _Replica) -> None
         replica.configuration = trial.configuration
 
 
-def _exchange(task: LadderTask, ensemble: Ensemble, lower: _Replica, upper: _Replica) -> None:
+def _exchange(task: LadderTask, ensemble: Ensemble, lower: Replica, upper: Replica) -> None:
     """Attempt an insertion below and a deletion above; accept both or neither."""
     switching = task.settings.switching
     insertion: Trial = insertion_trial(lower.configuration, ensemble, switching, lower.rng)
@@ -214,33 +223,31 @@ def _exchange(task: LadderTask, ensemble: Ensemble, lower: _Replica, upper: _Rep
         lower.configuration, upper.configuration = deletion.configuration, insertion.configuration
 
 
-def _rung(ions: int, replica: _Replica) -> LadderRung:
+def _rung(run: LadderRun, number: int) -> LadderRung:
+    replica = run.replicas[number]
     return LadderRung(
-        ions=ions,
+        ions=run.task.first + number,
         insertion_work=np.array(replica.insertion_work),
         deletion_work=np.array(replica.deletion_work),
         energy=np.array(replica.energy),
         cell=np.array(replica.cell),
         grade=np.array(replica.grade),
-        mean=_mean_framework(replica),
+        mean=_mean_framework(run, replica),
         last=replica.configuration.to_atoms(),
         counts=replica.counts,
     )
 
 
-def _mean_framework(replica: _Replica) -> Atoms:
+def _mean_framework(run: LadderRun, replica: Replica) -> Atoms:
     """Average the framework in scaled coordinates, over the samples with the template of the last one."""
     template = replica.configuration.template
-    own = [scaled for kept, scaled in replica.framework if kept is template]
-    if not own:
-        own = [template.framework_scaled]
-    mean = np.mean(own, axis=0)
+    samples, total = replica.framework[template_index(replica.configuration, run.templates)]
+    mean = total / samples
     if template.n_framework:
         mean = mean - mean.mean(axis=0) + template.framework_centre
-    cells = replica.cell or [replica.configuration.cell]
     return Atoms(
         symbols=[template.species[kind] for kind in template.framework_types],
         scaled_positions=mean,
-        cell=np.mean(cells, axis=0),
+        cell=np.mean(replica.cell, axis=0),
         pbc=True,
     )

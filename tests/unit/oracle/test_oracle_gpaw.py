@@ -114,6 +114,14 @@ def test_own_initial_moments_are_taken(stand_in):
     assert atoms.calc.results["magmoms"][0] == -4.0
 
 
+def test_a_centre_without_its_ligand_fails_before_anything_is_computed(stand_in, tmp_path):
+    spec = CalculatorSpec(TARGET, HOST | {"centres": [{**HOST["centres"][0], "ligand": "N"}]})
+    labeller = Labeller(spec, LabelStore(tmp_path / "l.db"), max_failed_fraction=1.0)
+    (failure,) = labeller.label([host()]).failures
+    assert failure.reasons[0] == "LostLigandError: Mn0 has no ligand N: nearest is O at 2.23 Å"
+    assert not stand_in.made
+
+
 def test_stress_is_that_of_a_constant_cutoff(stand_in):
     atoms = host()
     plain, corrected = (

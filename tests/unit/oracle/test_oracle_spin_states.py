@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import Atoms
 
 from scalebridge.foundation import InputError
-from scalebridge.oracle.spin_states import RedoxCentre, initial_moments, spin_faults
+from scalebridge.oracle.spin_states import RedoxCentre, initial_moments, ligand_faults, spin_faults
 
 MN = RedoxCentre("Mn", oxidised=4.0, reduced=5.0, accepted=(3.2, 5.0), ligand="N")
 FE = RedoxCentre("Fe", oxidised=1.0, reduced=0.0, accepted=(-1.3, 1.3), ligand="C")
@@ -90,6 +92,22 @@ def test_moments_outside_their_range_are_named():
     assert fault == "Mn0 has 1.10 μB, not 3.2 to 5"
     moments[np.array(atoms.symbols) == "Mn"] = 4.4
     assert spin_faults(atoms, moments, [MN, FE]) == ()
+
+
+def test_an_atom_without_its_ligand_is_named():
+    atoms = host(bonds=(2.2,), ions=1)
+    assert ligand_faults(atoms, [MN, FE], ion="Na") == ()
+    atoms.positions[-1] = [20.0, 0.9, 0.9]  # the ion beside the iron, nearer than its carbons
+    assert ligand_faults(atoms, [MN, FE], ion="Na") == ()
+    iron = np.flatnonzero(np.array(atoms.symbols) == "Fe")[0]
+    stranger = atoms + Atoms("O", positions=[atoms.positions[iron] + [1.0, 1.0, 1.0]])
+    assert ligand_faults(stranger, [MN, FE], ion="Na") == ("Fe7 has no ligand C: nearest is O at 1.73 Å",)
+    flipped = RedoxCentre("Fe", oxidised=5.0, reduced=4.0, accepted=(3.0, 5.0), ligand="O")
+    assert ligand_faults(stranger, [MN, FE, flipped], ion="Na") == ()
+    (fault,) = ligand_faults(host(bonds=(2.2,)), [replace(MN, ligand="O"), replace(MN, ligand="C"), FE])
+    assert fault == "Mn0 has no ligand O or C: nearest is N at 2.20 Å"
+    anywhere = replace(FE, ligand="")
+    assert ligand_faults(stranger, [MN, anywhere], ion="Na") == ()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ from scalebridge.contracts import Host, Provenance
 from scalebridge.foundation import FormatError, InputError
 from scalebridge.foundation.constants import EV
 from scalebridge.materials import load_host
+from scalebridge.pipeline.locations import host_folder, labels_path
 from scalebridge.pipeline.stages.given_labels import GivenLabels, read_given
+from scalebridge.pipeline.stages.label_checks import energy_outliers
 from scalebridge.pipeline.stages.labels import check_level
 from scalebridge.pipeline.stages.metal import PARTS, fit_metal
 from scalebridge.pipeline.stages.relaxed_labels import reference_voltages, relaxed_labels
@@ -31,8 +33,9 @@ def host() -> Host:
 
 def frame(ions: int, *, copper: int = 4, **info: object) -> Atoms:
     """Return a structure of the toy host with a made-up label."""
-    atoms = Atoms(["Cu"] * copper + ["Li"] * ions, cell=[4.0] * 3, pbc=True)
-    atoms.positions = np.random.default_rng(ions).uniform(0, 4, (len(atoms), 3))
+    atoms = Atoms(["Cu"] * copper + ["Li"] * ions, cell=[4.8] * 3, pbc=True)
+    places = np.array(list(np.ndindex(3, 3, 3)))[: len(atoms)] * 1.6
+    atoms.positions = places + np.random.default_rng(ions).uniform(-0.05, 0.05, (len(atoms), 3))
     atoms.info = dict(info)
     atoms.calc = SinglePointCalculator(atoms, energy=-1.0, forces=np.zeros((len(atoms), 3)))
     return atoms
@@ -100,6 +103,87 @@ def test_structures_that_are_not_periodic_are_refused(tmp_path: Path) -> None:
 def test_structures_that_do_not_belong_are_named(tmp_path: Path, wrong: Atoms, expected: str) -> None:
     with pytest.raises(InputError, match=expected):
         read(tmp_path / "labels.extxyz", frame(0), frame(1), wrong)
+
+
+def spoilt(**changes: object) -> Atoms:
+    atoms = frame(2, name="spoilt")
+    results = {"energy": -1.0, "forces": np.zeros((6, 3)), "stress": np.zeros(6), **changes}
+    atoms.calc = SinglePointCalculator(atoms, **results)
+    return atoms
+
+
+def too_close() -> Atoms:
+    atoms = spoilt()
+    atoms.positions[5] = atoms.positions[4] + [0.0, 0.0, 1.0]
+    return atoms
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (spoilt(forces=np.full((6, 3), 40.0)), "force of 69.3 eV/Å on atom 0 exceeds the limit of 50 eV/Å"),
+        (spoilt(stress=np.array([0, -2.5, 0, 0, 0, 0])), "stress of 2.50 eV/Å³ exceeds the limit of 2 eV/Å³"),
+        (too_close(), "Li4 and Li5 are 1.00 Å apart, below 0.5 of the sum of their covalent radii"),
+    ],
+)
+def test_labels_that_break_a_limit_are_left_out_with_a_warning(
+    tmp_path: Path, wrong: Atoms, told: str
+) -> None:
+    frames = [frame(ions, name=f"{ions}") for ions in (0, 1, 2, 3)]
+    found = read(tmp_path / "labels.extxyz", frames[0], wrong, *frames[1:])
+    assert found.left_out == 1
+    assert names(found.host) == {"0", "1", "2", "3"}
+    (text,) = found.warnings
+    assert text == f"labels.extxyz: structure 1 'spoilt' (Cu4Li2) is left out: {told}"
+    with pytest.raises(InputError, match=r"no label of the host; structure 0 'spoilt' .* is left out"):
+        read(tmp_path / "labels.extxyz", wrong)
+
+
+def test_many_broken_labels_are_counted_not_listed(tmp_path: Path) -> None:
+    found = read(tmp_path / "labels.extxyz", *[too_close()] * 14, frame(0), frame(1))
+    assert found.left_out == 14
+    assert len(found.warnings) == 11
+    assert found.warnings[-1] == "labels.extxyz: and 4 more are left out"
+
+
+def bundled() -> list[Atoms]:
+    return list(ase.io.read(labels_path("labels.extxyz", "mnhcf"), index=":"))
+
+
+def test_bundled_labels_give_no_warning() -> None:
+    made = load_host(host_folder("mnhcf"), Provenance(code_version="", recipe_hash=""))
+    path = labels_path("labels.extxyz", "mnhcf")
+    found = read_given(path, made, target="converged", held_out_fraction=0.2, seed=1)
+    assert found.warnings == ()
+    assert found.left_out == 0
+    assert len(found.host) + len(found.metal) == 384
+
+
+@pytest.mark.parametrize("shift", [50.0, -50.0, 30.0])
+@pytest.mark.parametrize("number", [0, 5, 200, 380])
+def test_an_energy_far_from_the_others_is_named(number: int, shift: float) -> None:
+    frames = bundled()
+    wrong = frames[number]
+    wrong.calc.results["energy"] += shift
+    (text,) = energy_outliers(frames, range(len(frames)), ion="Na")
+    assert text.startswith(f"structure {number} '{wrong.info['name']}' ")
+    assert ("above" if shift > 0 else "below") in text
+    assert float(text.split("an energy ")[1].split(" eV")[0]) == pytest.approx(abs(shift), abs=9)
+
+
+def test_several_wrong_energies_do_not_hide_each_other() -> None:
+    frames = bundled()
+    wrong = range(0, 80, 4)
+    for number in wrong:
+        frames[number].calc.results["energy"] += 50.0
+    texts = energy_outliers(frames, range(len(frames)), ion="Na")
+    assert [int(text.split()[1]) for text in texts] == list(wrong)
+
+
+def test_few_labels_do_not_judge_each_other() -> None:
+    frames = [frame(ions) for ions in range(5)]
+    frames[2].calc.results["energy"] += 50.0
+    assert energy_outliers(frames, range(5), ion="Li") == []
 
 
 def test_an_unknown_level_and_a_damaged_file_are_told(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,12 +21,14 @@ from scalebridge.pipeline import (
     Manifest,
     ProcessExecutor,
     SerialExecutor,
+    Stage,
     StageContext,
     StageError,
     content_key,
     parse_executor,
     run_stages,
 )
+from scalebridge.pipeline.stages import thermodynamics
 
 ONCE = {str(number): 1 for number in range(6)}
 
@@ -159,6 +161,62 @@ def test_damaged_unit_is_computed_again(tmp_path: Path, trace_folder: Path) -> N
     run_stages(toy_recipe(tmp_path), tmp_path / "run", (squares_stage(trace_folder),))
     assert traces(trace_folder)["0"] == 2
     assert Number.load(tmp_path / "run" / "squares" / "number.json").value == 55.0
+
+
+@dataclass(frozen=True)
+class Climb:
+    top: int
+    stop: int
+    state: Path | None = None
+
+
+def climb(item: Climb) -> int:
+    """Count up to ``top`` with the state in a file; a process that got to ``stop`` stops there once."""
+    assert item.state is not None
+    first = int(item.state.read_text()) if item.state.exists() else 0
+    for step in range(first, item.top):
+        if step == item.stop and first == 0:
+            raise RuntimeError("stopped half-way")
+        item.state.write_text(str(step + 1))
+    return item.top - first
+
+
+def test_a_units_own_file_is_there_again_and_removed_when_it_is_finished(tmp_path: Path) -> None:
+    left: list[int] = []
+
+    def compute(context: StageContext) -> None:
+        folder = context.unit_store.folder
+        items = [Climb(3, 9), Climb(9, 5)]
+        steps = context.units(
+            climb, items, key=lambda item: item.top, own_file=lambda item, path: replace(item, state=path)
+        )
+        left.extend([*steps, len(list(folder.glob("*.state")))])
+        save_number(context, 1.0)
+
+    with pytest.raises(StageError, match="stopped half-way"):
+        run_stages(toy_recipe(tmp_path), tmp_path / "run", (single(compute),))
+    (state,) = (tmp_path / "run" / "single" / "units").glob("*.state")
+    assert state.read_text() == "5"
+    run_stages(toy_recipe(tmp_path), tmp_path / "run", (single(compute),))
+    assert left == [3, 4, 0]
+
+
+def test_ladders_keep_their_state_beside_finished_units(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Path] = []
+    for name in ("load_graders", "PotentialModel", "ladder_tasks"):
+        monkeypatch.setattr(thermodynamics, name, lambda *_, **__: ["one"])
+    monkeypatch.setattr(thermodynamics, "merge_ladders", lambda parts: parts)
+    monkeypatch.setattr(thermodynamics, "sample_ladder", lambda _, *, checkpoint: given.append(checkpoint))
+
+    def compute(context: StageContext) -> None:
+        thermodynamics._ladders(context, None, ["member"], ())  # type: ignore[arg-type,list-item]
+        save_number(context, 1.0)
+
+    stage = Stage("single", compute, sections=("host", "thermodynamics", "seed"))
+    run_stages(toy_recipe(tmp_path), tmp_path / "run", (stage,))
+    assert {path.parent for path in given} == {tmp_path / "run" / "single" / "units"}
 
 
 def test_checkpoint_is_computed_once(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from ase import Atoms
 from scalebridge.contracts import Host
 from scalebridge.foundation import FormatError, InputError, random_stream
 from scalebridge.pipeline.stages.frames import LEVEL, group_of
+from scalebridge.pipeline.stages.label_checks import energy_outliers, shortened, sound_labels
 from scalebridge.potential import labels_of
 
 
@@ -27,12 +28,18 @@ class GivenLabels:
         Of those; neither: other levels of held-out structures.
     metal
         Of the ion alone.
+    left_out
+        Number of structures whose labels break the limits of an oracle's; they are in none of the others.
+    warnings
+        Which were left out and why, and whose energies are far from what the others say.
     """
 
     host: tuple[Atoms, ...]
     training: tuple[Atoms, ...]
     held_out: tuple[Atoms, ...]
     metal: tuple[Atoms, ...]
+    left_out: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 def read_given(
@@ -47,15 +54,34 @@ def read_given(
     FormatError
         If the file cannot be read.
     InputError
-        If a structure has no label, is not periodic, is neither of the host nor of its metal, or none has the
-        target's level.
+        If a structure has no label, is not periodic, is neither of the host nor of its metal; if none keeps
+        the limits or has the target's level.
     """
     frames = _read(path)
     species = tuple(sorted({host.ion, *host.phases[0].framework.symbols}))
     _check(path, frames, species)
     compositions = [_composition(atoms, host, f"{path}: structure {n}") for n, atoms in enumerate(frames)]
-    metal = tuple(atoms for atoms, x in zip(frames, compositions, strict=True) if x is None)
-    ours = [(atoms, x) for atoms, x in zip(frames, compositions, strict=True) if x is not None]
+    numbers, faults = sound_labels(frames)
+    sound = [(frames[number], compositions[number]) for number in numbers]
+    ours = [(atoms, x) for atoms, x in sound if x is not None]
+    if not ours:
+        raise InputError(f"{path}: no label of the host{f'; {faults[0]}' if faults else ''}; give some")
+    unseen = _evenly(_target_groups(path, ours, target), held_out_fraction, seed)
+    kept = [(atoms, group_of(atoms, number) in unseen) for number, (atoms, _) in enumerate(ours)]
+    return GivenLabels(
+        host=tuple(atoms for atoms, _ in ours),
+        training=tuple(atoms for atoms, hidden in kept if not hidden),
+        held_out=tuple(atoms for atoms, hidden in kept if hidden and _aimed_at(atoms, target)),
+        metal=tuple(atoms for atoms, x in sound if x is None),
+        left_out=len(faults),
+        warnings=_warnings(
+            path, faults, energy_outliers([atoms for atoms, _ in sound], numbers, ion=host.ion)
+        ),
+    )
+
+
+def _target_groups(path: Path, ours: Sequence[tuple[Atoms, float]], target: str | None) -> dict[str, float]:
+    """Return x of every group of the target's level."""
     groups: dict[str, float] = {}
     for number, (atoms, x) in enumerate(ours):
         if _aimed_at(atoms, target):
@@ -65,14 +91,12 @@ def read_given(
         raise InputError(
             f"{path}: no structure of the host has the level '{target}'; labels.target is one of {known}"
         )
-    unseen = _evenly(groups, held_out_fraction, seed)
-    kept = [(atoms, group_of(atoms, number) in unseen) for number, (atoms, _) in enumerate(ours)]
-    return GivenLabels(
-        host=tuple(atoms for atoms, _ in ours),
-        training=tuple(atoms for atoms, hidden in kept if not hidden),
-        held_out=tuple(atoms for atoms, hidden in kept if hidden and _aimed_at(atoms, target)),
-        metal=metal,
-    )
+    return groups
+
+
+def _warnings(path: Path, faults: Sequence[str], outliers: Sequence[str]) -> tuple[str, ...]:
+    texts = [*shortened(faults, "are left out"), *shortened(outliers, "have such energies")]
+    return tuple(f"{path.name}: {text}" for text in texts)
 
 
 def _read(path: Path) -> list[Atoms]:

@@ -42,6 +42,8 @@ def _take_given(context: StageContext, host: Host, given: str) -> None:
     labels = read_given(
         path, host, target=section.target, held_out_fraction=section.held_out_fraction, seed=recipe.seed
     )
+    for text in labels.warnings:
+        context.warn(text)
     if recipe.oracle is None and not labels.metal:
         raise InputError(
             f"{path}: no structure of {host.ion} alone, and the recipe has no [oracle]: the voltage "
@@ -59,7 +61,7 @@ def _take_given(context: StageContext, host: Host, given: str) -> None:
             species=_species(host),
             level_of_theory=section.level_of_theory or f"labels of {path.name}",
             calculator_hash=hash_file(path),
-            failed=0,
+            failed=labels.left_out,
             target=section.target,
             relaxed=relaxed,
             reference_voltages=reference_voltages(relaxed, labels.metal, host),

@@ -1,8 +1,10 @@
 """Stage ``thermodynamics``: ladders of every member, the metal's reference, g(x,T), isotherm, structures."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from ase.calculators.calculator import Calculator
@@ -43,6 +45,15 @@ OUTLIER = 0.04
 """Volume off the members' median, relative, above which a member is named."""
 POOR_OVERLAP = 1.0
 """Standard error of a step of the ladder, in kT, above which it is called poorly sampled."""
+
+
+@dataclass(frozen=True)
+class _LadderItem:
+    """A ladder by member, temperature and walker, and where it keeps its state."""
+
+    name: tuple[int, float, int]
+    task: LadderTask
+    checkpoint: Path | None = None
 
 
 def compute(context: StageContext) -> None:
@@ -130,8 +141,8 @@ def _ladders(
     section = context.recipe.thermodynamics
     settings = ladder_settings(context.recipe)
     graders = load_graders(context, card)
-    tasks = [
-        (number, temperature, walker, task)
+    items = [
+        _LadderItem((number, temperature, walker), task)
         for number, member in enumerate(members)
         for temperature in section.temperatures
         for walker in range(section.walkers)
@@ -144,14 +155,20 @@ def _ladders(
             grader=graders[number],
         )
     ]
-    parts = context.units(_sample, tasks, description="free-energy ladders", key=lambda item: item[:3])
+    parts = context.units(
+        _sample,
+        items,
+        description="free-energy ladders",
+        key=lambda item: item.name,
+        own_file=lambda item, path: replace(item, checkpoint=path),
+    )
     merged = [merge_ladders(parts[i : i + section.walkers]) for i in range(0, len(parts), section.walkers)]
     count = len(section.temperatures)
     return [merged[start : start + count] for start in range(0, len(merged), count)]
 
 
-def _sample(item: tuple[int, float, int, LadderTask]) -> Ladder:
-    return sample_ladder(item[3])
+def _sample(item: _LadderItem) -> Ladder:
+    return sample_ladder(item.task, checkpoint=item.checkpoint)
 
 
 def _nearest(grid: Sequence[Ladder], temperature: float) -> Ladder:

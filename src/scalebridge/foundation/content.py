@@ -1,4 +1,4 @@
-"""Content keys of plain Python objects, so that a finished unit of work is found again."""
+"""Content keys of plain Python objects, so that a unit of work is known again."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from scalebridge.foundation import hash_bytes, hash_json
+from scalebridge.foundation.hashing import hash_bytes, hash_json
 
 
 def content_key(value: Any) -> str:
