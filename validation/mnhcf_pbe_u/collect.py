@@ -29,6 +29,15 @@ STEEP = 6.0
 DIGITS = {"forces": 5, "stress": 7, "magmom": 3, "magmoms": 3}
 
 
+def group_of(name: str) -> str:
+    """Return what is held out together: all steps of a structure's relaxations, at every level, or its name.
+
+    A letter c or d behind the phase marks the relaxation at the converged level: its steps lie on the cheap
+    one's.
+    """
+    return re.sub(r"^(x\d_[a-z])[cd]$", r"\1", re.sub(r"_r\d+$", "", name))
+
+
 def shipped(frame: Atoms) -> Atoms:
     """Return a label with what ships, in the digits that mean something."""
     results = frame.calc.results
@@ -38,9 +47,7 @@ def shipped(frame: Atoms) -> Atoms:
         content = {key: value for key, value in content.items() if not key.startswith("magmom")}
     copy = Atoms(frame.symbols, positions=frame.positions.round(6), cell=frame.cell, pbc=True)
     copy.info = {key: frame.info[key] for key in KEPT}
-    copy.info["group"] = re.sub(
-        r"_r\d+$", "", frame.info["name"]
-    )  # a relaxation's steps are held out together
+    copy.info["group"] = group_of(frame.info["name"])
     copy.calc = SinglePointCalculator(copy, **content)
     return copy
 

@@ -96,7 +96,8 @@ def init(
 @app.command()
 def run(
     recipe: Annotated[
-        str, typer.Argument(help="A recipe file, a run folder, or a bundled recipe: mnhcf, lfp.")
+        str,
+        typer.Argument(help="A recipe file, a run folder, or a bundled recipe: mnhcf, mnhcf-chgnet, lfp."),
     ],
     *,
     out: Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/HOST-PROFILE")] = None,
@@ -176,9 +177,13 @@ def electrode(
         float | None,
         typer.Option(metavar="F/M2", help="Of the particles' surface, for the impedance.", show_default="0"),
     ] = None,
+    counter_double_layer: Annotated[
+        float | None,
+        typer.Option(metavar="F/M2", help="Of the metal, or the anode's particles.", show_default="0"),
+    ] = None,
     bpx: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write the half cell as BPX, run nothing.", show_default=False),
+        typer.Option(metavar="FILE", help="Write the cell as BPX, run nothing.", show_default=False),
     ] = None,
     pybamm: Annotated[
         Path | None,
@@ -234,6 +239,7 @@ def electrode(
             impedance=impedance,
             frequencies=frequencies,
             double_layer=double_layer,
+            counter_double_layer=counter_double_layer,
             bpx=bpx,
             pybamm=pybamm,
             member=member,

@@ -184,6 +184,7 @@ def _disturb(request: Request) -> None:
         provenance=loaded.provenance,
         shells=request.shells,
         double_layer=request.double_layer or 0.0,
+        counter_double_layer=request.counter_double_layer or 0.0,
     )
     if request.netcdf is not None:
         store(request.netcdf, {"impedance": solution})

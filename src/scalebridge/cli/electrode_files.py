@@ -10,8 +10,8 @@ from rich.console import Console
 from scalebridge.cli.bars import TaskBars
 from scalebridge.cli.electrode_request import Request
 from scalebridge.contracts import RateCapability, Solution
-from scalebridge.electrode import require_xarray, write_netcdf
-from scalebridge.foundation import InputError
+from scalebridge.electrode import write_netcdf
+from scalebridge.foundation import InputError, optional_package
 
 
 def prepare(request: Request) -> None:
@@ -34,7 +34,7 @@ def prepare(request: Request) -> None:
                 f"{folder}: cannot be written ({error.strerror}); give another {option} folder"
             ) from error
     if request.netcdf is not None:
-        require_xarray()
+        optional_package("xarray", "NetCDF files")
     if request.animation is not None:
         from scalebridge.plotting import check_animation_path  # noqa: PLC0415  # brings matplotlib
 

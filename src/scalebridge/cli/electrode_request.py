@@ -15,7 +15,15 @@ EVERYWHERE: Final = {"card", "design", "shells", "executor", "as_json"}
 BELONGING: Final[dict[Kind, set[str]]] = {
     "discharges": {"rates", "plots", "netcdf", "animation", "member"},
     "--protocol": {"protocol", "member", "plots", "netcdf", "animation"},
-    "--impedance": {"impedance", "frequencies", "double_layer", "member", "plots", "netcdf"},
+    "--impedance": {
+        "impedance",
+        "frequencies",
+        "double_layer",
+        "counter_double_layer",
+        "member",
+        "plots",
+        "netcdf",
+    },
     "--bpx or --pybamm": {"bpx", "pybamm", "member"},
 }
 """Options of each kind of work beside those that every one takes."""
@@ -42,6 +50,7 @@ class Request:
     impedance: float | None
     frequencies: str | None
     double_layer: float | None
+    counter_double_layer: float | None
     bpx: Path | None
     pybamm: Path | None
     member: int | None

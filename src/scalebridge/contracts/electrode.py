@@ -75,9 +75,16 @@ class ListedSizes(Record):
 class ActiveParticles(Record):
     """The host's particles."""
 
+    kind: Literal["cahn-hilliard", "allen-cahn", "homogeneous"] = "cahn-hilliard"
+    """Ions diffuse from the surface inwards; or enter every cell along a platelet and move no further; or
+    every particle has one filling."""
     shape: Literal["sphere", "plate", "cylinder"]
     size: Annotated[Sourced, Unit("m")]
     """Radius, or half thickness of a plate; the mean by number where there is a distribution."""
+    length: Annotated[Sourced | None, Unit("m")] = None
+    """Of an Allen–Cahn platelet, along which phases lie side by side; of other sizes in proportion."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Of the thermal fluctuations with which Allen–Cahn platelets start, square ones; others start even."""
     distribution: Annotated[LognormalSizes | ListedSizes, Field(discriminator="form")] | None = None
     """Sizes of the particles; None: one particle of one size in every volume."""
     film_resistance: Annotated[Sourced | None, Unit("V.m2.A-1")] = None
@@ -85,11 +92,23 @@ class ActiveParticles(Record):
     contact_conductance: Annotated[Sourced | None, Unit("S")] = None
     """Between neighbours in a chain of the particles of one volume; None: all touch the conductor."""
     direction: Annotated[tuple[float, float, float] | None, Unit("1")] = None
-    """Transport direction of plates, Cartesian of the sampling cell; None: isotropic mean."""
+    """Transport direction of plates, of Allen–Cahn platelets that of their length; Cartesian of the sampling
+    cell; None: isotropic mean."""
     volume_fraction: Annotated[Sourced, Unit("1")]
     """Active material in the solid part of the electrode (loading)."""
     coherent: bool = True
     """Whether the coherency energy acts."""
+
+    @model_validator(mode="after")
+    def _check_kind(self) -> Self:
+        platelet = self.kind == "allen-cahn"
+        if platelet != (self.length is not None) or (platelet and self.shape != "plate"):
+            given = "no length" if self.length is None else f"a length of {self.length.value} m"
+            raise ValueError(
+                f"kind '{self.kind}' of shape '{self.shape}' and {given}; give shape 'plate' and a length to "
+                "allen-cahn particles, and no length to others"
+            )
+        return self
 
 
 class CounterElectrode(Record):
@@ -109,6 +128,17 @@ class CounterElectrode(Record):
         if not 0 < self.initial_theta.value < 1:
             raise ValueError(f"initial_theta {self.initial_theta.value} must obey 0 < θ < 1")
         return self
+
+
+class HeatExchange(Record):
+    """The cell as one body with its surroundings: C dT/dt = heat − h (T − T_ambient), per electrode area."""
+
+    heat_capacity: Annotated[Sourced, Unit("J.m-2.K-1")]
+    """Of everything that warms with the cell, per electrode area."""
+    heat_transfer_coefficient: Annotated[Sourced, Unit("W.m-2.K-1")]
+    """Per electrode area: that of the outer surface times its area over the electrode's; 0: adiabatic."""
+    ambient_temperature: Annotated[Sourced | None, Unit("K")] = None
+    """None: the design's temperature, at which the cell starts in any case."""
 
 
 class ElectrodeDesign(Contract):
@@ -131,6 +161,8 @@ class ElectrodeDesign(Contract):
     """Of the metal electrode; its activity dependence is that of the electrolyte alone."""
     anode: CounterElectrode | None = None
     """In place of the metal."""
+    thermal: HeatExchange | None = None
+    """None: isothermal."""
     lower_cutoff: Annotated[Sourced, Unit("V")]
     """Below the mean equilibrium voltage against the metal, so that one design serves every member."""
     initial_theta: Annotated[Sourced, Unit("1")]

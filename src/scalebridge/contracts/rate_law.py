@@ -1,10 +1,12 @@
 """Interface reaction rate."""
 
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from scalebridge.contracts.base import Record
+from scalebridge.foundation import constants
 from scalebridge.foundation.units import Unit
 
 
@@ -20,6 +22,9 @@ class RateLaw(Record):
     form: Literal["butler-volmer", "marcus-hush-chidsey", "coupled ion-electron transfer"] = "butler-volmer"
     rate_constant: Annotated[float, Unit("A.m-2"), Field(gt=0)]
     """k0."""
+    activation_energy: Annotated[float, Unit("J.mol-1"), Field(ge=0)] = 0.0
+    """Of k0, which then holds at ``reference_temperature``; 0: k0 at every temperature."""
+    reference_temperature: Annotated[float | None, Unit("K"), Field(gt=0)] = None
     reorganisation_energy: Annotated[float | None, Unit("J"), Field(gt=0)] = None
     """λ of electron transfer, which those laws need (about 0.2 eV for LiFePO4)."""
     transfer_coefficient: Annotated[float, Unit("1"), Field(gt=0, lt=1)] = 0.5
@@ -40,3 +45,22 @@ class RateLaw(Record):
                 "electron transfer need it, Butler–Volmer has none; give both or neither"
             )
         return self
+
+    @model_validator(mode="after")
+    def _check_activation(self) -> Self:
+        if (self.activation_energy > 0) != (self.reference_temperature is not None):
+            raise ValueError(
+                f"activation_energy {self.activation_energy:g} J/mol and reference_temperature "
+                f"{self.reference_temperature} belong together; give both or neither"
+            )
+        return self
+
+    def at(self, temperature: float) -> Self:
+        """Return the law at one temperature [K]: k0 by Arrhenius's law, without an activation energy."""
+        if self.reference_temperature is None:
+            return self
+        warmth = (1 / self.reference_temperature - 1 / temperature) / constants.GAS_CONSTANT
+        rate = self.rate_constant * math.exp(self.activation_energy * warmth)
+        return self.model_copy(
+            update={"rate_constant": rate, "activation_energy": 0.0, "reference_temperature": None}
+        )

@@ -1,9 +1,9 @@
-"""Porous electrode against the ion's metal."""
+"""Porous electrodes: half and full cells."""
 
 from scalebridge.electrode.bpx_export import to_bpx, write_bpx
-from scalebridge.electrode.bpx_import import BpxCell, read_bpx
+from scalebridge.electrode.bpx_import import BpxCell, BpxElectrode, read_bpx
 from scalebridge.electrode.cycling import ProtocolSolution, StepResult, solve_protocol
-from scalebridge.electrode.datasets import require_xarray, to_dataset, write_netcdf
+from scalebridge.electrode.datasets import to_dataset, write_netcdf
 from scalebridge.electrode.discharge import CellSolution, solve_cell
 from scalebridge.electrode.electrolytes import SaltSolution, dilute, named_electrolyte, named_electrolytes
 from scalebridge.electrode.impedance import Impedance, electrode_impedance, impedance_solution
@@ -29,14 +29,17 @@ from scalebridge.electrode.results import (
     run_discharge,
     solve_discharge,
 )
+from scalebridge.electrode.thermal import HeatBalance, ThermalSolution, solve_thermal_cell
 
 __all__ = [
     "MAP_TIMES",
     "UNLIMITED",
     "BpxCell",
+    "BpxElectrode",
     "CellModel",
     "CellSolution",
     "DischargeTask",
+    "HeatBalance",
     "Impedance",
     "Layer",
     "Limit",
@@ -49,6 +52,7 @@ __all__ = [
     "SaltSolution",
     "Step",
     "StepResult",
+    "ThermalSolution",
     "active_fraction",
     "dilute",
     "electrode_impedance",
@@ -62,11 +66,11 @@ __all__ = [
     "rate_capability",
     "read_bpx",
     "read_profile",
-    "require_xarray",
     "run_discharge",
     "solve_cell",
     "solve_discharge",
     "solve_protocol",
+    "solve_thermal_cell",
     "time_scales",
     "to_bpx",
     "to_dataset",

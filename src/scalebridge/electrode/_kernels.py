@@ -281,12 +281,12 @@ def cell_jacobian(a: CellArrays, state: FloatArray, jacobian: Jacobian) -> None:
 @compiled_arithmetic
 def _electrode_blocks(e: ElectrodeArrays, outer: FloatArray, state: FloatArray, group: Group) -> None:
     """Write the derivatives of the particles' equations of an electrode."""
-    blocks, couplings = group.blocks, group.couplings
-    particle_blocks(e.active, surface(e, outer), state, blocks)
+    around = group.surroundings
+    particle_blocks(e.active, surface(e, outer), state, group.blocks)
     for j in range(e.share.size):
-        couplings[0, j] = blocks.by_electrolyte[j] * safe_log(outer[e.around[j]])[1]
-        couplings[1, j] = -blocks.by_drive[j]
-        couplings[2, j] = blocks.by_drive[j]
+        around[0, 0, j] = safe_log(outer[e.around[j]])[1]
+        around[1, 1, j] = -1.0
+        around[1, 2, j] = 1.0
 
 
 def electrode_links(e: ElectrodeArrays) -> Links:
@@ -301,9 +301,10 @@ def electrode_links(e: ElectrodeArrays) -> Links:
 @compiled_arithmetic
 def cell_resolves_growth(a: CellArrays, state: FloatArray, cj: float) -> bool:
     """Return `resolves_growth` of both electrodes."""
-    if not resolves_growth(a.cathode.active, state, cj):
+    outer = state[state.size - outer_size(a) :]
+    if not resolves_growth(a.cathode.active, surface(a.cathode, outer), state, cj):
         return False
-    return a.anode.volumes == 0 or resolves_growth(a.anode.active, state, cj)
+    return a.anode.volumes == 0 or resolves_growth(a.anode.active, surface(a.anode, outer), state, cj)
 
 
 @compiled_arithmetic

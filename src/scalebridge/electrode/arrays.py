@@ -95,7 +95,7 @@ def _electrode_arrays(
     particle, sizes = electrode.particle, electrode.particle_sizes
     thermal, current = particle.thermal_voltage, model.one_c_current
     p = particle_arrays(particle, 1.0 / HOUR)
-    per_rate = particle.charge_density / HOUR * sizes / (p.surface_area * particle.size)
+    per_rate = particle.charge_density / HOUR * sizes / (particle.grid.surface_area * particle.size)
     capacity = electrode.capacity_per_area / model.cathode.capacity_per_area
     chained = electrode.contact_conductance is not None
     around = np.repeat(places, sizes.shape[1])

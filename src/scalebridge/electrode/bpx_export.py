@@ -1,4 +1,4 @@
-"""A half cell as a BPX file (Battery Parameter eXchange, https://bpxstandard.com), where its physics fits.
+"""Cells as BPX files (Battery Parameter eXchange, https://bpxstandard.com), where their physics fits.
 
 BPX describes a Doyle–Fuller–Newman cell: spheres of one size with Fick's diffusion, an open-circuit
 potential, j₀ = F K √(c/c₀ x (1−x)) and an ideal electrolyte with constant transference. A half cell is
@@ -14,16 +14,18 @@ from numpy.typing import NDArray
 
 from scalebridge.electrode.arrays import TABLE_END
 from scalebridge.electrode.model import STANDARD_CONCENTRATION, CellModel, MetalFoil
-from scalebridge.electrode.porous import Layer
-from scalebridge.foundation import InputError, MissingDependencyError, constants
-from scalebridge.particle import evaluate
+from scalebridge.electrode.porous import Layer, PorousElectrode
+from scalebridge.foundation import InputError, constants, optional_package
+from scalebridge.particle import ParticleModel, evaluate
 
 FloatArray = NDArray[np.float64]
 
+BPX = ("bpx", "BPX files")
+"""For `optional_package`."""
 BPX_VERSION = "1.0.0"
 AREA = 1.0
 """Of the exported cell [m²]."""
-TABLE_POINTS = 401
+TABLE_POINTS = 801
 END = 1e-4
 """Distance of the tables' ends from an empty and a full particle."""
 NEGLIGIBLE = 1e-2
@@ -37,10 +39,11 @@ CHECKED = 101
 
 
 def to_bpx(model: CellModel, *, title: str) -> dict[str, Any]:
-    """Return a half cell as a BPX object of 1 m² with the model ``Partial``.
+    """Return a cell as a BPX object of 1 m²: the model ``DFN``, or ``Partial`` of a half cell.
 
-    Open-circuit potential, diffusivities and conductivity are tables for linear interpolation; the
-    metal's rate constant stands under ``User-defined``.
+    Open-circuit potentials, diffusivities and conductivity are tables for linear interpolation. The
+    stoichiometries are those between which a full cell goes from its start until an electrode ends; a half
+    cell's metal has its rate constant under ``User-defined``.
 
     Raises
     ------
@@ -49,20 +52,26 @@ def to_bpx(model: CellModel, *, title: str) -> dict[str, Any]:
     """
     reasons = _misfits(model)
     if reasons:
-        raise InputError(f"this electrode has no place in a BPX file: {'; '.join(reasons)}")
-    assert isinstance(model.anode, MetalFoil)  # or it would be among the misfits
+        raise InputError(f"this cell has no place in a BPX file: {'; '.join(reasons)}")
     temperature = model.particle.temperature
+    half = isinstance(model.anode, MetalFoil)
     return {
         "Header": {
             "BPX": BPX_VERSION,
             "Title": title,
-            "Description": "Half cell against the ion's metal, by scalebridge; negative electrode left out",
+            "Description": (
+                "Half cell against the ion's metal, by scalebridge; negative electrode left out"
+                if half
+                else "Full cell, by scalebridge"
+            ),
             "References": model.electrolyte.source,
-            "Model": "Partial",
+            "Model": "Partial" if half else "DFN",
         },
         "Parameterisation": {
             "Cell": {
                 "Electrode area [m2]": AREA,
+                "External surface area [m2]": 2 * AREA,
+                "Volume [m3]": sum(layer.thickness for layer in model.layers) * AREA,
                 "Number of electrode pairs connected in parallel to make a cell": 1,
                 "Lower voltage cut-off [V]": model.cutoff_voltage,
                 "Upper voltage cut-off [V]": model.open_circuit_voltage,
@@ -70,11 +79,8 @@ def to_bpx(model: CellModel, *, title: str) -> dict[str, Any]:
                 "Reference temperature [K]": temperature,
             },
             "Electrolyte": _electrolyte(model),
-            "Positive electrode": _electrode(model),
+            **_electrodes(model),
             "Separator": _layer(model.separator),
-            "User-defined": {
-                "Counter electrode exchange-current density [A.m-2]": model.anode.rate_law.rate_constant,
-            },
         },
         "State": {
             "Initial conditions": {
@@ -87,7 +93,7 @@ def to_bpx(model: CellModel, *, title: str) -> dict[str, Any]:
 
 
 def write_bpx(model: CellModel, path: Path, *, title: str) -> Path:
-    """Write a half cell as a BPX file, checked by the package ``bpx``; return the path.
+    """Write a cell as a BPX file, checked by the package ``bpx``; return the path.
 
     Raises
     ------
@@ -98,7 +104,7 @@ def write_bpx(model: CellModel, path: Path, *, title: str) -> Path:
     """
     content = to_bpx(model, title=title)
     # it takes the object apart, so it gets a copy
-    bpx_package().parse_bpx_obj(json.loads(json.dumps(content)))
+    optional_package(*BPX).parse_bpx_obj(json.loads(json.dumps(content)))
     try:
         path.write_text(json.dumps(content, indent=1), encoding="utf-8")
     except OSError as error:
@@ -106,28 +112,45 @@ def write_bpx(model: CellModel, path: Path, *, title: str) -> Path:
     return path
 
 
-def bpx_package() -> Any:
-    """Return the package ``bpx``.
-
-    Raises
-    ------
-    MissingDependencyError
-        If it is not installed.
-    """
-    try:
-        import bpx  # noqa: PLC0415  # an extra
-    except ImportError:
-        raise MissingDependencyError(
-            "bpx is not installed, which BPX files need; pip install 'scalebridge[bpx]'"
-        ) from None
-    return bpx
-
-
 def _misfits(model: CellModel) -> list[str]:
     """Return why BPX cannot hold a model, a reason and its way out each."""
-    particle, law = model.particle, model.particle.rate_law
-    theta, slope = _chemical_slope(model)
+    reasons = _electrode_misfits(model.cathode)
+    if isinstance(model.anode, PorousElectrode):
+        sides = {"cathode": reasons, "anode": _electrode_misfits(model.anode)}
+        reasons = [f"{side}: {reason}" for side, found in sides.items() for reason in found]
+    _, _, transference, factor = _salt(model, np.linspace(0.05, TABLE_END, CHECKED))
+    if np.ptp(transference) > UNIFORM or np.max(np.abs(factor - 1)) > UNIFORM:
+        reasons.append(
+            f"the electrolyte's transference (from {transference.min():.3g} to {transference.max():.3g}) or "
+            f"thermodynamic factor (to {factor.max():.3g}) vary; use a dilute one or Nyman's"
+        )
+    return reasons
+
+
+def _electrode_misfits(electrode: PorousElectrode) -> list[str]:
+    """Return why BPX cannot hold an electrode."""
+    reasons, law = _particle_misfits(electrode.particle), electrode.particle.rate_law
+    if electrode.population is not None:
+        reasons.append("a distribution of sizes; give one size")
+    if electrode.film_resistance > 0:
+        reasons.append(f"a film of {electrode.film_resistance:g} V m²/A; set it to 0")
+    if electrode.contact_conductance is not None:
+        reasons.append("chains of particles; leave contact_conductance out")
+    known = (law.form, law.transition_state, law.transfer_coefficient)
+    if known != ("butler-volmer", "follows host", 0.5):
+        reasons.append(
+            f"the rate law '{law.form}' with transition state '{law.transition_state}' and α = "
+            f"{law.transfer_coefficient:g}; use Butler–Volmer, 'follows host', α = 0.5"
+        )
+    return reasons
+
+
+def _particle_misfits(particle: ParticleModel) -> list[str]:
+    """Return why Fick's diffusion in a sphere is not what a particle does."""
+    theta, slope = _chemical_slope(particle)
     reasons = []
+    if particle.kind != "cahn-hilliard":
+        reasons.append(f"{particle.kind} particles, in which no ion diffuses; choose cahn-hilliard ones")
     if slope.min() <= 0:
         reasons.append(
             f"phases separate (the voltage at rest rises with filling at θ = {theta[slope.argmin()]:.2g}), "
@@ -143,33 +166,27 @@ def _misfits(model: CellModel) -> list[str]:
         reasons.append("wetting of the surface; set surface_gradient to 0")
     if particle.shape != "sphere":
         reasons.append(f"particles of shape '{particle.shape}'; use spheres")
-    if not isinstance(model.anode, MetalFoil):
-        reasons.append("a porous anode, where this export holds half cells; give a design against the metal")
-    if model.cathode.population is not None:
-        reasons.append("a distribution of sizes; give one size")
-    if model.cathode.film_resistance > 0:
-        reasons.append(f"a film of {model.cathode.film_resistance:g} V m²/A; set it to 0")
-    if model.cathode.contact_conductance is not None:
-        reasons.append("chains of particles; leave contact_conductance out")
-    known = (law.form, law.transition_state, law.transfer_coefficient)
-    if known != ("butler-volmer", "follows host", 0.5):
-        reasons.append(
-            f"the rate law '{law.form}' with transition state '{law.transition_state}' and α = "
-            f"{law.transfer_coefficient:g}; use Butler–Volmer, 'follows host', α = 0.5"
-        )
-    _, _, transference, factor = _salt(model, np.linspace(0.05, TABLE_END, CHECKED))
-    if np.ptp(transference) > UNIFORM or np.max(np.abs(factor - 1)) > UNIFORM:
-        reasons.append(
-            f"the electrolyte's transference (from {transference.min():.3g} to {transference.max():.3g}) or "
-            f"thermodynamic factor (to {factor.max():.3g}) vary; use a dilute one or Nyman's"
-        )
     return reasons
 
 
-def _chemical_slope(model: CellModel) -> tuple[FloatArray, FloatArray]:
+def _electrodes(model: CellModel) -> dict[str, Any]:
+    """Return the electrodes, and the rate constant of a metal."""
+    cathode, anode = model.cathode, model.anode
+    start, passed = cathode.initial_theta, model.final_theta - cathode.initial_theta
+    if isinstance(anode, MetalFoil):
+        rate = {"Counter electrode exchange-current density [A.m-2]": anode.rate_law.rate_constant}
+        negative: dict[str, Any] = {"User-defined": rate}
+    else:
+        charged, ratio = anode.initial_theta, cathode.capacity_per_area / anode.capacity_per_area
+        passed = min(passed, (charged - END) / ratio)
+        negative = {"Negative electrode": _electrode(model, anode, (charged - ratio * passed, charged))}
+    return {"Positive electrode": _electrode(model, cathode, (start, start + passed))} | negative
+
+
+def _chemical_slope(particle: ParticleModel) -> tuple[FloatArray, FloatArray]:
     """Return site fractions, dense at both ends, and d(μ/kT)/dθ there."""
     theta = END + (1 - 2 * END) * np.sin(0.5 * np.pi * np.linspace(0, 1, TABLE_POINTS)) ** 2
-    excess = np.array([evaluate(model.particle.excess, float(x))[1] for x in theta])
+    excess = np.array([evaluate(particle.excess, float(x))[1] for x in theta])
     return theta, 1 / (theta * (1 - theta)) + excess
 
 
@@ -190,21 +207,22 @@ def _electrolyte(model: CellModel) -> dict[str, Any]:
     }
 
 
-def _electrode(model: CellModel) -> dict[str, Any]:
-    particle = model.particle
-    theta, slope = _chemical_slope(model)
-    solid = (1 - model.cathode.layer.porosity) * model.cathode.volume_fraction
+def _electrode(model: CellModel, electrode: PorousElectrode, between: tuple[float, float]) -> dict[str, Any]:
+    particle = electrode.particle
+    theta, slope = _chemical_slope(particle)
+    solid = (1 - electrode.layer.porosity) * electrode.volume_fraction
     # j0 = k0 √(c/c°) √(θ(1−θ)) with c° = 1 mol/l, where BPX counts c from its initial value
     constant = particle.rate_law.rate_constant * np.sqrt(model.salt_concentration / STANDARD_CONCENTRATION)
-    return _layer(model.cathode.layer) | {
-        "Conductivity [S.m-1]": model.cathode.electronic_conductivity,
-        "Minimum stoichiometry": model.cathode.initial_theta,
-        "Maximum stoichiometry": model.final_theta,
+    return _layer(electrode.layer) | {
+        "Conductivity [S.m-1]": electrode.electronic_conductivity,
+        "Minimum stoichiometry": between[0],
+        "Maximum stoichiometry": between[1],
         "Maximum concentration [mol.m-3]": particle.site_density / constants.AVOGADRO,
         "Particle radius [m]": particle.size,
         "Surface area per unit volume [m-1]": 3 * solid / particle.size,
         "Diffusivity [m2.s-1]": _table(theta, particle.diffusivity(theta) * theta * (1 - theta) * slope),
         "OCP [V]": _table(theta, particle.equilibrium_voltage(theta)),
+        "Entropic change coefficient [V.K-1]": 0.0,  # at one temperature; PyBaMM's reader wants it
         "Reaction rate constant [mol.m-2.s-1]": float(constant) / constants.FARADAY,
     }
 

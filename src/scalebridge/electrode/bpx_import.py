@@ -1,4 +1,4 @@
-"""Geometry and electrolyte of a BPX file (Battery Parameter eXchange), to be given to a half cell."""
+"""Geometry and electrolyte of a BPX file (Battery Parameter eXchange), to be given to a cell."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,11 +8,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from scalebridge.electrode.bpx_export import bpx_package
+from scalebridge.electrode.bpx_export import BPX
 from scalebridge.electrode.electrolytes import Property, SaltSolution
 from scalebridge.electrode.model import CellModel
-from scalebridge.electrode.porous import Layer
-from scalebridge.foundation import FormatError, InputError, constants
+from scalebridge.electrode.porous import Layer, PorousElectrode
+from scalebridge.foundation import FormatError, InputError, constants, optional_package
 
 FloatArray = NDArray[np.float64]
 
@@ -25,45 +25,75 @@ CONCENTRATIONS = (1.0, 4000.0)
 PROBES = 800
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class BpxCell:
-    """What a BPX file says of a cell apart from its active material."""
+@dataclass(frozen=True, kw_only=True)
+class BpxElectrode:
+    """What a BPX file says of an electrode apart from its active material."""
 
-    separator: Layer
-    electrode: Layer
+    layer: Layer
     volume_fraction: float
-    """Active material in the solid part of the electrode."""
+    """Active material in the solid part."""
     electronic_conductivity: float
     """Effective [S/m]."""
     particle_radius: float
     """[m]"""
+
+    def applied(self, electrode: PorousElectrode) -> PorousElectrode:
+        """Return an electrode with this geometry; its material, rate law, filling and films stay.
+
+        Raises
+        ------
+        InputError
+            See `PorousElectrode`.
+        """
+        return replace(
+            electrode,
+            particle=replace(electrode.particle, size=self.particle_radius, shape="sphere"),
+            layer=self.layer,
+            volume_fraction=self.volume_fraction,
+            electronic_conductivity=self.electronic_conductivity,
+            population=None,
+            contact_conductance=None,
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BpxCell:
+    """What a BPX file says of a cell apart from its active materials."""
+
+    separator: Layer
+    electrode: BpxElectrode
+    counter: BpxElectrode | None
+    """The other one, None where the file has none or a blend of materials."""
     electrolyte: SaltSolution
     salt_concentration: float
     """[mol/m³]"""
     title: str
 
     def applied(self, model: CellModel) -> CellModel:
-        """Return a half cell with this geometry and electrolyte; its material and rate laws stay.
+        """Return a cell with this geometry and electrolyte; its materials and rate laws stay.
+
+        ``electrode`` becomes the cathode; a porous anode takes the numbers of ``counter``.
 
         Raises
         ------
         InputError
-            See `CellModel`.
+            If the model's anode is porous and the file has no counter electrode; see also `CellModel`.
         ValidityError
             If the electrolyte does not hold at the model's temperature.
         """
+        anode = model.anode
+        if isinstance(anode, PorousElectrode):
+            if self.counter is None:
+                raise InputError(
+                    f"'{self.title}' gives no counter electrode of one material, which the porous anode of "
+                    "this cell needs; give a file with both electrodes, or a half cell"
+                )
+            anode = self.counter.applied(anode)
         return replace(
             model,
-            cathode=replace(
-                model.cathode,
-                particle=replace(model.particle, size=self.particle_radius, shape="sphere"),
-                layer=self.electrode,
-                volume_fraction=self.volume_fraction,
-                electronic_conductivity=self.electronic_conductivity,
-                population=None,
-                contact_conductance=None,
-            ),
+            cathode=self.electrode.applied(model.cathode),
             separator=self.separator,
+            anode=anode,
             electrolyte=self.electrolyte,
             salt_concentration=self.salt_concentration,
         )
@@ -83,9 +113,9 @@ def read_bpx(
     Parameters
     ----------
     electrode
-        Which of the two faces the separator and the metal.
+        Which of the two becomes `BpxCell.electrode`; the other one is its ``counter``.
     volumes
-        Finite volumes of separator and electrode, which a BPX file does not name.
+        Finite volumes of separator and of each electrode, which a BPX file does not name.
 
     Raises
     ------
@@ -112,16 +142,13 @@ def read_bpx(
         raise InputError(f"{path}: has no {' and no '.join(missing)}; give a BPX file of a DFN cell")
     if not hasattr(chosen, "particle_radius"):
         raise InputError(f"{path}: the {electrode} electrode blends several materials; give a file with one")
-    layer = _layer(chosen, volumes[1])
-    solid = chosen.surface_area_per_unit_volume * chosen.particle_radius / 3
+    other = getattr(parts, f"{'negative' if electrode == 'positive' else 'positive'}_electrode", None)
     cell = getattr(parts, "cell", None)
     reference = getattr(cell, "reference_temperature", None) or ROOM
     return BpxCell(
         separator=_layer(parts.separator, volumes[0]),
-        electrode=layer,
-        volume_fraction=float(solid / (1 - layer.porosity)),
-        electronic_conductivity=float(chosen.conductivity),
-        particle_radius=float(chosen.particle_radius),
+        electrode=_electrode(chosen, volumes[1]),
+        counter=_electrode(other, volumes[1]) if hasattr(other, "particle_radius") else None,
         electrolyte=_electrolyte(parts.electrolyte, float(reference), str(path.name)),
         salt_concentration=float(salt),
         title=parsed.header.title or path.stem,
@@ -129,7 +156,7 @@ def read_bpx(
 
 
 def _parsed(path: Path) -> Any:
-    bpx = bpx_package()
+    bpx = optional_package(*BPX)
     try:
         return bpx.parse_bpx_file(path)
     except OSError as error:
@@ -137,6 +164,17 @@ def _parsed(path: Path) -> Any:
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         reason = " ".join(str(error).split())[:300]
         raise FormatError(f"{path}: is no BPX file ({reason}); see https://bpxstandard.com") from error
+
+
+def _electrode(part: Any, volumes: int) -> BpxElectrode:
+    layer = _layer(part, volumes)
+    solid = part.surface_area_per_unit_volume * part.particle_radius / 3
+    return BpxElectrode(
+        layer=layer,
+        volume_fraction=float(solid / (1 - layer.porosity)),
+        electronic_conductivity=float(part.conductivity),
+        particle_radius=float(part.particle_radius),
+    )
 
 
 def _layer(part: Any, volumes: int) -> Layer:

@@ -1,7 +1,6 @@
 """A cell led through a protocol: steps with their ends, joined into one solution."""
 
-from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +10,9 @@ from scalebridge.electrode._kernels import CURRENT, POWER, RAMP, VOLTAGE, CellAr
 from scalebridge.electrode.arrays import cell_arrays
 from scalebridge.electrode.discharge import (
     DEPLETION,
-    AnodeSolution,
     CellSolution,
     cell_solution,
+    joined,
     runnable,
     voltage_level,
 )
@@ -30,7 +29,6 @@ from scalebridge.particle import (
 )
 
 FloatArray = NDArray[np.float64]
-Part = TypeVar("Part", CellSolution, AnodeSolution)
 
 FULL = 1e-3
 """A step ends where the electrode is full or empty to this site fraction."""
@@ -134,7 +132,7 @@ def solve_protocol(
             task.advance(1, f"{step.text}: {result.ended_by}")
             if result.solution.termination == SOLVER_FAILURE:
                 break
-    return ProtocolSolution(tuple(results), _joined([result.solution for result in results]))
+    return ProtocolSolution(tuple(results), joined([result.solution for result in results]))
 
 
 def _solve_step(
@@ -266,18 +264,3 @@ def _times(model: CellModel, step: Step, points: int) -> FloatArray:
     early = max(points // 4, 2)
     first = duration * np.geomspace(1e-6, 1.0 / points, early)
     return np.concatenate([[0.0], first[:-1], np.linspace(first[-1], duration, points - early)])
-
-
-def _joined(parts: list[CellSolution]) -> CellSolution:
-    """Return solutions one after another."""
-    anodes = [part.anode for part in parts if part.anode is not None]
-    anode = _in_turn(anodes, {field.name for field in fields(AnodeSolution)}) if anodes else None
-    fixed = {"position", "radius", "termination", "status", "anode"}
-    joined = _in_turn(parts, {field.name for field in fields(CellSolution)} - fixed)
-    return replace(joined, anode=anode)
-
-
-def _in_turn(parts: list[Part], names: set[str]) -> Part:
-    """Return the last part with the named arrays of all, one after another."""
-    joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    return replace(parts[-1], **joined)

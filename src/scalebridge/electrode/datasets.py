@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from scalebridge.contracts import RateCapability, Solution
-from scalebridge.foundation import InputError, MissingDependencyError
+from scalebridge.foundation import InputError, optional_package
 
+XARRAY = ("xarray", "datasets and NetCDF files")
+"""For `optional_package`."""
 COORDINATES: Mapping[str, str] = {
     "map_filling": "map_time",
     "depth": "volume",
@@ -30,7 +32,7 @@ def to_dataset(result: Solution | RateCapability) -> Any:
     MissingDependencyError
         If xarray is not installed.
     """
-    xarray = require_xarray()
+    xarray = optional_package(*XARRAY)
     variables = _solution_fields(result) if isinstance(result, Solution) else _rate_fields(result)
     named = {
         name: (axes, values, {"units": unit.replace(".", " ")})
@@ -68,23 +70,6 @@ def write_netcdf(result: Solution | RateCapability, path: Path) -> Path:
             f"{path}: cannot be written ({error.strerror}); give a path in a folder that exists"
         ) from error
     return path
-
-
-def require_xarray() -> Any:
-    """Return the package ``xarray``.
-
-    Raises
-    ------
-    MissingDependencyError
-        If it is not installed.
-    """
-    try:
-        import xarray  # noqa: PLC0415  # an extra
-    except ImportError:
-        raise MissingDependencyError(
-            "xarray is not installed, which datasets and NetCDF files need; pip install 'scalebridge[xarray]'"
-        ) from None
-    return xarray
 
 
 def _solution_fields(solution: Solution) -> dict[str, tuple[tuple[str, ...], Any, str]]:

@@ -1,7 +1,8 @@
 """Constant-current discharge of a cell."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,13 +69,17 @@ class CellSolution:
     position: FloatArray
     """(all volumes,) middle of each volume from the metal electrode or the anode's collector [m]."""
     radius: FloatArray
-    """(shells,) of a particle of the design's size; of others in proportion [m]."""
+    """(shells,) of a particle of the design's size, or position along an Allen–Cahn platelet; of others in
+    proportion [m]."""
     termination: str
     """``voltage cutoff``, ``final filling``, ``electrolyte depletion`` or ``solver failure``."""
     status: str
     """A sentence."""
     anode: AnodeSolution | None = None
     """None of a foil."""
+
+
+Part = TypeVar("Part", CellSolution, AnodeSolution)
 
 
 def solve_cell(
@@ -102,26 +107,35 @@ def solve_cell(
     if c_rate == 0 or (c_rate < 0 and times is None):
         raise InputError(f"C-rate {c_rate:g} must be positive (negative, charging, only with output times)")
     if times is None:
-        times = _output_times(model, c_rate)
+        times = output_times(model, c_rate)
     arrays = cell_arrays(model, target=c_rate)
     unknowns = Unknowns.of(arrays)
-    rules = np.array(
+    system, events = runnable(model, arrays, unknowns, discharge_rules(model))
+    start = consistent_start(system, rest_state(model, arrays, unknowns, c_rate))
+    result = solve_implicit(system, times, start, events=events, relative_tolerance=relative_tolerance)
+    ended = termination(result)
+    return cell_solution(
+        model, unknowns, result, termination=ended, status=discharge_status(model, c_rate, result, ended)
+    )
+
+
+def discharge_rules(model: CellModel) -> FloatArray:
+    """Return the events that end a discharge, in the order of `termination`."""
+    return np.array(
         [
             [VOLTAGE_EVENT, voltage_level(model, model.cutoff_voltage), 1.0],
             [SALT_EVENT, -DEPLETION * model.salt_concentration / STANDARD_CONCENTRATION, 1.0],
         ]
     )
-    system, events = runnable(model, arrays, unknowns, rules)
-    start = consistent_start(system, rest_state(model, arrays, unknowns, c_rate))
-    result = solve_implicit(system, times, start, events=events, relative_tolerance=relative_tolerance)
-    termination = FINAL_FILLING
-    if result.event is not None:
-        termination = ("voltage cutoff", "electrolyte depletion")[result.event]
+
+
+def termination(result: ImplicitSolution) -> str:
+    """Return why a discharge ended."""
     if result.failure is not None:
-        termination = SOLVER_FAILURE
-    return cell_solution(
-        model, unknowns, result, termination=termination, status=_status(model, c_rate, result, termination)
-    )
+        return SOLVER_FAILURE
+    if result.event is not None:
+        return ("voltage cutoff", "electrolyte depletion")[result.event]
+    return FINAL_FILLING
 
 
 def runnable(
@@ -144,7 +158,7 @@ def voltage_level(model: CellModel, voltage: float) -> float:
     return (voltage - model.particle.mean_voltage) / model.particle.thermal_voltage
 
 
-def _output_times(model: CellModel, c_rate: float) -> FloatArray:
+def output_times(model: CellModel, c_rate: float) -> FloatArray:
     """Return times dense at the start, where the voltage relaxes, then uniform."""
     end = (model.final_theta - model.cathode.initial_theta) * HOUR / c_rate
     early = end * np.geomspace(1e-6, 1.0 / OUTPUT_TIMES, 25)
@@ -178,6 +192,21 @@ def cell_solution(
     )
 
 
+def joined(parts: list[CellSolution]) -> CellSolution:
+    """Return solutions one after another."""
+    anodes = [part.anode for part in parts if part.anode is not None]
+    anode = _in_turn(anodes, {field.name for field in fields(AnodeSolution)}) if anodes else None
+    fixed = {"position", "radius", "termination", "status", "anode"}
+    whole = _in_turn(parts, {field.name for field in fields(CellSolution)} - fixed)
+    return replace(whole, anode=anode)
+
+
+def _in_turn(parts: list[Part], names: set[str]) -> Part:
+    """Return the last part with the named arrays of all, one after another."""
+    found: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return replace(parts[-1], **found)
+
+
 def _anode_solution(model: CellModel, unknowns: Unknowns, states: FloatArray) -> AnodeSolution | None:
     if isinstance(model.anode, MetalFoil):
         return None
@@ -191,7 +220,8 @@ def _anode_solution(model: CellModel, unknowns: Unknowns, states: FloatArray) ->
     )
 
 
-def _status(model: CellModel, c_rate: float, result: ImplicitSolution, termination: str) -> str:
+def discharge_status(model: CellModel, c_rate: float, result: ImplicitSolution, termination: str) -> str:
+    """Return how far a discharge came, and why no further."""
     reached = abs(c_rate) / HOUR * result.time[-1]
     wanted = model.final_theta - model.cathode.initial_theta
     text = f"{abs(c_rate):g}C: filled by {reached:.3f} of {wanted:.3f} in {result.time[-1]:.4g} s"

@@ -1,4 +1,4 @@
-"""Small-signal impedance of a half cell at rest, from the equations the solver integrates, linearised.
+"""Small-signal impedance of a cell at rest, from the equations the solver integrates, linearised.
 
 | symbol | name here |
 |---|---|
@@ -19,12 +19,13 @@ from scipy.sparse import bmat, coo_matrix
 from scipy.sparse.linalg import splu
 
 from scalebridge.contracts import ElectrodeDesign, MaterialCard, Provenance, Solution
-from scalebridge.electrode._kernels import RISE, SHIFT, CellArrays, outer_size, transport
+from scalebridge.electrode._kernels import RISE, SHIFT, CellArrays, ElectrodeArrays, outer_size, transport
 from scalebridge.electrode.arrays import cell_arrays, ohmic_drop
 from scalebridge.electrode.model import HOUR, CellModel, MetalFoil
 from scalebridge.electrode.population import DIMENSION
+from scalebridge.electrode.porous import PorousElectrode
 from scalebridge.electrode.results import card_validity, citations, field
-from scalebridge.electrode.system import Unknowns, cell_system, rest_state
+from scalebridge.electrode.system import ElectrodeUnknowns, Unknowns, cell_system, rest_state
 from scalebridge.foundation import InputError
 from scalebridge.particle import consistent_start, sparse_matrices
 
@@ -48,11 +49,11 @@ class Impedance:
     values: ComplexArray
     """(frequencies,) −δV/δI with I > 0 discharging [Ω m²]."""
     filling: float
-    """Site fraction of all particles."""
+    """Site fraction of all particles of the positive electrode."""
     voltage: float
     """At rest [V]."""
     capacitance: float
-    """−dQ/dV of the electrode, charge over equilibrium voltage [F/m²]: Z → 1/(iωC) for ω → 0."""
+    """−dQ/dV of the cell, charge over equilibrium voltage [F/m²]: Z → 1/(iωC) for ω → 0."""
 
 
 def electrode_impedance(
@@ -63,7 +64,7 @@ def electrode_impedance(
     double_layer: float = 0.0,
     counter_double_layer: float = 0.0,
 ) -> Impedance:
-    """Return the impedance of a half cell at rest with all particles at one filling.
+    """Return the impedance of a cell at rest with all particles of an electrode at one filling.
 
     Without double layers the reactions pass all current at any frequency, so charge transfer counts as a
     series resistance up to the highest. The model's voltage cutoff does not matter here.
@@ -71,17 +72,18 @@ def electrode_impedance(
     Parameters
     ----------
     filling
-        Site fraction, 0 < θ < 1.
+        Site fraction of the positive electrode, 0 < θ < 1. A porous anode holds what is left to it on the way
+        there from both electrodes' ``initial_theta``.
     frequencies
         (n,) [Hz]; None: `FREQUENCIES`.
     double_layer, counter_double_layer
-        Capacitance of the double layer per surface of the particles, under their films, and of the metal
-        [F/m²]. Cations alone charge it.
+        Capacitance of the double layer per surface of the particles, under their films, and per surface of
+        the metal, or of a porous anode's particles [F/m²]. Cations alone charge it.
 
     Raises
     ------
     InputError
-        If the filling is outside (0, 1) or such that particles at rest do not keep it, a frequency is not
+        If a filling is outside (0, 1) or such that particles at rest do not keep it, a frequency is not
         positive, or a capacitance is negative.
     ConvergenceError
         If no state of rest is found.
@@ -92,13 +94,7 @@ def electrode_impedance(
             f"double layers of {double_layer:g} and {counter_double_layer:g} F/m² must not be negative; "
             "give 0 for none"
         )
-    if max(double_layer, counter_double_layer) > 0 and not isinstance(model.anode, MetalFoil):
-        raise InputError(
-            f"double layers of {double_layer:g} and {counter_double_layer:g} F/m² with a porous anode: only "
-            "half cells have them; leave them at 0 or give a design against the metal"
-        )
-    slope = _voltage_slope(model, filling)
-    rest = replace(model, cathode=replace(model.cathode, initial_theta=filling), cutoff_voltage=-np.inf)
+    rest = _at_rest(model, filling)
     arrays = cell_arrays(rest)
     unknowns = Unknowns.of(arrays)
     by_state, by_rate = _linearised(rest, arrays, unknowns, (double_layer, counter_double_layer))
@@ -109,7 +105,7 @@ def electrode_impedance(
         values=(ohmic_drop(rest) - thermal * responses) / current,
         filling=filling,
         voltage=rest.open_circuit_voltage,
-        capacitance=-rest.cathode.capacity_per_area / slope,
+        capacitance=-1.0 / sum(_voltage_slope(e) / e.capacity_per_area for e in _porous(rest)),
     )
 
 
@@ -123,11 +119,12 @@ def impedance_solution(
     provenance: Provenance,
     shells: int | None = None,
     double_layer: float = 0.0,
+    counter_double_layer: float = 0.0,
 ) -> Solution:
     """Return one member's impedance as stored fields, all along ``frequency``.
 
-    Fields: ``frequency`` [1/s], ``impedance_real`` and ``impedance_imaginary`` [V m²/A]. ``double_layer``:
-    see `electrode_impedance`.
+    Fields: ``frequency`` [1/s], ``impedance_real`` and ``impedance_imaginary`` [V m²/A]. Double layers: see
+    `electrode_impedance`.
 
     Raises
     ------
@@ -139,7 +136,9 @@ def impedance_solution(
         If no state of rest is found.
     """
     cell = CellModel.from_card(card, design, member=member, shells=shells)
-    found = electrode_impedance(cell, filling, frequencies, double_layer=double_layer)
+    found = electrode_impedance(
+        cell, filling, frequencies, double_layer=double_layer, counter_double_layer=counter_double_layer
+    )
     along = ("frequency",)
     return Solution(
         provenance=provenance,
@@ -169,19 +168,41 @@ def _frequencies(frequencies: ArrayLike | None) -> FloatArray:
     return asked
 
 
-def _voltage_slope(model: CellModel, filling: float) -> float:
-    """Return dV/dθ of the equilibrium voltage [V], which must fall for particles to rest."""
+def _porous(model: CellModel) -> tuple[PorousElectrode, ...]:
+    """Return the porous electrodes, the positive one first."""
+    return (model.cathode, model.anode) if isinstance(model.anode, PorousElectrode) else (model.cathode,)
+
+
+def _at_rest(model: CellModel, filling: float) -> CellModel:
+    """Return the cell whose start is at rest at a filling of the cathode, without a voltage cutoff."""
+    _check_filling(model.cathode, filling, "filling")
+    anode = model.anode
+    if isinstance(anode, PorousElectrode):
+        taken = model.cathode.capacity_per_area / anode.capacity_per_area
+        left = anode.initial_theta - taken * (filling - model.cathode.initial_theta)
+        _check_filling(anode, left, f"filling {filling:g}: the anode's")
+        anode = replace(anode, initial_theta=left, seed=None)
+    cathode = replace(model.cathode, initial_theta=filling, seed=None)
+    return replace(model, cathode=cathode, anode=anode, cutoff_voltage=-np.inf)
+
+
+def _check_filling(electrode: PorousElectrode, filling: float, name: str) -> None:
+    """Refuse a filling at which an electrode cannot rest."""
     if not SLOPE_STEP < filling < 1 - SLOPE_STEP:
-        raise InputError(f"filling {filling:g} must lie inside (0, 1); choose a site fraction between")
-    around = np.array([filling - SLOPE_STEP, filling + SLOPE_STEP])
-    slope = float(np.diff(model.particle.equilibrium_voltage(around))[0]) / (2 * SLOPE_STEP)
+        raise InputError(f"{name} {filling:g} must lie inside (0, 1); choose a site fraction between")
+    slope = _voltage_slope(replace(electrode, initial_theta=filling))
     if slope >= 0:
         raise InputError(
-            f"filling {filling:g}: the equilibrium voltage rises with filling there ({slope:+.3g} V), so "
+            f"{name} {filling:g}: the equilibrium voltage rises with filling there ({slope:+.3g} V), so "
             "particles at rest fill at each other's expense and there is no state to disturb; choose a "
             "filling outside the spinodal"
         )
-    return slope
+
+
+def _voltage_slope(electrode: PorousElectrode) -> float:
+    """Return dV/dθ of the equilibrium voltage at an electrode's start [V]."""
+    around = electrode.initial_theta + np.array([-SLOPE_STEP, SLOPE_STEP])
+    return float(np.diff(electrode.particle.equilibrium_voltage(around))[0]) / (2 * SLOPE_STEP)
 
 
 def _linearised(
@@ -191,11 +212,15 @@ def _linearised(
     system = cell_system(arrays, unknowns)
     state = consistent_start(system, rest_state(model, arrays, unknowns, 0.0))[0]
     fixed, by_rate = sparse_matrices(system.jacobian(state))
-    if layers[1]:
+    anode = model.anode
+    if layers[1] and isinstance(anode, MetalFoil):
         by_rate = by_rate + _metal_layer(model, arrays, state, layers[1])
+    matrices = fixed, by_rate
+    if layers[1] and isinstance(anode, PorousElectrode):
+        matrices = _particle_layers(anode, arrays.anode, unknowns.anode, matrices, layers[1])
     if layers[0]:
-        return _particle_layers(model, arrays, unknowns, (fixed, by_rate), layers[0])
-    return fixed, by_rate
+        matrices = _particle_layers(model.cathode, arrays.cathode, unknowns.cathode, matrices, layers[0])
+    return matrices
 
 
 def _metal_layer(model: CellModel, arrays: CellArrays, state: FloatArray, capacitance: float) -> Any:
@@ -211,31 +236,37 @@ def _metal_layer(model: CellModel, arrays: CellArrays, state: FloatArray, capaci
 
 
 def _particle_layers(
-    model: CellModel, arrays: CellArrays, unknowns: Unknowns, matrices: tuple[Any, Any], capacitance: float
+    electrode: PorousElectrode,
+    arrays: ElectrodeArrays,
+    unknowns: ElectrodeUnknowns,
+    matrices: tuple[Any, Any],
+    capacitance: float,
 ) -> tuple[Any, Any]:
     """Return the matrices with one more unknown per particle: its double layer's current d, as filling rate.
 
     d + C̃ d/dt [φ − φ_e + f (r + d)] = 0 with the film's f, and the reaction r sees the same drive.
     """
     by_state, by_rate = matrices
-    rate = unknowns.cathode.rate.ravel()
-    own = unknowns.cathode.own_potential.ravel()
-    count, size = rate.size, unknowns.size
+    rate = unknowns.rate.ravel()
+    own = unknowns.own_potential.ravel()
+    count, size = rate.size, by_state.shape[0]
     # of the volume's φ_e, once for every particle
-    phi = unknowns.concentration[0] - arrays.places[0] + arrays.cathode.around + 1
-    film, order = arrays.cathode.active.film, np.arange(count)
-    dense = by_state.tocsr()
-    by_drive = np.array([dense[row, column] for row, column in zip(rate, own, strict=True)])
+    phi = own - arrays.own + arrays.around + 1
+    film, order = arrays.active.film, np.arange(count)
+    # every equation of a particle that sees the drive sees the film's voltage
+    seeing = np.vstack([unknowns.odds.reshape(count, -1).T, rate])
+    by_drive = np.asarray(by_state.tocsr()[seeing.ravel(), np.tile(own, len(seeing))]).ravel()
     # d joins r in every balance of charge, but not in that of the particle's ions
-    balances = (phi, phi - 2, own) if arrays.cathode.chained else (phi, phi - 2)
-    share = arrays.cathode.share
+    balances = (phi, phi - 2, own) if arrays.chained else (phi, phi - 2)
+    share = arrays.share
     signs = (1.0, -1.0, 1.0)[: len(balances)]
-    rows = np.concatenate([*balances, rate])
-    values = np.concatenate([*(sign * share for sign in signs), by_drive * film])
-    columns = np.tile(order, len(balances) + 1)
+    rows = np.concatenate([*balances, seeing.ravel()])
+    values = np.concatenate([*(sign * share for sign in signs), by_drive * np.tile(film, len(seeing))])
+    columns = np.tile(order, len(balances) + len(seeing))
     charge = coo_matrix((values, (rows, columns)), shape=(size, count))
-    per_size = model.particle.charge_density / HOUR / DIMENSION[model.particle.shape]
-    stored = capacitance * model.particle.thermal_voltage / (per_size * model.cathode.particle_sizes.ravel())
+    particle = electrode.particle
+    per_size = particle.charge_density / HOUR / DIMENSION[particle.shape]
+    stored = capacitance * particle.thermal_voltage / (per_size * electrode.particle_sizes.ravel())
     drive = coo_matrix(
         (
             np.concatenate([stored, -stored, stored * film]),

@@ -37,7 +37,8 @@ def time_scales(model: CellModel) -> dict[str, float]:
     """Return the times of the processes of a discharge [s].
 
     ``diffusion``: R²/15D at half filling, in which a sphere's surface departs from its mean (plates R²/3D,
-    cylinders R²/8D); ``reaction``: charge of a particle over the exchange current of its surface;
+    cylinders R²/8D; 0 of Allen–Cahn and homogeneous particles, where no ion moves);
+    ``reaction``: charge of a particle over the exchange current of its surface;
     ``salt``: thickness²/3D of the salt in the electrode's pores; ``ionic conduction`` and ``electronic
     conduction``: in which the electrode's charge passes with a loss of kT/e over a third of its thickness,
     the separator with its whole one. Of a porous anode ``anode diffusion`` and ``anode reaction`` as well,

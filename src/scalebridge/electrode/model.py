@@ -1,16 +1,18 @@
 """A cell as numbers in SI: ion metal or porous negative electrode | separator | porous positive electrode."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scalebridge.contracts import ElectrodeDesign, Electrolyte, MaterialCard, RateLaw
+from scalebridge.contracts import CounterElectrode, ElectrodeDesign, Electrolyte, MaterialCard, RateLaw
 from scalebridge.electrode.electrolytes import SaltSolution, dilute, named_electrolyte
 from scalebridge.electrode.porous import Layer, PorousElectrode, largest_size
-from scalebridge.foundation import InputError, constants
-from scalebridge.particle import ParticleModel, measured_particle
+from scalebridge.foundation import InputError, ValidityError, constants
+from scalebridge.particle import ParticleModel, measured_particle, scaled_length
 
 FloatArray = NDArray[np.float64]
 
@@ -150,47 +152,69 @@ class CellModel:
         """
         if not 0 <= member < card.members:
             raise InputError(f"member {member} must be one of 0 … {card.members - 1}; choose another")
-        particles, volumes = design.particles, design.cathode.volumes
-        particle = ParticleModel.from_card(
-            card, design, member=member, shells=shells, size=largest_size(particles, volumes)
-        )
+        cathode = _cathode(card, design, member, shells)
         return cls(
-            cathode=PorousElectrode.from_design(
-                particle,
-                design.cathode,
-                particles,
-                electronic_conductivity=float(design.electronic_conductivity),
-                initial_theta=float(design.initial_theta),
-            ),
+            cathode=cathode,
             separator=Layer.from_design(design.separator),
             anode=_counter_electrode(card, design),
             salt_concentration=float(design.electrolyte.concentration),
             electrolyte=design_electrolyte(design.electrolyte),
-            cutoff_voltage=particle.mean_voltage - float(design.lower_cutoff),
+            cutoff_voltage=cathode.particle.mean_voltage - float(design.lower_cutoff),
             final_theta=float(design.final_theta),
         )
+
+
+@contextmanager
+def _naming(part: str) -> Iterator[None]:
+    """Put the name of a part of the cell before what is wrong in it."""
+    try:
+        yield
+    except (InputError, ValidityError) as error:
+        raise type(error)(f"{part}: {error}") from error
+
+
+@_naming("cathode")
+def _cathode(card: MaterialCard, design: ElectrodeDesign, member: int, shells: int | None) -> PorousElectrode:
+    particles = design.particles
+    size = largest_size(particles, design.cathode.volumes)
+    return PorousElectrode.from_design(
+        ParticleModel.from_card(card, design, member=member, shells=shells, size=size),
+        design.cathode,
+        particles,
+        electronic_conductivity=float(design.electronic_conductivity),
+        initial_theta=float(design.initial_theta),
+    )
 
 
 def _counter_electrode(card: MaterialCard, design: ElectrodeDesign) -> MetalFoil | PorousElectrode:
     if design.anode is None:
         assert design.counter_rate_law is not None  # the contract has one of the two
-        return MetalFoil(design.counter_rate_law)
+        return MetalFoil(design.counter_rate_law.at(float(design.temperature)))
     anode = design.anode
     if (anode.material.ion, anode.material.ion_charge) != (card.host.ion, card.host.ion_charge):
         raise InputError(
             f"anode of {anode.material.name}, measured with {anode.material.ion}, where the host "
             f"{card.host.name} exchanges {card.host.ion}; choose a material of that ion"
         )
+    return _anode(anode, float(design.temperature))
+
+
+@_naming("anode")
+def _anode(anode: CounterElectrode, temperature: float) -> PorousElectrode:
+    particles = anode.particles
+    largest = largest_size(particles, anode.layer.volumes)
     particle = measured_particle(
         anode.material,
-        temperature=float(design.temperature),
-        shape=anode.particles.shape,
-        size=largest_size(anode.particles, anode.layer.volumes),
+        temperature=temperature,
+        shape=particles.shape,
+        size=largest,
+        kind=particles.kind,
+        length=scaled_length(particles, largest),
     )
     return PorousElectrode.from_design(
         particle,
         anode.layer,
-        anode.particles,
+        particles,
         electronic_conductivity=float(anode.electronic_conductivity),
         initial_theta=float(anode.initial_theta),
     )

@@ -63,6 +63,8 @@ class Population:
 def design_population(particles: ActiveParticles, volumes: int) -> Population | None:
     """Return the population of a design, None for one particle of one size per volume.
 
+    Allen–Cahn platelets of several sizes are similar, so that their volume grows as that of spheres does.
+
     Raises
     ------
     InputError
@@ -79,7 +81,7 @@ def design_population(particles: ActiveParticles, volumes: int) -> Population | 
     return Population.lognormal(
         float(particles.size),
         float(distribution.standard_deviation),
-        shape=particles.shape,
+        shape="sphere" if particles.kind == "allen-cahn" else particles.shape,
         volumes=volumes,
         particles=distribution.particles_per_volume,
     )

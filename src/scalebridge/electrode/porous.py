@@ -1,6 +1,6 @@
 """A porous electrode as numbers in SI: particles in every volume of a slab filled with electrolyte."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from scalebridge.contracts import ActiveParticles, PorousLayer
 from scalebridge.electrode.population import Population, design_population
-from scalebridge.foundation import InputError
+from scalebridge.foundation import InputError, random_stream
 from scalebridge.kinetics import exchange_current
-from scalebridge.particle import ParticleModel
+from scalebridge.particle import ParticleModel, platelet_sites, thermal_profile
 
 FloatArray = NDArray[np.float64]
 
@@ -73,9 +73,12 @@ class PorousElectrode:
     """Of a film on every particle [V m²/A]."""
     contact_conductance: float | None = None
     """From particle to particle of a chain behind the electrode's conductor [S]; None: all touch it."""
+    seed: int | None = None
+    """Of the thermal fluctuations with which Allen–Cahn platelets start; None: all particles start even, and
+    what breaks the symmetry of platelets is wetting or an error of the solver."""
 
     def __post_init__(self) -> None:
-        self.layer.check("electrode")
+        self.layer.check("porous layer")
         if self.electronic_conductivity <= 0:
             raise InputError(
                 f"electronic conductivity {self.electronic_conductivity:g} S/m must be positive; change the "
@@ -114,7 +117,25 @@ class PorousElectrode:
             )
         if self.population is not None:
             # refused by ParticleModel where the shells cannot resolve the interface
-            replace(self.particle, size=float(np.max(sizes)))
+            self.particle.scaled_to(float(np.max(sizes)))
+
+    def initial_profiles(self) -> FloatArray:
+        """Return the site fractions at the start, (volumes, particles, shells), see `thermal_profile`.
+
+        Raises
+        ------
+        InputError
+            If there is a seed and the particles are no Allen–Cahn platelets, or start inside the spinodal.
+        """
+        sizes = self.particle_sizes
+        profiles = np.full((*sizes.shape, self.particle.shells), self.initial_theta)
+        if self.seed is None:
+            return profiles
+        stream = random_stream(self.seed, "thermal fluctuations of platelets")
+        for place in np.ndindex(sizes.shape):
+            particle = self.particle.scaled_to(float(sizes[place]))
+            profiles[place] = thermal_profile(particle, self.initial_theta, platelet_sites(particle), stream)
+        return profiles
 
     @property
     def open_circuit_voltage(self) -> float:
@@ -152,7 +173,9 @@ class PorousElectrode:
         return solid * self.layer.thickness * self.particle.charge_density
 
     def diffusion_time(self) -> float:
-        """Return size²/D_J at θ = ½ [s]."""
+        """Return size²/D_J at θ = ½ [s]; 0 of particles in which no ion moves."""
+        if self.particle.kind != "cahn-hilliard":
+            return 0.0
         return self.particle.size**2 / (0.5 * float(self.particle.diffusivity(np.array([0.5]))[0]))
 
     def reaction_time(self) -> float:
@@ -178,7 +201,7 @@ class PorousElectrode:
         """Put particles of a model into a design's layer."""
         film, contact = particles.film_resistance, particles.contact_conductance
         return cls(
-            particle=replace(particle, size=float(particles.size)),
+            particle=particle.scaled_to(float(particles.size)),
             layer=Layer.from_design(layer),
             volume_fraction=float(particles.volume_fraction),
             electronic_conductivity=electronic_conductivity,
@@ -186,6 +209,7 @@ class PorousElectrode:
             population=design_population(particles, layer.volumes),
             film_resistance=0.0 if film is None else float(film),
             contact_conductance=None if contact is None else float(contact),
+            seed=particles.seed if particles.kind == "allen-cahn" else None,
         )
 
 

@@ -50,6 +50,11 @@ def protocol_solution(
     """
     if map_times is not None and map_times < 2:
         raise InputError(f"{map_times} times in the maps must be at least 2; ask for more")
+    if design.thermal is not None:
+        raise InputError(
+            f"design '{design.name}' has [thermal], and protocols run at one temperature; leave "
+            "[thermal] out, or discharge at a constant rate"
+        )
     cell = CellModel.from_card(card, design, member=member, shells=shells)
     solved = solve_protocol(cell, protocol, relative_tolerance=relative_tolerance, progress=progress)
     whole = solved.whole

@@ -20,6 +20,13 @@ from scalebridge.electrode.discharge import AnodeSolution, CellSolution, solve_c
 from scalebridge.electrode.measures import active_fraction
 from scalebridge.electrode.model import CellModel
 from scalebridge.electrode.porous import PorousElectrode
+from scalebridge.electrode.thermal import (
+    OUT_OF_RANGE,
+    HeatBalance,
+    ThermalSolution,
+    cells_at,
+    solve_thermal_cell,
+)
 from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress
 from scalebridge.particle import REFERENCE_TOLERANCE, ParticleModel, boundary_radius, state_widening
 
@@ -35,6 +42,8 @@ CITATIONS = (
     "hindmarsh2005",
     "gardner2022",
 )
+ALLEN_CAHN = ("singh2008", "bai2011")
+"""Further works behind platelets."""
 MAP_TIMES = 24
 MAP_RADII = 33
 """Largest numbers of times and radii in the stored maps; files stay near 300 kB."""
@@ -75,14 +84,16 @@ def solve_discharge(
     (map_time, volume), ``particle_filling`` (map_time, volume, particle) of the sizes ``particle_size``
     (volume, particle), ``concentration`` and ``electrolyte_potential``
     (map_time, position), ``solid_potential`` (map_time, volume); and the axes ``radius``, ``position`` (from
-    the metal or the anode's collector) and ``depth`` (from the separator). ``boundary_level`` (gap,) holds
-    the site fractions at which ``phase_boundary`` is taken (`ParticleModel.boundary_levels`): none for a
-    solid solution, whose ``phase_boundary`` is empty as well. ``front_level`` (front,):
+    the metal or the anode's collector) and ``depth`` (from the separator). ``radius`` of an Allen–Cahn
+    platelet is the position along its length. ``boundary_level`` (gap,) holds the site fractions at which
+    ``phase_boundary`` is taken (`ParticleModel.boundary_levels`): none for a solid solution, whose
+    ``phase_boundary`` is empty as well. ``front_level`` (front,):
     `ParticleModel.front_levels`. Where a volume holds several particles, ``theta``, ``phase_boundary`` and
     ``reaction_rate`` are means over their capacities, with radii in proportion to the design's size. A porous
     anode adds ``anode_filling`` along ``time``, ``anode_theta`` (map_time, anode_volume, anode_radius) and
     ``anode_solid_potential`` (map_time, anode_volume), with the axes ``anode_radius`` and ``anode_depth``
-    (from its collector).
+    (from its collector). A design with ``thermal`` adds ``temperature`` and ``heat_release`` (per electrode
+    area) along ``time``, see `solve_thermal_cell`.
 
     Parameters
     ----------
@@ -103,15 +114,29 @@ def solve_discharge(
     if map_times < 2:
         raise InputError(f"{map_times} times in the maps must be at least 2; ask for more")
     cell = CellModel.from_card(card, design, member=member, shells=shells)
+    validity, warmth = card_validity(card, design, {member: cell.particle}), {}
     try:
-        solution = solve_cell(cell, c_rate, relative_tolerance=relative_tolerance)
+        if design.thermal is None:
+            solution = solve_cell(cell, c_rate, relative_tolerance=relative_tolerance)
+        else:
+            build, balance = cells_at(card, design, cell, member), HeatBalance.from_design(design)
+            warm = solve_thermal_cell(
+                build,
+                c_rate,
+                balance,
+                temperature=cell.particle.temperature,
+                relative_tolerance=relative_tolerance,
+            )
+            solution, warmth = warm.cell, _warmth(warm)
+            between = float(warm.temperature.min()), float(warm.temperature.max())
+            validity = validity.model_copy(update={"temperature": between})
     except ConvergenceError as error:
         solution = _nothing_reached(cell, c_rate, str(error))
     return Solution(
         provenance=provenance,
-        validity=card_validity(card, design, {member: cell.particle}),
+        validity=validity,
         citations=citations(cell, design),
-        fields=_fields(solution, cell, card.host.theoretical_capacity, map_times),
+        fields=_fields(solution, cell, card.host.theoretical_capacity, map_times) | warmth,
         status=solution.status,
         termination=solution.termination,
         c_rate=c_rate,
@@ -196,7 +221,10 @@ def citations(cell: CellModel, design: ElectrodeDesign) -> tuple[str, ...]:
     """Return the keys of the works behind a cell's solution."""
     electrolyte = cell.electrolyte.citation
     anode = () if design.anode is None else design.anode.material.citations
-    return (*CITATIONS, *(() if electrolyte is None else (electrolyte,)), *anode)
+    kinds = {design.particles.kind, "" if design.anode is None else design.anode.particles.kind}
+    lines = ALLEN_CAHN if "allen-cahn" in kinds else ()
+    heat = () if design.thermal is None else ("bernardi1985",)
+    return (*CITATIONS, *lines, *(() if electrolyte is None else (electrolyte,)), *anode, *heat)
 
 
 def _nothing_reached(cell: CellModel, c_rate: float, message: str) -> CellSolution:
@@ -239,16 +267,26 @@ def _fields(
     } | map_fields(solution, cell, thin(solution.filling, map_times))
 
 
+def _warmth(solution: ThermalSolution) -> dict[str, Field]:
+    """Return the stored fields of a heat balance."""
+    along = ("time",)
+    return {
+        "temperature": field("K", along, solution.temperature),
+        "heat_release": field("W.m-2", along, solution.heat, 6),
+    }
+
+
 def map_fields(solution: CellSolution, cell: CellModel, times: IntArray) -> dict[str, Field]:
     """Return the maps of `solve_discharge` at some of the times, thinned in radius and rounded for plots."""
     layer = cell.cathode.layer
     depth = layer.thickness * (np.arange(layer.volumes) + 0.5) / layer.volumes
-    radii = np.unique(np.linspace(0, solution.radius.size - 1, MAP_RADII).round().astype(int))
+    profiles, nodes = _profiles(solution.theta[times], solution.radius)
+    radii = np.unique(np.linspace(0, nodes.size - 1, MAP_RADII).round().astype(int))
     levels = cell.particle.boundary_levels
     # of several particles in a volume the mean over their capacities, at equal r/R
     weights = cell.cathode.particle_shares / cell.cathode.particle_shares.sum(axis=1, keepdims=True)
-    theta = np.einsum("tkjr,kj->tkr", solution.theta[times], weights)
-    places = boundary_radius(solution.theta[times], solution.radius, levels)
+    theta = np.einsum("tkjr,kj->tkr", profiles, weights)
+    places = boundary_radius(profiles, nodes, levels)
     boundary = np.einsum("tkjg,kj->tkg", places, weights)
     reaction = np.einsum("tkj,kj->tk", solution.reaction[times], weights)
     fillings = solution.theta[times] @ cell.particle.grid.fractions
@@ -258,7 +296,7 @@ def map_fields(solution: CellSolution, cell: CellModel, times: IntArray) -> dict
     return {
         "map_time": field("s", mapped, solution.time[times]),
         "map_filling": field("1", mapped, solution.filling[times]),
-        "radius": field("m", ("radius",), solution.radius[radii]),
+        "radius": field("m", ("radius",), nodes[radii]),
         "position": field("m", ("position",), solution.position),
         "depth": field("m", ("volume",), depth),
         "theta": field("1", (*volume, "radius"), theta[:, :, radii], 4),
@@ -278,10 +316,11 @@ def map_fields(solution: CellSolution, cell: CellModel, times: IntArray) -> dict
 def _anode_fields(solution: AnodeSolution, cell: CellModel, times: IntArray) -> dict[str, Field]:
     """Return the stored fields of a porous anode, thinned as those of the cathode."""
     assert isinstance(cell.anode, PorousElectrode)
-    shares, nodes = cell.anode.particle_shares, cell.anode.particle.grid.nodes
+    shares = cell.anode.particle_shares
+    profiles, nodes = _profiles(solution.theta[times], cell.anode.particle.grid.nodes)
     radii = np.unique(np.linspace(0, nodes.size - 1, MAP_RADII).round().astype(int))
     weights = shares / shares.sum(axis=1, keepdims=True)
-    theta = np.einsum("tkjr,kj->tkr", solution.theta[times], weights)
+    theta = np.einsum("tkjr,kj->tkr", profiles, weights)
     volume = ("map_time", "anode_volume")
     return {
         "anode_radius": field("m", ("anode_radius",), nodes[radii]),
@@ -289,6 +328,13 @@ def _anode_fields(solution: AnodeSolution, cell: CellModel, times: IntArray) -> 
         "anode_theta": field("1", (*volume, "anode_radius"), theta[:, :, radii], 4),
         "anode_solid_potential": field("V", volume, solution.solid_potential[times], 6),
     }
+
+
+def _profiles(theta: FloatArray, nodes: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return site fractions (..., radii) and radii; those of a homogeneous particle in its middle as well."""
+    if nodes.size > 1:
+        return theta, nodes
+    return np.repeat(theta, 2, axis=-1), np.array([0.0, nodes[0]])
 
 
 def field(unit: str, axes: tuple[str, ...], values: FloatArray, digits: int = 9) -> Field:
@@ -318,8 +364,11 @@ def _summary(
     particles = dict(zip(members, (cell.particle for cell in cells), strict=True))
     remarks = [*card.validity.remarks, *state_widening(particles)]
     remarks += [
-        f"member {s.member}, {s.status}" for s in solutions if s.termination == "electrolyte depletion"
+        f"member {s.member}, {s.status}"
+        for s in solutions
+        if s.termination in ("electrolyte depletion", OUT_OF_RANGE)
     ]
+    remarks += _warmest(solutions)
     remarks += [
         f"not a result: member {s.member}, {s.status}; its capacity, mean voltage and energy here cover only "
         "what was reached"
@@ -341,6 +390,15 @@ def _summary(
         reaction_time=np.array([cell.cathode.reaction_time() for cell in cells]),
         electrolyte_time=cells[0].electrolyte_time(),
     )
+
+
+def _warmest(solutions: tuple[Solution, ...]) -> list[str]:
+    """Return a sentence on the temperatures of cells that warm."""
+    warmth = [s.fields["temperature"].values for s in solutions if "temperature" in s.fields]
+    if not warmth:
+        return []
+    low, high = min(w.min() for w in warmth), max(w.max() for w in warmth)
+    return [f"the cells have temperatures of their own, from {low:.1f} to {high:.1f} K"]
 
 
 def _mean_voltage(solution: Solution) -> float:

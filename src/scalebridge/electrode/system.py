@@ -175,14 +175,15 @@ def _uniform(
     condition: tuple[float, float],
     state: FloatArray,
 ) -> float:
-    """Write uniform particles; return φ_s − φ_e that drives them at (ln a₊, filling rate)."""
+    """Write particles at their start; return φ_s − φ_e that drives them at (ln a₊, filling rate)."""
     log_salt, rate = condition
     particle, theta = electrode.particle, electrode.initial_theta
     law, p = particle.rate_law, arrays.active.arrays
     activity = (particle.mean_voltage - electrode.open_circuit_voltage) / particle.thermal_voltage
     exchange = exchange_current(law, theta, activity, log_salt, temperature=particle.temperature)
-    state[own.theta] = state[own.filling] = theta
-    state[own.odds] = np.log(theta) - np.log1p(-theta)
+    profiles = electrode.initial_profiles()
+    state[own.theta], state[own.filling] = profiles, theta
+    state[own.odds] = np.log(profiles) - np.log1p(-profiles)
     state[own.rate] = rate
     per_unit = p.rate / law.rate_constant
     return log_salt - activity + float(overpotential(rate, exchange * per_unit, p.transfer))

@@ -13,6 +13,7 @@ from scalebridge.foundation.errors import (
     ValidityError,
 )
 from scalebridge.foundation.hashing import hash_bytes, hash_file, hash_json
+from scalebridge.foundation.packages import optional_package
 from scalebridge.foundation.progress import SILENT, Progress, Task
 from scalebridge.foundation.random_streams import random_stream
 
@@ -33,5 +34,6 @@ __all__ = [
     "hash_bytes",
     "hash_file",
     "hash_json",
+    "optional_package",
     "random_stream",
 ]

@@ -1,4 +1,4 @@
-"""Phase field in one particle: Cahn–Hilliard reaction.
+"""Phase field in one particle: Cahn–Hilliard or Allen–Cahn reaction, or one homogeneous filling.
 
 `ParticleModel` and `solve_particle` are for users; the kernels, the implicit solver and their types are for
 the electrode, which puts many particles into one system.
@@ -16,19 +16,20 @@ from scalebridge.particle._kernels import (
     particle_table,
     restore_particles,
 )
-from scalebridge.particle.block_solver import (
+from scalebridge.particle.block_solver import block_factor, block_solve
+from scalebridge.particle.boundary import boundary_radius
+from scalebridge.particle.card_inputs import scaled_length
+from scalebridge.particle.fluctuations import platelet_sites, thermal_profile
+from scalebridge.particle.grid import Kind
+from scalebridge.particle.groups import (
     Factors,
     Group,
     GroupFactors,
     Jacobian,
     Links,
-    block_factor,
-    block_solve,
     empty_factors,
     empty_group,
-    sparse_matrices,
 )
-from scalebridge.particle.boundary import boundary_radius
 from scalebridge.particle.implicit import (
     REFERENCE_TOLERANCE,
     ImplicitSolution,
@@ -37,14 +38,16 @@ from scalebridge.particle.implicit import (
     solve_implicit,
 )
 from scalebridge.particle.measured import measured_particle
-from scalebridge.particle.model import ParticleModel, shells_for
+from scalebridge.particle.model import ParticleModel
 from scalebridge.particle.native import USER_WORD, NativeCallbacks, data_offset
+from scalebridge.particle.resolution import shells_for
 from scalebridge.particle.solve import (
     POTENTIAL_TOLERANCE,
     THETA_TOLERANCE,
     ParticleSolution,
     solve_particle,
 )
+from scalebridge.particle.sparse import sparse_matrices
 from scalebridge.particle.stability import resolves_growth
 from scalebridge.particle.tables import evaluate, tabulate
 from scalebridge.particle.widening import state_widening
@@ -60,6 +63,7 @@ __all__ = [
     "ImplicitSolution",
     "ImplicitSystem",
     "Jacobian",
+    "Kind",
     "Links",
     "NativeCallbacks",
     "ParticleArrays",
@@ -83,12 +87,15 @@ __all__ = [
     "particle_places",
     "particle_residual",
     "particle_table",
+    "platelet_sites",
     "resolves_growth",
     "restore_particles",
+    "scaled_length",
     "shells_for",
     "solve_implicit",
     "solve_particle",
     "sparse_matrices",
     "state_widening",
     "tabulate",
+    "thermal_profile",
 ]

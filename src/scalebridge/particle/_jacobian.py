@@ -1,4 +1,4 @@
-"""Jacobian of Cahn–Hilliard reaction particles (`_kernels`), as the blocks that `block_solver` factorises.
+"""Jacobian of particles (`_kernels`), as the blocks that `block_solver` factorises.
 
 With t = λ s²/h and the unknowns' order of `_kernels`:
 
@@ -21,6 +21,7 @@ from scalebridge.particle._kernels import (
     Particles,
     Surface,
     chemical_potentials,
+    direct_rate,
     mobility,
     odds_to_fraction,
     particle_table,
@@ -32,7 +33,11 @@ FloatArray = NDArray[np.float64]
 
 
 class Blocks(NamedTuple):
-    """∂F/∂y of particles' equations, what is constant apart (see `block_solver`)."""
+    """∂F/∂y of particles' equations, what is constant apart (see `block_solver`).
+
+    With direct exchange, balances are those without the last cell's share of the filling rate's equation,
+    which follows from them, and the last three fields stay empty.
+    """
 
     slope: FloatArray
     """(n, particles) of θ_i's relation, by y_i."""
@@ -40,6 +45,9 @@ class Blocks(NamedTuple):
     """(n, 5, particles) of the balance of shell i, by θ_{i−2} … θ_{i+2}; zero where there is none."""
     by_odds: FloatArray
     """(n, 3, particles) of the same, by y_{i−1} … y_{i+1}."""
+    exchange: FloatArray
+    """(n, 3, particles) of the same, by ``log_electrolyte``, ``drive`` and θ̄; without rows where only the
+    surface exchanges ions."""
     reaction: FloatArray
     """(5, particles) of the filling rate's equation, by itself, θ_{n−2}, θ_{n−1}, y_{n−1}, θ̄."""
     by_electrolyte: FloatArray
@@ -47,12 +55,14 @@ class Blocks(NamedTuple):
     by_drive: FloatArray
 
 
-def empty_blocks(shells: int, count: int) -> Blocks:
-    """Return room for the blocks of ``count`` particles."""
+def empty_blocks(g: Particles) -> Blocks:
+    """Return room for the blocks of particles."""
+    shells, count = g.arrays.fractions.size, g.shrink.size
     return Blocks(
         slope=np.zeros((shells, count)),
         by_theta=np.zeros((shells, 5, count)),
         by_odds=np.zeros((shells, 3, count)),
+        exchange=np.zeros((shells if g.arrays.direct else 0, 3, count)),
         reaction=np.zeros((5, count)),
         by_electrolyte=np.zeros(count),
         by_drive=np.zeros(count),
@@ -70,6 +80,9 @@ def particle_blocks(g: Particles, surface: Surface, state: FloatArray, b: Blocks
             slope[i, k] = -odds_to_fraction(y[2 * i + 1, k])[1]
     potential = chemical_potentials(p, y, g.shrink)
     stiffness = _stiffness(p, y, g.shrink)
+    if p.direct > 0.0:
+        _exchange_rows(g, surface, y, (potential, stiffness), b)
+        return
     conductance, drift = _face_slopes(p, y, potential, g.shrink)
     _balances_by_theta(g, stiffness, conductance, drift, b.by_theta)
     _balances_by_odds(p.inverse_fractions, conductance, b.by_odds)
@@ -179,3 +192,30 @@ def _reaction_rows(
         b.reaction[4, k] = scale * by_activity * p.coherency
         b.by_electrolyte[k] = -scale * by_electrolyte
         b.by_drive[k] = -scale * by_drive
+
+
+@compiled_arithmetic
+def _exchange_rows(
+    g: Particles, surface: Surface, y: FloatArray, local: tuple[FloatArray, FloatArray], b: Blocks
+) -> None:
+    """Write the derivatives of the balances of cells that react by themselves; ``local``: μ, stiffness."""
+    p, (potential, stiffness) = g.arrays, local
+    n = p.fractions.size
+    for i in range(n):
+        tension = p.gradient / p.spacing * p.inverse_fractions[i]
+        below = tension * p.face_areas[i - 1] if i > 0 else 0.0
+        above = tension * p.face_areas[i] if i < n - 1 else 0.0
+        for k in range(g.shrink.size):
+            s = g.shrink[k]
+            seen = surface.log_electrolyte[k], surface.drive[k], g.film[k] * p.rate * s
+            _, by_electrolyte, by_drive, by_activity, by_odds = direct_rate(
+                p, seen, potential[i, k], y[2 * i + 1, k]
+            )
+            scale = p.rate_scale * p.rate * s
+            b.by_theta[i, 1, k] = scale * by_activity * below * s * s
+            b.by_theta[i, 2, k] = -scale * by_activity * stiffness[i, k]
+            b.by_theta[i, 3, k] = scale * by_activity * above * s * s
+            b.by_odds[i, 1, k] = -scale * (by_activity + by_odds)
+            b.exchange[i, 0, k] = -scale * by_electrolyte
+            b.exchange[i, 1, k] = -scale * by_drive
+            b.exchange[i, 2, k] = scale * by_activity * p.coherency

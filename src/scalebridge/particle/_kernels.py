@@ -1,4 +1,8 @@
-"""Residual of Cahn–Hilliard reaction particles inside a larger implicit system.
+"""Residual of particles inside a larger implicit system.
+
+Cahn–Hilliard reaction: ions move between shells and enter through the last one. Allen–Cahn reaction
+(``direct``), of which a homogeneous particle is the case of one cell: they enter every cell and move no
+further.
 
 Particles of one kind are solved together: their unknowns are a table with a column per particle, stored row
 by row from ``offset`` on, so that loops over particles run over neighbours in memory. Row 2i is θ_i, row
@@ -10,12 +14,13 @@ relation and equation 2i + 1 the balance of shell i, so that elimination in this
 | equation | name here |
 |---|---|
 | θ_i′ = [A M (μ_{i+1} − μ_i)/h − A M (μ_i − μ_{i−1})/h]/V_i (+ reaction in the last shell) | rows of y |
+| θ_i′ = R(μ_i); in the last cell dθ̄/dt − Σ V_i/V R(μ_i) = 0 is added, which conserves ions | the same |
 | μ_i = y_i + excess(θ_i) + b (θ_i − θ̄) − λ ∇²θ | ``potential`` |
 | M = D(θ) θ(1−θ) at the mean θ of a face | ``mobility`` |
-| A_f/V, V_i/V, A_surface/V | ``face_areas``, ``fractions``, ``surface_area`` |
+| A_f/V, V_i/V | ``face_areas``, ``fractions`` |
 | λ = κ/(ρkT), b = B/(ρkT) | ``gradient``, ``coherency`` |
 | s = R₀/R: size of the arrays over the particle's own | ``shrink`` |
-| Δ̃ of the reaction = Δ̃ + r_film dθ̄/dt | ``film`` |
+| Δ̃ of the reaction = Δ̃ + r_film dθ̄/dt, with direct exchange Δ̃ + r_film R of every cell | ``film`` |
 
 Particles of several sizes share one set of arrays: areas over volumes grow as s, spacings fall as 1/s.
 A loop over particles writes one array: compilers then see that it can be done in vector instructions.
@@ -36,6 +41,8 @@ FloatArray = NDArray[np.float64]
 
 DIFFUSIVITY_INTERVALS = 256
 """Of the table of D: monotone pieces, which stay positive over decades."""
+FILM_STEPS = 100
+"""Of Newton's iteration for the current through a film, about one per kT/e lost in it at first."""
 
 
 class ParticleArrays(NamedTuple):
@@ -44,13 +51,15 @@ class ParticleArrays(NamedTuple):
     fractions: FloatArray
     inverse_fractions: FloatArray
     face_areas: FloatArray
-    surface_area: float
     spacing: float
     excess: FloatArray
     diffusivity: FloatArray
     gradient: float
     coherency: float
-    surface_gradient: float
+    inner_wetting: float
+    """λ A n·∇θ/V_i of the first node: what wetting takes from its potential."""
+    outer_wetting: float
+    """Of the last node."""
     rate: float
     """k0 A_surface/(ρ z e V)/rate_scale."""
     transfer: float
@@ -62,6 +71,8 @@ class ParticleArrays(NamedTuple):
     """λ/kT of electron transfer, 0 of Butler–Volmer."""
     rate_scale: float
     """Unit of the filling rate [1/s]."""
+    direct: float
+    """1 where every cell exchanges ions with the electrolyte and none with its neighbours, else 0."""
 
 
 class Particles(NamedTuple):
@@ -88,27 +99,29 @@ class Surface(NamedTuple):
 def particle_arrays(model: ParticleModel, rate_scale: float) -> ParticleArrays:
     """Return the arrays of a model, filling rates counted in ``rate_scale`` [1/s]."""
     grid = model.grid
-    scale = model.site_density * model.thermal_energy
     law = model.rate_law
+    gradient = model.gradient_energy / (model.site_density * model.thermal_energy)
+    wetting = gradient * model.surface_gradient
     bound = law.form == "butler-volmer"
     exclusion = float(law.transition_state != "none") if bound else float(law.form.startswith("coupled"))
     return ParticleArrays(
         fractions=grid.fractions,
         inverse_fractions=1.0 / grid.fractions,
         face_areas=grid.face_areas,
-        surface_area=grid.surface_area,
         spacing=grid.spacing,
         excess=model.excess,
         diffusivity=tabulate_monotone(model.diffusivity, DIFFUSIVITY_INTERVALS),
-        gradient=model.gradient_energy / scale,
-        coherency=model.coherency_modulus / scale,
-        surface_gradient=model.surface_gradient,
+        gradient=gradient,
+        coherency=model.coherency,
+        inner_wetting=wetting * grid.wetted[0] / grid.fractions[0],
+        outer_wetting=wetting * grid.wetted[1] / grid.fractions[-1],
         rate=law.rate_constant * grid.surface_area / model.charge_density / rate_scale,
         transfer=law.transfer_coefficient,
         exclusion=exclusion,
         following=law.transfer_coefficient if bound and law.transition_state == "follows host" else 0.0,
         reorganisation=reorganisation_over_kt(law, model.temperature),
         rate_scale=rate_scale,
+        direct=float(model.kind != "cahn-hilliard"),
     )
 
 
@@ -205,9 +218,9 @@ def chemical_potentials(p: ParticleArrays, table: FloatArray, shrink: FloatArray
             theta = table[2 * i, k]
             bend = outer * (table[2 * outside, k] - theta) - inner * (theta - table[2 * inside, k])
             potential[i, k] += coherency * (theta - table[2 * n, k]) - bend * shrink[k] * shrink[k]
-    wetting = p.gradient * p.surface_area * p.surface_gradient * p.inverse_fractions[n - 1]
     for k in range(count):
-        potential[n - 1, k] -= wetting * shrink[k]
+        potential[0, k] -= p.inner_wetting * shrink[k]
+        potential[n - 1, k] -= p.outer_wetting * shrink[k]
     return potential
 
 
@@ -245,6 +258,28 @@ def surface_rate(
 
 
 @compiled_arithmetic
+def direct_rate(
+    p: ParticleArrays, seen: tuple[float, float, float], log_activity: float, y: float
+) -> tuple[float, float, float, float, float]:
+    """Return `surface_rate` of a cell under a film of its own; ``seen``: ln a₊, Δ̃, voltage of j/k0 = 1.
+
+    j/k0 = R(Δ̃ + f j/k0) has one solution, since R falls with its drive; Newton's steps start from 0.
+    """
+    log_electrolyte, drive, film = seen
+    current = 0.0
+    found = surface_rate(p, log_electrolyte, drive, log_activity, y)
+    if film > 0.0:
+        for _ in range(FILM_STEPS):
+            step = (found[0] - current) / (1.0 - film * found[2])
+            current += step
+            found = surface_rate(p, log_electrolyte, drive + film * current, log_activity, y)
+            if abs(step) < 1e-13 * abs(current):
+                break
+    share = 1.0 / (1.0 - film * found[2])
+    return found[0], share * found[1], share * found[2], share * found[3], share * found[4]
+
+
+@compiled_arithmetic
 def particle_residual(
     g: Particles, surface: Surface, state: FloatArray, rates: FloatArray, residual: FloatArray
 ) -> None:
@@ -252,7 +287,11 @@ def particle_residual(
     p, y, out = g.arrays, particle_table(g, state), particle_table(g, residual)
     n, count, fractions = p.fractions.size, g.shrink.size, p.fractions
     potential = chemical_potentials(p, y, g.shrink)
-    _balances(g, y, particle_table(g, rates), potential, out)
+    if p.direct > 0.0:
+        _direct_exchange(g, surface, y, (particle_table(g, rates), potential), out)
+    else:
+        _balances(g, y, particle_table(g, rates), potential, out)
+        _surface_exchange(g, surface, y, potential[n - 1], out[2 * n + 1])
     for k in range(count):
         out[2 * n, k] = y[2 * n, k]
     for i in range(n):
@@ -260,16 +299,44 @@ def particle_residual(
             out[2 * i, k] = y[2 * i, k] - odds_to_fraction(y[2 * i + 1, k])[0]
         for k in range(count):
             out[2 * n, k] -= fractions[i] * y[2 * i, k]
-    for k in range(count):
+
+
+@compiled_arithmetic
+def _surface_exchange(
+    g: Particles, surface: Surface, y: FloatArray, potential: FloatArray, out: FloatArray
+) -> None:
+    """Write the filling rates' equations; ``potential`` and ``out`` of the last shell and of the rates."""
+    p, n = g.arrays, g.arrays.fractions.size
+    for k in range(g.shrink.size):
         filling = y[2 * n + 1, k]
         rate = surface_rate(
             p,
             surface.log_electrolyte[k],
             surface.drive[k] + g.film[k] * filling,
-            potential[n - 1, k],
+            potential[k],
             y[2 * n - 1, k],
         )[0]
-        out[2 * n + 1, k] = filling - p.rate * g.shrink[k] * rate
+        out[k] = filling - p.rate * g.shrink[k] * rate
+
+
+@compiled_arithmetic
+def _direct_exchange(
+    g: Particles, surface: Surface, y: FloatArray, known: tuple[FloatArray, FloatArray], out: FloatArray
+) -> None:
+    """Write the balances of cells that react by themselves, and the filling rates'; ``known``: rates, μ."""
+    p, (rates, potential) = g.arrays, known
+    n, count = p.fractions.size, g.shrink.size
+    for k in range(count):
+        out[2 * n + 1, k] = y[2 * n + 1, k]
+    for i in range(n):
+        for k in range(count):
+            scale = p.rate * g.shrink[k]
+            seen = surface.log_electrolyte[k], surface.drive[k], g.film[k] * scale
+            rate = scale * direct_rate(p, seen, potential[i, k], y[2 * i + 1, k])[0]
+            out[2 * i + 1, k] = rates[2 * i, k] - p.rate_scale * rate
+            out[2 * n + 1, k] -= p.fractions[i] * rate
+    for k in range(count):
+        out[2 * n - 1, k] -= p.rate_scale * p.inverse_fractions[n - 1] * out[2 * n + 1, k]
 
 
 @compiled_arithmetic

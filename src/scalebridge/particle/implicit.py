@@ -14,15 +14,11 @@ from scipy.sparse.linalg import splu
 from sksundae.ida import IDA, IDAJacTimes, IDAPrecond
 
 from scalebridge.foundation import ConvergenceError
-from scalebridge.particle.block_solver import (
-    Jacobian,
-    block_factor,
-    block_solve,
-    empty_factors,
-    sparse_matrices,
-)
+from scalebridge.particle.block_solver import block_factor, block_solve
+from scalebridge.particle.groups import Jacobian, empty_factors
 from scalebridge.particle.native import NativeCallbacks, NativeOptions, available, integrate
 from scalebridge.particle.quiet import silenced
+from scalebridge.particle.sparse import sparse_matrices
 
 FloatArray = NDArray[np.float64]
 

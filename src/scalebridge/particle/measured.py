@@ -6,8 +6,9 @@ from scipy.interpolate import PchipInterpolator
 
 from scalebridge.contracts import MeasuredMaterial
 from scalebridge.foundation import ValidityError, constants
-from scalebridge.particle.grid import Shape
-from scalebridge.particle.model import SOLID_SOLUTION_SHELLS, ParticleModel
+from scalebridge.particle.grid import Kind, Shape
+from scalebridge.particle.model import ParticleModel
+from scalebridge.particle.resolution import SOLID_SOLUTION_SHELLS
 from scalebridge.particle.tables import INTERVALS, evaluate_many, integrate, tabulate_monotone
 
 FloatArray = NDArray[np.float64]
@@ -20,6 +21,8 @@ def measured_particle(
     shape: Shape,
     size: float,
     shells: int | None = None,
+    kind: Kind = "cahn-hilliard",
+    length: float | None = None,
 ) -> ParticleModel:
     """Build the particle of a measured solid solution; parameters as the fields of `ParticleModel`.
 
@@ -49,6 +52,8 @@ def measured_particle(
     warmth = (1 / material.temperature - 1 / temperature) / constants.GAS_CONSTANT
     log_diffusivity = PchipInterpolator(curve.theta, np.log(curve.diffusivity))
 
+    chosen = 1 if kind == "homogeneous" else SOLID_SOLUTION_SHELLS
+
     def log_mobility(theta: FloatArray) -> FloatArray:
         measured = log_diffusivity(np.clip(theta, curve.theta[0], curve.theta[-1]))
         factor = 1 + theta * (1 - theta) * evaluate_many(excess, theta)[1]
@@ -57,7 +62,7 @@ def measured_particle(
     return ParticleModel(
         shape=shape,
         size=size,
-        shells=SOLID_SOLUTION_SHELLS if shells is None else shells,
+        shells=chosen if shells is None else shells,
         temperature=temperature,
         ion_charge=material.ion_charge,
         site_density=material.site_density,
@@ -65,7 +70,9 @@ def measured_particle(
         excess=excess,
         log_diffusivity=tabulate_monotone(log_mobility, INTERVALS),
         gradient_energy=0.0,
-        rate_law=material.rate_law,
+        rate_law=material.rate_law.at(temperature),
+        kind=kind,
+        length=length,
     )
 
 

@@ -1,58 +1,53 @@
 """One particle as numbers in SI: what the solver sees, and the one place where a card becomes that."""
 
-from dataclasses import dataclass
-from math import ceil
-from typing import Self
+from dataclasses import dataclass, replace
+from typing import Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp, xlogy
+from scipy.special import xlogy
 
-from scalebridge.contracts import (
-    ElectrodeDesign,
-    HomogeneousFreeEnergy,
-    JumpDiffusivity,
-    MaterialCard,
-    RateLaw,
-)
+from scalebridge.contracts import ElectrodeDesign, HomogeneousFreeEnergy, MaterialCard, RateLaw
 from scalebridge.foundation import InputError, constants
-from scalebridge.particle.grid import Shape, ShellGrid, shell_grid
+from scalebridge.particle.card_inputs import along, card_diffusivity, excess_table, scaled_length
+from scalebridge.particle.grid import Kind, Shape, ShellGrid, line_grid, shell_grid, single_cell
 from scalebridge.particle.phases import interface_sharpness, miscibility_gaps, unstable_interval
-from scalebridge.particle.tables import evaluate_many, integrate, tabulate, tabulate_monotone
+from scalebridge.particle.resolution import chosen_shells, shells_for
+from scalebridge.particle.tables import evaluate_many, integrate, tabulate_monotone
+from scalebridge.thermodynamics import CommonTangent
 
 FloatArray = NDArray[np.float64]
-
-SOLID_SOLUTION_SHELLS = 40
-"""Shells of a particle without a miscibility gap, where no interface sets a length."""
-SHELL_LIMIT = 120
-"""Most shells chosen without being asked."""
-SHELLS_PER_INTERFACE = 3.0
-"""Shells chosen across the interface: with fewer, the grid pins it and single shells fill on their own."""
-WIDENED_SHELLS = 60
-"""Shells of a particle whose interface is thinner than `SHELL_LIMIT` shells can resolve and is widened."""
-SHELLS_PER_WIDENED_INTERFACE = 5.0
-"""Shells across a widened interface: nothing speaks for a pinned one, whose every jump costs some sixty steps
-(of LiFePO4 a third of the steps of three shells in fifty)."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ParticleModel:
-    """A Cahn–Hilliard reaction particle.
+    """A particle that exchanges ions with the electrolyte.
 
     μ/kT = ln(θ/(1−θ)) + excess(θ) − (κ/ρkT) ∇²θ + (B/ρkT)(θ − θ̄), counted from the standard potential μ°;
-    mobility M = ρ θ(1−θ) D/kT; n·∇θ = ``surface_gradient`` at the surface.
+    n·∇θ = ``surface_gradient`` at the surface. Kinds:
+
+    ``cahn-hilliard``
+        Ions move between shells with the mobility M = ρ θ(1−θ) D/kT and enter at the surface.
+    ``allen-cahn``
+        A platelet averaged through its thickness, cells along its ``length``: every cell reacts by itself
+        through both faces, surface over volume 1/``size``, and no ion moves from cell to cell. Wetting acts
+        at both ends (Singh, Ceder and Bazant, Electrochim. Acta 53, 7599 (2008); Bai, Cogswell and Bazant,
+        Nano Lett. 11, 4890 (2011)).
+    ``homogeneous``
+        One cell: no gradients, no diffusion, and no coherency, which needs two phases.
 
     Raises
     ------
     InputError
-        If a number breaks its bound, or the shells cannot resolve the interface (h ≥ ℓ) of a free energy
-        with a miscibility gap.
+        If a number breaks its bound, the kind does not go with the shape, or the shells cannot resolve the
+        interface (h ≥ ℓ) of a free energy with a miscibility gap.
     """
 
     shape: Shape
     size: float
     """Radius, or half thickness of a plate [m]."""
     shells: int
+    """Or cells along the length of a platelet; 1 of a homogeneous particle."""
     temperature: float
     """[K]"""
     ion_charge: int
@@ -74,9 +69,13 @@ class ParticleModel:
     rate_law: RateLaw
     material_gradient_energy: float | None = None
     """κ of the material where ``gradient_energy`` is larger, for an interface that the shells resolve."""
+    kind: Kind = "cahn-hilliard"
+    length: float | None = None
+    """Of an Allen–Cahn platelet, along which phases lie side by side [m]; None of other kinds."""
 
     def __post_init__(self) -> None:
-        shell_grid(self.shape, self.size, self.shells)
+        self._check_kind()
+        self.grid  # noqa: B018  # checks its numbers
         if min(self.temperature, self.site_density, self.ion_charge) <= 0:
             raise InputError(
                 f"temperature {self.temperature:g} K, site density {self.site_density:g} 1/m³ and ion charge "
@@ -112,12 +111,32 @@ class ParticleModel:
     @property
     def resolved_length(self) -> float:
         """The smaller of ℓ and the interface's width [m]; deep gaps make interfaces thinner than ℓ."""
-        return self.interface_length * interface_sharpness(self.excess, self._coherency)
+        return self.interface_length * interface_sharpness(self.excess, self.coherency)
 
     @property
     def grid(self) -> ShellGrid:
-        """The particle's shells."""
+        """The particle's shells, or cells."""
+        if self.length is not None:
+            return line_grid(self.size, self.length, self.shells)
+        if self.kind == "homogeneous":
+            return single_cell(self.shape, self.size)
         return shell_grid(self.shape, self.size, self.shells)
+
+    @property
+    def extent(self) -> float:
+        """Over which the shells are spread: length of an Allen–Cahn platelet, else ``size`` [m]."""
+        return self.size if self.length is None else self.length
+
+    def scaled_to(self, size: float) -> Self:
+        """Return a similar particle of another size: a platelet's length keeps its ratio to it.
+
+        Raises
+        ------
+        InputError
+            See the class.
+        """
+        length = None if self.length is None else self.length * size / self.size
+        return replace(self, size=size, length=length)
 
     @property
     def charge_density(self) -> float:
@@ -129,36 +148,45 @@ class ParticleModel:
         return self.site_density * self.thermal_energy
 
     @property
-    def _coherency(self) -> float:
-        """B/(ρkT)."""
-        return self.coherency_modulus / self._energy_density
+    def coherency(self) -> float:
+        """B/(ρkT); none in a particle without differences."""
+        return 0.0 if self.kind == "homogeneous" else self.coherency_modulus / self._energy_density
+
+    @property
+    def _inner_gaps(self) -> tuple[CommonTangent, ...]:
+        """Miscibility gaps in which phases lie side by side in one particle."""
+        return () if self.kind == "homogeneous" else miscibility_gaps(self.excess, self.coherency)
 
     @property
     def boundary_levels(self) -> FloatArray:
         """(gaps,) site fractions at which boundaries between phases lie, rising; empty for a solid solution.
 
         The middle of each miscibility gap of the free energy that the particle follows, coherency included.
+        None inside a homogeneous particle.
         """
-        return np.array([gap.middle for gap in miscibility_gaps(self.excess, self._coherency)])
+        return np.array([gap.middle for gap in self._inner_gaps])
 
     @property
     def front_levels(self) -> FloatArray:
         """(fronts,) site fractions at which fronts between particles lie, rising; none where they separate.
 
-        The middle of each miscibility gap that coherency closes: no particle separates, but neighbours that
-        exchange ions through the electrolyte fill one after another, as the energy without coherency asks.
+        The middle of each miscibility gap that coherency closes, or that lies open to homogeneous particles:
+        no particle separates, but neighbours that exchange ions through the electrolyte fill one after
+        another, as the energy without coherency asks.
         """
-        inside = miscibility_gaps(self.excess, self._coherency)
         closed = (
             gap
             for gap in miscibility_gaps(self.excess)
-            if not any(gap.theta_low < at.middle < gap.theta_high for at in inside)
+            if not any(gap.theta_low < at.middle < gap.theta_high for at in self._inner_gaps)
         )
         return np.array([gap.middle for gap in closed])
 
     def unstable_interval(self) -> tuple[float, float] | None:
-        """Return the site fractions between which homogeneous states decompose, or None without a gap."""
-        return unstable_interval(self.excess, self._coherency)
+        """Return the site fractions between which homogeneous states decompose, or None without a gap.
+
+        Homogeneous particles do so among each other.
+        """
+        return unstable_interval(self.excess, self.coherency)
 
     def equilibrium_voltage(self, theta: FloatArray) -> FloatArray:
         """Return −μ_h(θ)/(z e) of the homogeneous particle [V]; 0 < θ < 1, one-dimensional."""
@@ -189,16 +217,35 @@ class ParticleModel:
         scale = self._energy_density
         mean = theta @ grid.fractions
         spread = (theta - mean[..., None]) ** 2
-        local = (mixing + integrate(self.excess, theta) + 0.5 * self.coherency_modulus / scale * spread) @ (
-            grid.fractions
-        )
+        local = (mixing + integrate(self.excess, theta) + 0.5 * self.coherency * spread) @ grid.fractions
         length2 = self.gradient_energy / scale
         gradient = (np.diff(theta) / grid.spacing) ** 2 @ grid.face_areas * grid.spacing
-        wetting = self.surface_gradient * grid.surface_area * theta[..., -1]
+        wetting = self.surface_gradient * (theta[..., [0, -1]] @ np.array(grid.wetted))
         return np.asarray(local + length2 * (0.5 * gradient - wetting))
 
+    def _check_kind(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise InputError(
+                f"particle kind '{self.kind}' is unknown; choose one of {', '.join(get_args(Kind))}"
+            )
+        platelet = self.kind == "allen-cahn"
+        if platelet and (self.shape != "plate" or self.length is None):
+            raise InputError(
+                f"allen-cahn particle of shape '{self.shape}' and length {self.length}: it is a platelet "
+                "averaged through its thickness; give shape 'plate' and the length along which its phases lie"
+            )
+        if not platelet and self.length is not None:
+            raise InputError(
+                f"length {self.length:g} m of a {self.kind} particle: only allen-cahn platelets have one; "
+                "leave it out"
+            )
+        if self.kind == "homogeneous" and self.shells != 1:
+            raise InputError(
+                f"{self.shells} shells of a homogeneous particle, which is one cell; leave the shells out"
+            )
+
     def _check_resolution(self) -> None:
-        gap = self.unstable_interval()
+        gap = None if self.kind == "homogeneous" else self.unstable_interval()
         if gap is None:
             return
         width = self.resolved_length
@@ -208,11 +255,11 @@ class ParticleModel:
                 f"gradient energy 0 J/m: {where}, so an interface needs κ > 0; give κ, or a coherency "
                 "modulus that closes the gap"
             )
-        spacing = self.size / (self.shells - 1)
+        spacing = self.extent / (self.shells - 1)
         if spacing >= width:
             raise InputError(
                 f"shell width {spacing:.3g} m: {where} and must be below the interface length {width:.3g} m; "
-                f"use at least {shells_for(self.size, width, limit=10**9)} shells or a particle smaller than "
+                f"use at least {shells_for(self.extent, width, limit=10**9)} shells or particles below "
                 f"{0.5 * width * (self.shells - 1):.3g} m"
             )
 
@@ -233,6 +280,8 @@ class ParticleModel:
         coherency_modulus: float = 0.0,
         surface_gradient: float = 0.0,
         widen: bool = False,
+        kind: Kind = "cahn-hilliard",
+        length: float | None = None,
     ) -> Self:
         """Build a model from a homogeneous free energy; parameters as the fields.
 
@@ -254,21 +303,20 @@ class ParticleModel:
         InputError
             See the class.
         """
-        standard, excess = _excess_table(free_energy, temperature, member)
-        energy_density = site_density * constants.BOLTZMANN * temperature
+        standard, excess = excess_table(free_energy, temperature, member)
         material: float | None = None
-        if shells is None:
-            coherency = coherency_modulus / energy_density
-            gap = unstable_interval(excess, coherency)
-            sharpness = interface_sharpness(excess, coherency)
-            width = sharpness * float(np.sqrt(max(gradient_energy, 0.0) / energy_density))
-            if gap and widen and width < SHELLS_PER_INTERFACE * size / (SHELL_LIMIT - 1):
-                material = max(gradient_energy, 0.0)
-                width = SHELLS_PER_WIDENED_INTERFACE * size / (WIDENED_SHELLS - 1)
-                gradient_energy = (width / sharpness) ** 2 * energy_density
-                shells = WIDENED_SHELLS
-            else:
-                shells = shells_for(size, width) if gap else SOLID_SOLUTION_SHELLS
+        if kind == "homogeneous":
+            shells = 1 if shells is None else shells
+        elif shells is None:
+            energy_density = site_density * constants.BOLTZMANN * temperature
+            shells, wide = chosen_shells(
+                (excess, coherency_modulus / energy_density),
+                extent=size if length is None else length,
+                length2=max(gradient_energy, 0.0) / energy_density,
+                widen=widen,
+            )
+            if wide is not None:
+                material, gradient_energy = max(gradient_energy, 0.0), wide * energy_density
         values = np.atleast_1d(np.asarray(diffusivity, dtype=np.float64))
         knots = np.linspace(0.0, 1.0, values.size)
         log_values = np.log(values)
@@ -287,6 +335,8 @@ class ParticleModel:
             surface_gradient=surface_gradient,
             rate_law=rate_law,
             material_gradient_energy=material,
+            kind=kind,
+            length=length,
         )
 
     @classmethod
@@ -304,7 +354,8 @@ class ParticleModel:
         Plates take diffusivity, gradient energy and coherency modulus along ``design.particles.direction``
         (the nearest computed normal); without a direction, and for spheres and cylinders, the means over
         directions, of the gradient energy over those with a stable interface. An interface too thin for
-        `SHELL_LIMIT` shells is widened, unless ``shells`` is given.
+        `SHELL_LIMIT` shells is widened, unless ``shells`` is given. The length of an Allen–Cahn platelet of
+        another size is in proportion.
 
         Raises
         ------
@@ -317,83 +368,24 @@ class ParticleModel:
         particles = design.particles
         use_direction = particles.shape == "plate" and particles.direction is not None
         direction = np.array(particles.direction) if use_direction else None
+        size = float(particles.size) if size is None else size
         theta = np.linspace(0.0, 1.0, 257)
         normals, gradients = card.interfaces.normals, card.interfaces.gradient_energy[member]
         return cls.from_free_energy(
             card.free_energy,
-            _diffusivity(card.jump_diffusivity, direction, theta, temperature, member),
+            card_diffusivity(card.jump_diffusivity, direction, theta, temperature, member),
             member=member,
             temperature=temperature,
             shape=particles.shape,
-            size=float(particles.size) if size is None else size,
+            size=size,
             shells=shells,
             site_density=float(card.site_density[member]),
-            gradient_energy=_along(normals, gradients, direction, where=gradients > 0),
-            coherency_modulus=_along(normals, card.interfaces.coherency_modulus[member], direction)
+            gradient_energy=along(normals, gradients, direction, where=gradients > 0),
+            coherency_modulus=along(normals, card.interfaces.coherency_modulus[member], direction)
             if particles.coherent
             else 0.0,
-            rate_law=design.rate_law,
+            rate_law=design.rate_law.at(temperature),
             widen=True,
+            kind=particles.kind,
+            length=scaled_length(particles, size),
         )
-
-
-def shells_for(size: float, interface_length: float, *, limit: int = SHELL_LIMIT) -> int:
-    """Return shells for `SHELLS_PER_INTERFACE` h ≤ ℓ, from ``SOLID_SOLUTION_SHELLS`` to ``limit``."""
-    wanted = SHELLS_PER_INTERFACE * size / interface_length + 1 if interface_length > 0 else np.inf
-    return max(SOLID_SOLUTION_SHELLS, ceil(min(limit, wanted)))
-
-
-def _excess_table(
-    free_energy: HomogeneousFreeEnergy, temperature: float, member: int
-) -> tuple[float, FloatArray]:
-    """Return μ° and the table of the excess potential.
-
-    Several branches are joined site by site: exp(−g/kT) = Σ_b exp(−g_b/kT), a smooth lower envelope.
-    """
-    thermal = constants.BOLTZMANN * temperature
-    branches = range(len(free_energy.branches))
-
-    def energies(theta: FloatArray) -> FloatArray:
-        return np.stack(
-            [free_energy.energy(theta, temperature, member=member, branch=b) / thermal for b in branches]
-        )
-
-    def envelope(theta: FloatArray) -> FloatArray:
-        return np.asarray(-logsumexp(-energies(theta), axis=0))
-
-    ends = envelope(np.array([0.0, 1.0]))
-    standard = float(ends[1] - ends[0])
-
-    def excess(theta: FloatArray) -> FloatArray:
-        weights = np.exp(envelope(theta) - energies(theta))
-        potentials = np.stack(
-            [
-                free_energy.excess_chemical_potential(theta, temperature, member=member, branch=b)
-                for b in branches
-            ]
-        )
-        return np.asarray(np.sum(weights * potentials, axis=0) / thermal - standard)
-
-    return standard * thermal, tabulate(excess)
-
-
-def _diffusivity(
-    jump: JumpDiffusivity, direction: FloatArray | None, theta: FloatArray, temperature: float, member: int
-) -> FloatArray:
-    if direction is None:
-        return jump.isotropic(theta, temperature, member=member)
-    return jump.along(direction, theta, temperature, member=member)
-
-
-def _along(
-    normals: FloatArray,
-    values: FloatArray,
-    direction: FloatArray | None,
-    *,
-    where: NDArray[np.bool_] | None = None,
-) -> float:
-    """Return the value at the normal nearest to ``direction``, else the mean of those ``where`` (or 0)."""
-    if direction is not None:
-        return float(values[np.argmax(np.abs(normals @ direction))])
-    chosen = values if where is None else values[where]
-    return float(np.mean(chosen)) if chosen.size else 0.0

@@ -18,7 +18,7 @@ from scalebridge.particle._kernels import (
     particle_residual,
     restore_particles,
 )
-from scalebridge.particle.block_solver import Jacobian, Links, empty_group
+from scalebridge.particle.groups import Jacobian, Links, empty_group
 from scalebridge.particle.implicit import (
     REFERENCE_TOLERANCE,
     ImplicitSystem,
@@ -47,11 +47,11 @@ class ParticleSolution:
     filling: FloatArray
     """(times,) mean site fraction."""
     current_density: FloatArray
-    """(times,) at the surface, positive inserts [A/m²]."""
+    """(times,) mean over the reacting surface, positive inserts [A/m²]."""
     theta: FloatArray
     """(times, shells)"""
     radius: FloatArray
-    """(shells,) [m]"""
+    """(shells,) or position along an Allen–Cahn platelet [m]."""
     free_energy: FloatArray
     """(times,) per site over kT, see `ParticleModel.free_energy`."""
     termination: str
@@ -160,10 +160,12 @@ def _guess(
     state[1 : 2 * n : 2] = np.log(profile) - np.log1p(-profile)
     state[2 * n] = profile @ model.grid.fractions
     state[2 * n + 1] = rate
-    activity = state[2 * n - 1] + evaluate_many(p.excess, profile[-1:])[0][0]
+    reacting = state[2 * n : 2 * n + 1] if p.direct else profile[-1:]
+    excess = evaluate_many(p.excess, reacting)[0][0]
+    activity = float(np.log(reacting[0]) - np.log1p(-reacting[0]) + excess)
     law = model.rate_law
     exchange = (
-        exchange_current(law, profile[-1], activity, temperature=model.temperature)
+        exchange_current(law, reacting[0], activity, temperature=model.temperature)
         * p.rate
         / law.rate_constant
     )
@@ -180,6 +182,7 @@ def _particle_system(
     one = Particles(p, 0, np.ones(1), np.zeros(1))
     first = np.zeros((1, 1), np.int64)
     group = empty_group(one, Links(first, first, np.full((1, 1), 0.0 if fixed_drive else 1.0)))
+    group.surroundings[1] = 1.0
     jacobian = Jacobian((group,), stored=np.zeros(1), band=np.full((1, 1), 1.0 if fixed_drive else 0.0))
 
     def surface(state: FloatArray) -> Surface:
@@ -191,7 +194,6 @@ def _particle_system(
 
     def evaluated(state: FloatArray) -> Jacobian:
         particle_blocks(one, surface(state), state, group.blocks)
-        group.couplings[0] = group.blocks.by_drive
         return jacobian
 
     def restore(state: FloatArray) -> FloatArray:
@@ -209,6 +211,6 @@ def _particle_system(
         jacobian=evaluated,
         differential=differential,
         absolute_tolerance=tolerance,
-        resolves=lambda state, cj: bool(resolves_growth(one, state, cj)),
+        resolves=lambda state, cj: bool(resolves_growth(one, surface(state), state, cj)),
         restore=restore,
     )

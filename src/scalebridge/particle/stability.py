@@ -4,18 +4,28 @@
 |---|---|
 | V_i θ_i′ = −Σ_k K_ik μ_k, symmetric, from the mobility of the faces | ``conductance`` |
 | V_i μ_i = Σ_k G_ik θ_k, second derivatives of the free energy | ``stiffness`` |
+| with direct exchange θ_i′ = −L_i μ_i + D_i θ_i, the drive given | L ``by_potential``, D ``by_theta`` |
 | cj: θ′ = cj θ + … of an implicit step | ``cj`` |
 """
 
 import numpy as np
 
 from scalebridge.foundation.compiled import compiled_arithmetic
-from scalebridge.particle._kernels import FloatArray, ParticleArrays, Particles, mobility, particle_table
+from scalebridge.particle._kernels import (
+    FloatArray,
+    ParticleArrays,
+    Particles,
+    Surface,
+    chemical_potentials,
+    direct_rate,
+    mobility,
+    particle_table,
+)
 from scalebridge.particle.tables import evaluate
 
 
 @compiled_arithmetic
-def resolves_growth(g: Particles, state: FloatArray, cj: float) -> bool:
+def resolves_growth(g: Particles, surface: Surface, state: FloatArray, cj: float) -> bool:
     """Return whether every mode of every particle at fixed filling grows slower than ``cj`` [1/s]."""
     p, table = g.arrays, particle_table(g, state)
     n, count, excess, coherency = p.fractions.size, g.shrink.size, p.excess, p.coherency
@@ -28,6 +38,8 @@ def resolves_growth(g: Particles, state: FloatArray, cj: float) -> bool:
             curvature[i, k] = 1.0 / slope + evaluate(excess, theta)[1] + coherency
         for k in range(count):
             least[k] = min(least[k], curvature[i, k])
+    if p.direct > 0.0:
+        return bool(np.min(least) >= 0.0) or _cells_resolve(g, surface, table, curvature, cj)
     for k in range(count):
         # convex everywhere: nothing grows
         if least[k] < 0.0 and not _particle_resolves(p, table[:, k], curvature[:, k], g.shrink[k], cj):
@@ -77,3 +89,37 @@ def _particle_resolves(
         first, mixed, second = a, b, c
         stiff_left, conduct_left = stiff_right, conduct_right
     return negative <= n
+
+
+@compiled_arithmetic
+def _cells_resolve(
+    g: Particles, surface: Surface, table: FloatArray, curvature: FloatArray, cj: float
+) -> bool:
+    """Return whether no mode of cells that react by themselves grows faster.
+
+    With one more row and column V for the fixed filling, the symmetric matrix G + V (cj − D)/L has one
+    negative eigenvalue and one more for every mode with ω > cj; the signs of its pivots count them.
+    """
+    p = g.arrays
+    n, count = curvature.shape
+    potential = chemical_potentials(p, table, g.shrink)
+    for k in range(count):
+        s = g.shrink[k]
+        scale = p.rate_scale * p.rate * s
+        seen = surface.log_electrolyte[k], surface.drive[k], g.film[k] * p.rate * s
+        negative, tail, pivot, border, stiff = 0, 0.0, np.inf, 0.0, 0.0
+        for i in range(n):
+            theta = table[2 * i, k]
+            found = direct_rate(p, seen, potential[i, k], table[2 * i + 1, k])
+            by_potential = -scale * found[3]
+            by_theta = scale * found[4] / max(theta * (1.0 - theta), 1e-12)
+            own = p.fractions[i] * (curvature[i, k] + (cj - by_theta) / by_potential) + stiff
+            border = p.fractions[i] + stiff / pivot * border
+            own -= stiff * stiff / pivot
+            stiff = p.gradient / p.spacing * p.face_areas[i] * s * s if i < n - 1 else 0.0
+            pivot = own + stiff
+            negative += 1 if pivot < 0.0 else 0
+            tail -= border * border / pivot
+        if negative + (1 if tail < 0.0 else 0) > 1:
+            return False
+    return True

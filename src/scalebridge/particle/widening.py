@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from scalebridge.particle.model import SHELL_LIMIT, ParticleModel
+from scalebridge.particle.model import ParticleModel
+from scalebridge.particle.resolution import SHELL_LIMIT
 
 
 def state_widening(models: Mapping[int, ParticleModel]) -> list[str]:

@@ -145,10 +145,10 @@ class LearningSection(Section):
     """Linear strain by which structures are also graded compressed, stretched and sheared; 0: not at all."""
     broken_walkers: Annotated[int, Field(ge=0)] = 0
     """Walkers that may break or be stuck in the round that ends the loop."""
-    few_selected: Annotated[int, Field(ge=0)] = 5
-    """A round without a break that selects fewer new structures ends the loop."""
+    few_selected: Annotated[int, Field(ge=0)] = 20
+    """The round that ends the loop has no break and selects fewer new structures than this; 0: not asked."""
     flat_errors: Annotated[float, Field(ge=0)] = 0.05
-    """So does one after which held-out errors changed by no more than this fraction over two rounds."""
+    """And held-out errors changed by no more than this fraction over the two rounds before; 0: not asked."""
     stalled_rounds: Annotated[int, Field(ge=2)] = 5
     """Rounds without lower grades, in spite of labels, after which a region of x and volume gets no more."""
     closest_pair: Annotated[float, Field(ge=0, lt=1)] = 0.8

@@ -92,7 +92,7 @@ def boundary_text(solution: Solution) -> str:
         )
     if between:
         texts.append(
-            f"front between particles at θ = {' and '.join(between)}: coherency keeps each in one phase, "
+            f"front between particles at θ = {' and '.join(between)}: each keeps to one phase, "
             "they fill one after another"
         )
     return "; ".join(texts) or "no phase boundary: the particles are a solid solution"
@@ -173,7 +173,7 @@ def plot_phase_map(solution: Solution, *, fillings: Sequence[float] = (0.1, 0.3,
     """Map θ through electrode depth × position in the particle at several fillings of one discharge.
 
     White lines: the boundaries between phases, one in the middle of each miscibility gap of the member's free
-    energy, or the fronts between particles that coherency keeps in one phase; a note names their θ, or says
+    energy, or the fronts between particles that keep to one phase each; a note names their θ, or says
     that there is none. ``fillings`` that the discharge did not reach are replaced by its last state.
     """
     theta, filling = field_values(solution, "theta"), field_values(solution, "map_filling")

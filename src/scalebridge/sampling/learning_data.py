@@ -15,7 +15,7 @@ from scalebridge.sampling.exploration_data import Coverage, ExplorationSettings,
 
 @dataclass(frozen=True)
 class StoppingRule:
-    """When the potential knows enough: a quiet round that selects little or follows flat errors.
+    """When the potential knows enough: a quiet round that selects little and follows flat errors, or nothing.
 
     Attributes
     ----------
@@ -23,17 +23,17 @@ class StoppingRule:
         A round is quiet when at most this many walkers did not come through or met a grade above ``stop``,
         trials that were not taken included.
     few_selected
-        A quiet round that selects fewer structures than this ends the loop; 0: never for this reason.
+        The quiet round that ends the loop selects fewer structures than this; 0: not asked.
     flat_errors
-        A quiet round ends the loop where the held-out errors of energies and forces both changed by no more
-        than this fraction over the last two rounds; 0: never, as long as errors change.
+        Held-out errors of energies and forces both changed by no more than this fraction over the two rounds
+        before it; 0: not asked, nor where nothing is held out.
     stalled_rounds
         A region of x and volume whose grades stayed above ``stop`` in this many rounds and did not fall,
         though labels were added there in each, gets no more labels (``stopping.stalled``).
     """
 
     broken_walkers: int = 0
-    few_selected: int = 5
+    few_selected: int = 20
     flat_errors: float = 0.05
     stalled_rounds: int = 5
 

@@ -89,14 +89,22 @@ def converged(history: Sequence[LearningRound], rule: StoppingRule, *, limit: in
         quiet = f"in a full round only {last.loud_walkers} of {last.walkers} walkers broke or were stuck"
     else:
         quiet = f"all walkers came through a full round and met no grade above {stop:g}"
-    if last.selected < min(rule.few_selected, limit):
-        return f"{quiet}; it selected {last.selected} new structures, fewer than {rule.few_selected}"
-    if is_flat(history, rule.flat_errors):
-        return (
-            f"{quiet}; held-out errors of energies and forces changed by no more than "
+    if not last.selected:
+        return f"{quiet}; there was nothing new to select"
+    reasons = []
+    if rule.few_selected:
+        if last.selected >= min(rule.few_selected, limit):
+            return ""
+        reasons.append(f"it selected {last.selected} new structures, fewer than {rule.few_selected}")
+    measured = any(entry.errors is not None for entry in history)
+    if rule.flat_errors and measured:
+        if not is_flat(history, rule.flat_errors):
+            return ""
+        reasons.append(
+            "held-out errors of energies and forces changed by no more than "
             f"{100 * rule.flat_errors:g} % over the last two rounds"
         )
-    return ""
+    return "; ".join([quiet, *reasons]) if reasons else ""
 
 
 def is_flat(history: Sequence[LearningRound], tolerance: float) -> bool:

@@ -144,6 +144,12 @@ def _counter_electrode(maker: Maker, values: dict[str, Any]) -> None:
     values["initial_theta"] = maker.make(contracts.Sourced, value=float(maker.rng.uniform(0.01, 0.99)))
 
 
+def _active_particles(maker: Maker, values: dict[str, Any]) -> None:
+    platelet = values["kind"] == "allen-cahn"
+    values["shape"] = "plate" if platelet else values["shape"]
+    values["length"] = maker.make(contracts.Sourced) if platelet else None
+
+
 def _electrolyte(maker: Maker, values: dict[str, Any]) -> None:
     if values["cation_diffusivity"] is None or values["anion_diffusivity"] is None:
         values["cation_diffusivity"] = values["anion_diffusivity"] = None
@@ -152,6 +158,8 @@ def _electrolyte(maker: Maker, values: dict[str, Any]) -> None:
 def _rate_law(maker: Maker, values: dict[str, Any]) -> None:
     bound = values["form"] == "butler-volmer"
     values["reorganisation_energy"] = None if bound else float(maker.rng.uniform(1e-20, 1e-19))
+    if values["reference_temperature"] is None:
+        values["activation_energy"] = 0.0
 
 
 def _listed_sizes(maker: Maker, values: dict[str, Any]) -> None:
@@ -182,6 +190,7 @@ def _measured_material(maker: Maker, values: dict[str, Any]) -> None:
 
 
 ADJUSTMENTS: dict[str, Callable[[Maker, dict[str, Any]], None]] = {
+    "ActiveParticles": _active_particles,
     "CounterElectrode": _counter_electrode,
     "DiffusivityCurve": _curve,
     "ElectrodeDesign": _design,

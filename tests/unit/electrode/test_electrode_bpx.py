@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from particle_models import FAST, LAW, cell, particle, with_changes
+from scalebridge.contracts import Provenance
 from scalebridge.electrode import (
     CellModel,
     Layer,
     MetalFoil,
     Population,
+    PorousElectrode,
     dilute,
     electrode_impedance,
     named_electrolyte,
@@ -24,6 +26,8 @@ from scalebridge.electrode import (
     write_bpx,
 )
 from scalebridge.foundation import FormatError, InputError, MissingDependencyError, constants
+from scalebridge.materials import load_material
+from scalebridge.particle import measured_particle
 
 bpx = pytest.importorskip("bpx")
 
@@ -99,6 +103,92 @@ def test_there_and_back_discharges_alike(tmp_path: Path) -> None:
     assert theirs.concentration[-1] == pytest.approx(ours.concentration[-1], rel=1e-3)
 
 
+def full_cell(**changes: Any) -> CellModel:
+    """The same cathode against graphite."""
+    material = load_material("graphite", Provenance(code_version="test", recipe_hash="0" * 64))
+    anode = {
+        "particle": measured_particle(material, temperature=298.0, shape="sphere", size=4e-6, shells=20),
+        "layer": Layer(thickness=74e-6, porosity=0.33, bruggeman_exponent=1.6, volumes=5),
+        "volume_fraction": 0.55,
+        "electronic_conductivity": 14.0,
+        "initial_theta": 0.9,
+    }
+    settings = {"cutoff_voltage": 2.5, "initial_theta": 0.05, "final_theta": 0.95}
+    return solid_solution(anode=PorousElectrode(**(anode | changes)), **settings)
+
+
+def test_a_full_cell_is_a_whole_parameterisation(tmp_path: Path) -> None:
+    """Valid, with the capacity of both electrodes, the balance of their ions, and the anode as measured."""
+    model = full_cell()
+    assert isinstance(model.anode, PorousElectrode)
+    parsed = bpx.parse_bpx_file(write_bpx(model, tmp_path / "full.json", title="a full cell"))
+    assert parsed.header.model == "DFN"
+    exchanged = []
+    for name, electrode in (("positive", model.cathode), ("negative", model.anode)):
+        part = getattr(parsed.parameterisation, f"{name}_electrode")
+        solid = part.surface_area_per_unit_volume * part.particle_radius / 3
+        charge = solid * part.thickness * part.maximum_concentration * constants.FARADAY
+        assert charge == pytest.approx(electrode.capacity_per_area, rel=1e-9)
+        exchanged.append(charge * (part.maximum_stoichiometry - part.minimum_stoichiometry))
+    assert exchanged[0] == pytest.approx(exchanged[1], rel=1e-9)
+    assert part.maximum_stoichiometry == 0.9
+    # measured at 296 K
+    warm = np.exp(30300 / constants.GAS_CONSTANT * (1 / 296.15 - 1 / 298.0))
+    assert np.interp(0.5, part.ocp.x, part.ocp.y) == pytest.approx(0.124022, abs=2e-5)
+    assert np.interp(0.5, part.diffusivity.x, part.diffusivity.y) == pytest.approx(
+        1.1155e-14 * warm, rel=1e-2
+    )
+
+
+def test_a_small_anode_ends_the_range_of_both(tmp_path: Path) -> None:
+    model = full_cell(initial_theta=0.3)
+    parts = to_bpx(model, title="x")["Parameterisation"]
+    assert isinstance(model.anode, PorousElectrode)
+    assert parts["Negative electrode"]["Minimum stoichiometry"] == pytest.approx(1e-4)
+    positive = parts["Positive electrode"]
+    ratio = model.anode.capacity_per_area / model.cathode.capacity_per_area
+    assert positive["Maximum stoichiometry"] == pytest.approx(0.05 + ratio * (0.3 - 1e-4), rel=1e-9)
+
+
+def test_a_full_cell_there_and_back(tmp_path: Path) -> None:
+    """Both electrodes, separator and electrolyte return, so that the discharge is the same."""
+    model = full_cell()
+    assert isinstance(model.anode, PorousElectrode)
+    path = write_bpx(model, tmp_path / "full.json", title="a full cell")
+    read = read_bpx(path, volumes=(3, 5))
+    for layer, written in ((read.separator, model.separator), (read.electrode.layer, model.cathode.layer)):
+        assert vars(layer) == pytest.approx(vars(written), rel=1e-9)
+    assert read.counter is not None
+    assert vars(read.counter.layer) == pytest.approx(vars(model.anode.layer), rel=1e-9)
+    assert read.counter.particle_radius == model.anode.particle.size
+    concentration = np.array([200.0, 900.0, 2500.0])
+    assert read.electrolyte.properties(concentration, 298.0)[:3] == pytest.approx(
+        model.electrolyte.properties(concentration, 298.0)[:3], rel=2e-3
+    )
+    other = with_changes(
+        full_cell(layer=Layer(thickness=30e-6, porosity=0.5, bruggeman_exponent=1.1, volumes=3)),
+        separator=Layer(thickness=50e-6, porosity=0.5, bruggeman_exponent=2.0, volumes=4),
+        salt_concentration=500.0,
+        electronic_conductivity=9.0,
+    )
+    times = np.linspace(0, 1200, 50)
+    ours, theirs = (solve_cell(m, 2.0, times=times) for m in (model, read.applied(other)))
+    assert theirs.voltage == pytest.approx(ours.voltage, abs=3e-5)
+    turned = read_bpx(path, electrode="negative", volumes=(3, 5))
+    assert turned.electrode == read.counter
+    assert turned.counter == read.electrode
+    half = read_bpx(write_bpx(solid_solution(), tmp_path / "half.json", title="half"))
+    assert half.counter is None
+    with pytest.raises(InputError, match="'half' gives no counter electrode"):
+        half.applied(model)
+
+
+def test_reasons_name_the_electrode() -> None:
+    model = with_changes(full_cell(film_resistance=0.1), contact_conductance=1e-9)
+    with pytest.raises(InputError, match=r"cathode: chains of particles; .*anode: a film of 0.1 V m²/A"):
+        to_bpx(model, title="x")
+
+
 def test_expressions_numbers_and_activation_energies(tmp_path: Path) -> None:
     """A file as people write them: D an expression of c, κ a number, both with an Arrhenius law."""
     content = to_bpx(solid_solution(), title="x")
@@ -134,8 +224,8 @@ def test_a_file_of_version_0(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="legacy BPX"):
         read = read_bpx(path, electrode="negative")
     assert read.salt_concentration == 1100.0
-    assert read.electrode.thickness == 44e-6
-    assert read.volume_fraction == pytest.approx(0.69, rel=1e-9)
+    assert read.electrode.layer.thickness == 44e-6
+    assert read.electrode.volume_fraction == pytest.approx(0.69, rel=1e-9)
 
 
 REFUSED: dict[str, Any] = {

@@ -1,5 +1,6 @@
 """Impedance: limits in closed form, Kramers and Kronig, and the answer to a step of current in time."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from scalebridge.electrode import (
     Layer,
     MetalFoil,
     Population,
+    PorousElectrode,
     dilute,
     electrode_impedance,
     impedance_solution,
@@ -210,10 +212,26 @@ def full(**changes: object) -> CellModel:
     return cell(solid(12, diffusivity=3e-14), **(settings | changes))
 
 
-def test_kramers_and_kronig() -> None:
+def opposed(**changes: object) -> CellModel:
+    """The same against a porous anode with grains, films and chains of its own."""
+    counter = PorousElectrode(
+        particle=solid(9, diffusivity=1e-14, rate_law=LAW.model_copy(update={"rate_constant": 0.5})),
+        layer=Layer(thickness=60e-6, porosity=0.35, bruggeman_exponent=1.6, volumes=4),
+        volume_fraction=0.8,
+        electronic_conductivity=2.0,
+        initial_theta=0.8,
+        population=Population.listed(np.array([0.4, 0.9]) * SIZE, None, volumes=4),
+        film_resistance=0.02,
+        contact_conductance=1e-9,
+    )
+    return full(**({"anode": counter, "cutoff_voltage": -2.0} | changes))
+
+
+@pytest.mark.parametrize("built", [full, opposed])
+def test_kramers_and_kronig(built: Callable[[], CellModel]) -> None:
     """Im Z(ω) = −1/(ωC) + (2ω/π) ∫ [Re Z(x) − Re Z(ω)]/(x² − ω²) dx: causal, linear and stable."""
     grid = np.geomspace(1e-5, 1e7, 12 * 60 + 1)
-    found = electrode_impedance(full(), FILLING, grid, double_layer=0.2, counter_double_layer=0.2)
+    found = electrode_impedance(built(), FILLING, grid, double_layer=0.2, counter_double_layer=0.2)
     omega, real = 2 * np.pi * grid, found.values.real
     for k in range(120, 601, 40):
         at = omega[k]
@@ -227,16 +245,18 @@ def test_kramers_and_kronig() -> None:
         assert found.values.imag[k] == pytest.approx(expected, abs=1e-4 * abs(found.values[k]))
 
 
-def test_passive_at_every_frequency() -> None:
-    found = electrode_impedance(full(), 0.7, double_layer=0.2)
+@pytest.mark.parametrize("built", [full, opposed])
+def test_passive_at_every_frequency(built: Callable[[], CellModel]) -> None:
+    found = electrode_impedance(built(), 0.7, double_layer=0.2)
     assert found.frequency.size == 51
     assert np.all(found.values.real > 0)
     assert np.all(found.values.imag < 0)
 
 
-def test_against_a_step_of_current_in_time() -> None:
+@pytest.mark.parametrize("built", [full, opposed])
+def test_against_a_step_of_current_in_time(built: Callable[..., CellModel]) -> None:
     """Z(ω) = a + b/(iω) + iω ∫ w e^{−iωt} dt, w what a step's answer keeps beside its last line a + bt."""
-    model = full(initial_theta=FILLING)
+    model = built(initial_theta=FILLING)
     c_rate, end = 0.02, 600.0
     times = np.concatenate([[0.0], np.geomspace(1e-4, end, 1500)])
     sides = [solve_cell(model, sign * c_rate, times=times, relative_tolerance=1e-8) for sign in (1, -1)]

@@ -1,5 +1,6 @@
 """The structured direct solver against SciPy's sparse LU on the electrode's and the particle's Jacobians."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,13 @@ from scalebridge.particle import (
 )
 from scalebridge.particle.solve import _particle_system
 
+LINE = {"kind": "allen-cahn", "shape": "plate", "length": 3e-8, "size": 5e-9}
+ONE = {"kind": "homogeneous", "shells": 1}
 
-def electrode_system(**changes: Any) -> tuple[ImplicitSystem, np.ndarray]:
+
+def electrode_system(kind: dict[str, Any] | None = None, **changes: Any) -> tuple[ImplicitSystem, np.ndarray]:
     model = cell(
-        particle((4.0, -0.3), shells=30, size=3e-8, coherency_modulus=5e7),
+        particle((4.0, -0.3), **({"shells": 30, "size": 3e-8, "coherency_modulus": 5e7} | (kind or {}))),
         separator=Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=3),
         layer=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=5),
         **changes,
@@ -45,19 +49,39 @@ def chained_system() -> tuple[ImplicitSystem, np.ndarray]:
     )
 
 
-def particle_system(fixed_drive: bool) -> tuple[ImplicitSystem, np.ndarray]:
-    model = particle((3.0, 0.2), shells=24, size=3e-8, coherency_modulus=5e7, surface_gradient=1e7)
+def filmed_system(kind: dict[str, Any]) -> tuple[ImplicitSystem, np.ndarray]:
+    """Particles of two sizes in every volume under films."""
+    sizes = np.array([3e-9, 5e-9])
+    return electrode_system(
+        kind, population=Population.listed(sizes, np.array([1.0, 2.0]), volumes=5), film_resistance=1e-2
+    )
+
+
+def particle_system(fixed_drive: bool, **kind: Any) -> tuple[ImplicitSystem, np.ndarray]:
+    settings = {"shells": 24, "size": 3e-8, "coherency_modulus": 5e7, "surface_gradient": 1e7}
+    model = particle((3.0, 0.2), **(settings | kind))
     system = _particle_system(particle_arrays(model, 1e-3), 1.0, 0.0, fixed_drive=fixed_drive)
     state = np.full(system.differential.size, 0.4)
     state[1 : 2 * model.shells : 2] = np.log(0.4 / 0.6)
     return system, state
 
 
-@pytest.mark.parametrize("case", ["electrode", "chains", "constant current", "constant voltage"])
+SYSTEMS: dict[str, Callable[[], tuple[ImplicitSystem, np.ndarray]]] = {
+    "electrode": electrode_system,
+    "chains": chained_system,
+    "constant current": lambda: particle_system(False),
+    "constant voltage": lambda: particle_system(True),
+    "lines": lambda: filmed_system(LINE),
+    "line at constant current": lambda: particle_system(False, **LINE),
+    "line at constant voltage": lambda: particle_system(True, **LINE),
+    "homogeneous particles": lambda: filmed_system(ONE),
+}
+
+
+@pytest.mark.parametrize("case", SYSTEMS)
 @pytest.mark.parametrize("cj", [1e-4, 1.0, 1e4])
 def test_solution_against_general_sparse_lu(case: str, cj: float) -> None:
-    made = {"electrode": electrode_system, "chains": chained_system}
-    system, state = made[case]() if case in made else particle_system(case.endswith("voltage"))
+    system, state = SYSTEMS[case]()
     rng = random_stream(6, "right-hand side")
     state = state + 0.02 * rng.uniform(-1, 1, state.size)
     jacobian = system.jacobian(state)

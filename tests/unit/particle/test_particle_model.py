@@ -17,7 +17,11 @@ from scalebridge.contracts import Contract, ElectrodeDesign, HomogeneousFreeEner
 from scalebridge.foundation import InputError, ValidityError, constants
 from scalebridge.particle import ParticleModel, shells_for, state_widening
 from scalebridge.particle.grid import shell_grid
-from scalebridge.particle.model import SHELLS_PER_INTERFACE, SHELLS_PER_WIDENED_INTERFACE, WIDENED_SHELLS
+from scalebridge.particle.resolution import (
+    SHELLS_PER_INTERFACE,
+    SHELLS_PER_WIDENED_INTERFACE,
+    WIDENED_SHELLS,
+)
 from scalebridge.particle.tables import evaluate_many, integrate, tabulate
 
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from particle_models import particle
-from scalebridge.particle import Particles, particle_arrays, resolves_growth
-from scalebridge.particle._kernels import mobility
+from scalebridge.particle import Particles, Surface, particle_arrays, resolves_growth
+from scalebridge.particle._kernels import chemical_potentials, direct_rate, mobility
 from scalebridge.particle.tables import evaluate_many
 
 SHELLS = 40
+AROUND = Surface(np.zeros(1), np.zeros(1))
 
 
 def growth_rates(theta: float | np.ndarray, shape: str) -> tuple[Particles, np.ndarray, np.ndarray]:
@@ -39,17 +40,71 @@ def test_every_number_of_unstable_modes_is_seen(shape: str, theta: float) -> Non
     p, state, rates = growth_rates(theta, shape)
     unstable = rates[rates > 1e-6 * rates[0]]
     assert unstable.size >= 2
-    assert resolves_growth(p, state, 1.001 * unstable[0])
+    assert resolves_growth(p, AROUND, state, 1.001 * unstable[0])
     for faster, slower in pairwise(unstable):
-        assert not resolves_growth(p, state, np.sqrt(faster * slower))
-    assert not resolves_growth(p, state, 1e-3 * unstable[-1])
+        assert not resolves_growth(p, AROUND, state, np.sqrt(faster * slower))
+    assert not resolves_growth(p, AROUND, state, 1e-3 * unstable[-1])
+
+
+def line_rates(profile: np.ndarray, drive: float) -> tuple[Particles, np.ndarray, np.ndarray]:
+    """Return a platelet, its state and the growth rates at fixed filling, dense and from the definitions."""
+    n = profile.size
+    model = particle(
+        4.5, kind="allen-cahn", shape="plate", size=5e-9, length=60e-9, shells=n, coherency_modulus=5e7
+    )
+    p = particle_arrays(model, 1e-3)
+    state = np.zeros((2 * n + 2, 1))
+    state[0 : 2 * n : 2, 0], state[1 : 2 * n : 2, 0] = profile, np.log(profile / (1 - profile))
+    state[2 * n] = profile @ p.fractions
+    faces = np.diff(np.eye(n), axis=0) / p.spacing
+    curvature = 1 / (profile * (1 - profile)) + evaluate_many(p.excess, profile)[1] + p.coherency
+    bend = faces.T @ np.diag(p.face_areas * p.spacing) @ faces
+    stiffness = np.diag(curvature) + p.gradient * np.diag(1 / p.fractions) @ bend
+    potential = chemical_potentials.py_func(p, state, np.ones(1))[:, 0]
+    found = np.array(
+        [
+            direct_rate(p, (0.0, drive, 0.0), *at)
+            for at in zip(potential, state[1 : 2 * n : 2, 0], strict=True)
+        ]
+    ) * (p.rate * p.rate_scale)
+    by_potential = found[:, 3]
+    own = np.diag(by_potential) @ stiffness + np.diag(found[:, 4] / (profile * (1 - profile)))
+    # the drive that keeps the filling moves every cell in proportion to by_potential
+    keep = np.eye(n) - np.outer(by_potential, p.fractions) / (by_potential @ p.fractions)
+    return (
+        Particles(p, 0, np.ones(1), np.zeros(1)),
+        state.ravel(),
+        np.sort(np.linalg.eigvals(keep @ own).real)[::-1],
+    )
+
+
+@pytest.mark.parametrize("drive", [0.0, -0.7])
+@pytest.mark.parametrize("width", [0.0, 0.1])
+def test_unstable_modes_of_a_platelet_are_seen(drive: float, width: float) -> None:
+    """Of even and of uneven states at fixed filling, with and without a current."""
+    profile = 0.5 + width * np.sin(np.linspace(0, 3, SHELLS))
+    g, state, rates = line_rates(profile, drive)
+    around = Surface(np.zeros(1), np.full(1, drive))
+    unstable = rates[rates > 1e-9 * abs(rates[-1])]
+    assert unstable.size >= 2
+    assert resolves_growth(g, around, state, 1.001 * unstable[0])
+    for faster, slower in pairwise(unstable):
+        assert not resolves_growth(g, around, state, np.sqrt(faster * slower))
+    assert not resolves_growth(g, around, state, 0.5 * unstable[-1])
+
+
+def test_a_homogeneous_particle_has_no_mode_at_fixed_filling() -> None:
+    g = Particles(
+        particle_arrays(particle(4.5, kind="homogeneous", shells=1), 1.0), 0, np.ones(1), np.zeros(1)
+    )
+    assert resolves_growth(g, AROUND, np.array([0.5, 0.0, 0.5, 0.0]), 1e-9)
 
 
 def test_stable_particles_ask_for_nothing() -> None:
     for theta in (0.02, 0.999, np.linspace(0.01, 0.05, SHELLS)):
         p, state, rates = growth_rates(theta, "sphere")
         assert rates[0] < 1e-9 * abs(rates[-1])
-        assert resolves_growth(p, state, 1e-6)
+        assert resolves_growth(p, AROUND, state, 1e-6)
 
 
 def test_one_unstable_particle_among_stable_ones_is_seen() -> None:
@@ -59,5 +114,5 @@ def test_one_unstable_particle_among_stable_ones_is_seen() -> None:
     for place in range(3):
         columns = [unstable if k == place else stable for k in range(3)]
         state = np.stack(columns, axis=1).ravel()
-        assert resolves_growth(many, state, 1.001 * rates[0])
-        assert not resolves_growth(many, state, 0.999 * rates[0])
+        assert resolves_growth(many, Surface(np.zeros(3), np.zeros(3)), state, 1.001 * rates[0])
+        assert not resolves_growth(many, Surface(np.zeros(3), np.zeros(3)), state, 0.999 * rates[0])

@@ -226,6 +226,17 @@ def test_flat_held_out_errors_over_two_rounds_end_the_loop():
     assert "budget of 10 rounds" in falling.reason
 
 
+def test_little_selected_and_flat_errors_are_both_asked():
+    """Eight are selected in every round; errors are flat from the fourth on."""
+    errors = [1.0, 0.5, 0.5, 0.49, 0.49]
+    both = quiet_loop(errors, stopping=StoppingRule(few_selected=9, flat_errors=0.05))
+    assert both.converged
+    assert len(both.history) == 4
+    assert "fewer than 9; held-out errors" in both.reason
+    more = quiet_loop([1.0] * 12, stopping=StoppingRule(few_selected=8, flat_errors=0.05))
+    assert not more.converged
+
+
 def test_errors_that_stay_because_nothing_was_learnt_do_not_end_the_loop():
     """A reference calculator that gives no label leaves the potential, and its errors, as they were."""
     state = quiet_loop([1.0] * 9, label=lambda frames: (), rounds=5)
@@ -243,12 +254,13 @@ def test_errors_are_not_asked_while_walkers_break():
         "label": list, "refit": refit, "held_out": [host_cell().atoms([])], "tools": tools,
     }  # fmt: skip
     plans = walker_plans([host_cell()] * 5, [300.0])
-    strict = learn(start_state(), plans, settings=settings(labels_per_round=1), **common)
+    flat = StoppingRule(few_selected=0)
+    strict = learn(start_state(), plans, settings=settings(labels_per_round=1, stopping=flat), **common)
     assert strict.history[0].broken_walkers
     assert all(entry.loud_walkers for entry in strict.history[:-1])
     assert strict.converged
     assert strict.history[-1].loud_walkers == 0
-    loose = StoppingRule(broken_walkers=9)
+    loose = replace(flat, broken_walkers=9)
     lax = learn(start_state(), plans, settings=settings(labels_per_round=1, stopping=loose), **common)
     assert lax.converged
     assert len(lax.history) == 3 < len(strict.history)

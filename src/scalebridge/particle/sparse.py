@@ -1,0 +1,83 @@
+"""Jacobians of particles and what surrounds them as sparse matrices."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+
+from scalebridge.particle._kernels import particle_places
+from scalebridge.particle.groups import Group, Jacobian
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Entries = list[tuple[Any, Any, Any]]
+"""(rows, columns, values), which broadcast and add up."""
+
+
+def sparse_matrices(jacobian: Jacobian) -> tuple[Any, Any]:
+    """Return ∂F/∂y and ∂F/∂y′ as ``scipy.sparse.csc_matrix``."""
+    inside = sum(particle_places(group.particles).size for group in jacobian.groups)
+    outer, half = len(jacobian.band), jacobian.band.shape[1] // 2
+    diagonals = np.arange(outer)[:, None] + np.arange(-half, half + 1)
+    rows = inside + np.arange(outer)
+    entries = [(rows[:, None], inside + np.clip(diagonals, 0, outer - 1), jacobian.band)]
+    rates: Entries = [(rows, rows, jacobian.stored)]
+    for group in jacobian.groups:
+        place = particle_places(group.particles)
+        entries += _group_entries(group, place, inside)
+        rates.append((place[1:-2:2], place[0:-2:2], 1.0))
+    return _assembled(entries, inside + outer), _assembled(rates, inside + outer)
+
+
+def _group_entries(group: Group, place: IntArray, inside: int) -> Entries:
+    """Return the entries of one group in ∂F/∂y; outer unknowns start at ``inside``."""
+    g, links, b = group.particles, group.links, group.blocks
+    n = len(b.slope)
+    theta, odds, mean, rate = place[0 : 2 * n : 2], place[1 : 2 * n : 2], place[2 * n], place[2 * n + 1]
+    entries = [
+        (theta, theta, 1.0),
+        (theta, odds, b.slope),
+        (odds[-1], rate, -g.arrays.rate_scale / g.arrays.fractions[-1]),
+        (mean, mean, 1.0),
+        (mean, theta, -g.arrays.fractions[:, None]),
+        (inside + links.fed, rate, links.feedback),
+    ]
+    near = np.arange(n)[:, None]
+    fifth, third = (np.clip(near + np.arange(-w, w + 1), 0, n - 1) for w in (2, 1))
+    local = [(odds[:, None], theta[fifth], b.by_theta), (odds[:, None], odds[third], b.by_odds)]
+    if g.arrays.direct:
+        return entries + _direct_entries(group, place, inside, local)
+    ends = np.stack([rate, theta[-2], theta[-1], odds[-1], mean])
+    slopes = b.by_electrolyte * group.surroundings[0] + b.by_drive * group.surroundings[1]
+    return [*entries, *local, (rate, ends, b.reaction), (rate, inside + links.seen, slopes)]
+
+
+def _direct_entries(group: Group, place: IntArray, inside: int, local: Entries) -> Entries:
+    """Return those of cells that react by themselves: a cell's enter its balance and the filling rate's row.
+
+    The last cell's balance has what the others leave of the filling rate instead of its own reaction.
+    """
+    p, b = group.particles.arrays, group.blocks
+    n, (mean, rate) = len(b.slope), place[-2:]
+    odds = place[1 : 2 * n : 2]
+    seen = (inside + group.links.seen)[None]
+    slopes = np.einsum("ick,cmk->imk", b.exchange[:, :2], group.surroundings)
+    cells = [*local, (odds[:, None], seen, slopes), (odds[:, None], mean[None, None], b.exchange[:, 2:])]
+    own = np.where(np.arange(n) < n - 1, 1.0, 0.0)[:, None, None]
+    share = p.fractions[:, None, None]
+    entries: Entries = [(rate, rate, 1.0)]
+    for rows, columns, values in cells:
+        entries.append((rows, columns, own * values))
+        entries.append((odds[-1], columns, -own * share / p.fractions[-1] * values))
+        entries.append((rate, columns, share / p.rate_scale * values))
+    return entries
+
+
+def _assembled(entries: Entries, size: int) -> Any:
+    """Return the matrix of entries."""
+    rows, columns, values = (
+        np.concatenate([np.broadcast_to(part[k], np.broadcast(*part).shape).ravel() for part in entries])
+        for k in range(3)
+    )
+    return coo_matrix((values, (rows, columns)), shape=(size, size)).tocsc()
