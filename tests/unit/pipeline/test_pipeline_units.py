@@ -40,7 +40,7 @@ def trace_folder(tmp_path: Path) -> Path:
     return folder
 
 
-def wait_for(condition: "object", seconds: float = 30.0) -> None:
+def wait_for(condition: "object", seconds: float = 180.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline, "waited in vain"
