@@ -156,7 +156,7 @@ def test_bundled_labels_give_no_warning() -> None:
     found = read_given(path, made, target="converged", held_out_fraction=0.2, seed=1)
     assert found.warnings == ()
     assert found.left_out == 0
-    assert len(found.host) + len(found.metal) == 384
+    assert len(found.host) + len(found.metal) == len(bundled())
 
 
 @pytest.mark.parametrize("shift", [50.0, -50.0, 30.0])
