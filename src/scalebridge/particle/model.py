@@ -75,7 +75,7 @@ class ParticleModel:
 
     def __post_init__(self) -> None:
         self._check_kind()
-        self.grid  # noqa: B018  # checks its numbers
+        _ = self.grid  # refuses a size or number of shells out of bounds
         if min(self.temperature, self.site_density, self.ion_charge) <= 0:
             raise InputError(
                 f"temperature {self.temperature:g} K, site density {self.site_density:g} 1/m³ and ion charge "

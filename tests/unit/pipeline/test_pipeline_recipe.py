@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from pipeline_toys import RECIPE, toy_recipe, write_recipe
 
-from scalebridge.contracts import Provenance
+from scalebridge.contracts import ElectrodeDesign, Host, Provenance
 from scalebridge.foundation import InputError
 from scalebridge.materials import load_design, load_host
-from scalebridge.pipeline import bundled_recipes, check_recipe, host_folder, load_recipe, recipe_path
+from scalebridge.pipeline import Recipe, bundled_recipes, check_recipe, host_folder, load_recipe, recipe_path
 
 
 def message(path: Path, text: str, **options: str) -> str:
@@ -174,11 +174,14 @@ def test_other_labels_are_another_recipe_but_no_other_host(tmp_path: Path) -> No
     assert after["labels"] != before["labels"]
 
 
+def bundled_mnhcf() -> tuple[Recipe, Host, ElectrodeDesign]:
+    nowhere = Provenance(code_version="", recipe_hash="")
+    return load_recipe(recipe_path("mnhcf")), load_host("mnhcf", nowhere), load_design("mnhcf", nowhere)
+
+
 @pytest.mark.parametrize("name", ["given", "target"])
 def test_labels_are_moved_only_from_a_file_onto_a_named_level(name: str) -> None:
-    host = load_host("mnhcf", Provenance(code_version="", recipe_hash=""))
-    design = load_design("mnhcf", Provenance(code_version="", recipe_hash=""))
-    recipe = load_recipe(recipe_path("mnhcf"))
+    recipe, host, design = bundled_mnhcf()
     check_recipe(recipe, host, design)
     without = recipe.model_copy(update={"labels": recipe.labels.model_copy(update={name: None})})
     with pytest.raises(InputError, match=r"labels.align moves labels onto the level labels.target"):
@@ -186,9 +189,7 @@ def test_labels_are_moved_only_from_a_file_onto_a_named_level(name: str) -> None
 
 
 def test_what_the_loop_buys_has_the_level_onto_which_labels_are_moved() -> None:
-    host = load_host("mnhcf", Provenance(code_version="", recipe_hash=""))
-    design = load_design("mnhcf", Provenance(code_version="", recipe_hash=""))
-    recipe = load_recipe(recipe_path("mnhcf"))
+    recipe, host, design = bundled_mnhcf()
     oracle = load_recipe(recipe_path("mnhcf-chgnet")).oracle
     cheap, good = (
         recipe.model_copy(update={"oracle": oracle.model_copy(update={"level": level})})
@@ -200,9 +201,7 @@ def test_what_the_loop_buys_has_the_level_onto_which_labels_are_moved() -> None:
 
 
 def test_walkers_do_not_stop_before_they_queue() -> None:
-    host = load_host("mnhcf", Provenance(code_version="", recipe_hash=""))
-    design = load_design("mnhcf", Provenance(code_version="", recipe_hash=""))
-    recipe = load_recipe(recipe_path("mnhcf"))
+    recipe, host, design = bundled_mnhcf()
     learning = recipe.learning.model_copy(update={"save_grade": 21.0})
     with pytest.raises(InputError, match=r"learning.save 21 exceeds learning.break 10"):
         check_recipe(recipe.model_copy(update={"learning": learning}), host, design)
