@@ -158,7 +158,8 @@ class PhaseField:
         c, drive = cathode @ x["c"], x["solid"] - cathode @ x["phi"]
         k = pybamm.Vector(p.rate * shrink)
         assert p.exclusion == 1.0
-        assert p.following == p.coherency == p.surface_gradient == np.max(a.cathode.active.film) == 0.0
+        film = float(np.max(a.cathode.active.film))
+        assert p.following == p.coherency == p.inner_wetting == p.outer_wetting == film == 0.0
         rate = (
             k * vacancy * (c * pybamm.exp(-p.transfer * drive) - pybamm.exp(log_a + (1 - p.transfer) * drive))
         )
@@ -181,7 +182,8 @@ class PhaseField:
         here = np.arange(volumes)
         share = csr_matrix((cathode.share, (cathode.first + here, here)), shape=(total, volumes))
         charge = leaves @ current - first @ metal + pybamm.Matrix(share) @ rate
-        inner = pybamm.Matrix(divergence(volumes) @ step_matrix(volumes) * -cathode.solid)
+        conducts = diags(-a.solid[cathode.first : cathode.first + volumes - 1])
+        inner = pybamm.Matrix((divergence(volumes) @ conducts @ step_matrix(volumes)).tocsr())
         end = np.zeros(volumes)
         end[-1] = self.c_rate
         electrons = inner @ solid + pybamm.Vector(end) - pybamm.Vector(a.cathode.share) * rate

@@ -1,9 +1,12 @@
 """From a `CellModel` to the arrays of the kernels."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.electrode._kernels import CURRENT, POWER, VOLTAGE, CellArrays, ElectrodeArrays
+from scalebridge.electrode.electrolytes import SaltSolution
 from scalebridge.electrode.model import HOUR, STANDARD_CONCENTRATION, CellModel, MetalFoil, current_unit
 from scalebridge.electrode.porous import PorousElectrode
 from scalebridge.particle import Particles, particle_arrays, particle_places, tabulate
@@ -31,7 +34,9 @@ def cell_arrays(model: CellModel, *, control: int = CURRENT, target: float = 0.0
     current = model.one_c_current
     flux = current / current_unit()
     half = 0.5 * width / factor
-    largest, tables = electrolyte_tables(model)
+    largest, tables = electrolyte_tables(
+        model.electrolyte, model.salt_concentration, model.particle.temperature
+    )
     thermal = model.particle.thermal_voltage
     places = _places(model)
     cathode = _electrode_arrays(model.cathode, model, places[-model.cathode.layer.volumes :])
@@ -137,13 +142,21 @@ def _no_electrode(cathode: ElectrodeArrays) -> ElectrodeArrays:
     )
 
 
-def electrolyte_tables(model: CellModel) -> tuple[float, FloatArray]:
-    """Return where the tables end [mol/l] and D, S, 1 − t₊, G, (1 − t₊)/D, D/((1 − t₊)S) − G: (6, n, 4)."""
-    largest = TABLE_END * model.salt_concentration
-    temperature = model.particle.temperature
+@lru_cache(maxsize=64)
+def electrolyte_tables(
+    electrolyte: SaltSolution, concentration: float, temperature: float
+) -> tuple[float, FloatArray]:
+    """Return where the tables end [mol/l] and D, S, 1 − t₊, G, (1 − t₊)/D, D/((1 − t₊)S) − G: (6, n, 4).
+
+    Parameters
+    ----------
+    concentration
+        Of the salt at the start [mol/m³].
+    """
+    largest = TABLE_END * concentration
 
     def rows(u: FloatArray) -> FloatArray:
-        d, s, t, chi = model.electrolyte.properties(u * largest, temperature)
+        d, s, t, chi = electrolyte.properties(u * largest, temperature)
         drift = 1 - 2 * (1 - t) * chi
         return np.stack([d, s, 1 - t, drift, (1 - t) / d, d / ((1 - t) * s) - drift])
 

@@ -328,25 +328,25 @@ class _Run:
 def _run(run: _Run, times: FloatArray) -> tuple[FloatArray, FloatArray, int | None, str | None, int]:
     """Step from output to output."""
     library, memory = run.library, run.memory
-    reached: list[float] = []
-    states: list[FloatArray] = []
+    reached = np.empty(times.size)
+    states = np.empty((times.size, run.state.size))
     event: int | None = None
     failure: str | None = None
     now, evaluations = c_double(0.0), c_long(0)
-    since = 0.0
+    since, count = 0.0, 0
     for time in times:
         flag = library.IDASolve(memory, float(time), byref(now), run.y, run.y_rate, NORMAL)
-        reached.append(now.value)
-        states.append(run.state.copy())
+        reached[count], states[count] = now.value, run.state
+        count += 1
         if flag == WEIGHTS_FAILED or run.fallen():
             found = run.first_event(since, now.value)
             if found is not None:
-                reached[-1], event = found
-                states[-1] = run.state_at(reached[-1])
+                reached[count - 1], event = found
+                states[count - 1] = run.state_at(reached[count - 1])
                 break
         if flag < 0:
             failure = MESSAGES.get(flag, f"SUNDIALS' IDA gave up with code {flag}")
             break
         since = now.value
     library.IDAGetNumResEvals(memory, byref(evaluations))
-    return np.array(reached), np.array(states), event, failure, int(evaluations.value)
+    return reached[:count], states[:count], event, failure, int(evaluations.value)

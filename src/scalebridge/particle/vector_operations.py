@@ -47,6 +47,14 @@ def _linear_sum(a: float, first: int, b: float, second: int, result: int) -> Non
         z[i] = a * x[i] + b * y[i]
 
 
+@c_callback(types.void(_NUMBER, _ADDRESS))
+def _constant(value: float, result: int) -> None:
+    """Write z = c."""
+    z = _values(result)
+    for i in range(z.size):
+        z[i] = value
+
+
 @c_callback(types.void(_NUMBER, _ADDRESS, _ADDRESS))
 def _scale(factor: float, vector: int, result: int) -> None:
     """Write z = c x."""
@@ -88,6 +96,7 @@ def _linear_combination(terms: int, factors: int, vectors: int, result: int) -> 
 
 
 _REPLACED = {
+    "N_VConst_Serial": _constant,
     "N_VLinearSum_Serial": _linear_sum,
     "N_VScale_Serial": _scale,
     "N_VWrmsNorm_Serial": _weighted_norm,
