@@ -20,6 +20,7 @@ from scalebridge.particle import (
     ImplicitSolution,
     ImplicitSystem,
     consistent_start,
+    phase_fractions,
     solve_implicit,
 )
 
@@ -75,6 +76,8 @@ class CellSolution:
     """``voltage cutoff``, ``final filling``, ``electrolyte depletion`` or ``solver failure``."""
     status: str
     """A sentence."""
+    phase_fractions: FloatArray | None = None
+    """(times, volumes, particles, shells, branches) of phases with a rate of their own, else None."""
     anode: AnodeSolution | None = None
     """None of a foil."""
 
@@ -184,6 +187,9 @@ def cell_solution(
         concentration=states[:, unknowns.concentration] * STANDARD_CONCENTRATION,
         electrolyte_potential=states[:, unknowns.concentration + 1] * thermal,
         solid_potential=standard + states[:, unknowns.cathode.solid] * thermal,
+        phase_fractions=(
+            None if model.particle.order is None else phase_fractions(states[:, unknowns.cathode.phases])
+        ),
         position=model.positions,
         radius=model.particle.grid.nodes,
         termination=termination,
@@ -197,6 +203,7 @@ def joined(parts: list[CellSolution]) -> CellSolution:
     anodes = [part.anode for part in parts if part.anode is not None]
     anode = _in_turn(anodes, {field.name for field in fields(AnodeSolution)}) if anodes else None
     fixed = {"position", "radius", "termination", "status", "anode"}
+    fixed |= {"phase_fractions"} if parts[0].phase_fractions is None else set()
     whole = _in_turn(parts, {field.name for field in fields(CellSolution)} - fixed)
     return replace(whole, anode=anode)
 

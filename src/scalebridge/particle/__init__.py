@@ -14,6 +14,7 @@ from scalebridge.particle._kernels import (
     particle_places,
     particle_residual,
     particle_table,
+    phase_places,
     restore_particles,
 )
 from scalebridge.particle.block_solver import block_factor, block_solve
@@ -40,6 +41,7 @@ from scalebridge.particle.implicit import (
 from scalebridge.particle.measured import measured_particle
 from scalebridge.particle.model import ParticleModel
 from scalebridge.particle.native import USER_WORD, NativeCallbacks, data_offset
+from scalebridge.particle.order import PhaseOrder, phase_fractions
 from scalebridge.particle.resolution import shells_for
 from scalebridge.particle.solve import (
     POTENTIAL_TOLERANCE,
@@ -70,6 +72,7 @@ __all__ = [
     "ParticleModel",
     "ParticleSolution",
     "Particles",
+    "PhaseOrder",
     "Surface",
     "block_factor",
     "block_size",
@@ -87,6 +90,8 @@ __all__ = [
     "particle_places",
     "particle_residual",
     "particle_table",
+    "phase_fractions",
+    "phase_places",
     "platelet_sites",
     "resolves_growth",
     "restore_particles",

@@ -34,7 +34,7 @@ def surface_response(group: Group, f: GroupFactors) -> None:
     for k in range(count):
         last, second = y[n - 1 + PADDING, k], y[n - 2 + PADDING, k]
         pivot = b.reaction[0, k] - b.reaction[1, k] * slope[n - 2, k] * second + b.reaction[4, k] * mean[k]
-        f.pivot[k] = pivot + (b.reaction[3, k] - b.reaction[2, k] * slope[n - 1, k]) * last
+        f.pivot[k] = pivot + (f.reaction[3, k] - b.reaction[2, k] * slope[n - 1, k]) * last
     _couple(group, f, (-b.by_electrolyte / f.pivot, -b.by_drive / f.pivot))
 
 
@@ -83,10 +83,13 @@ def surface_rates(group: Group, f: GroupFactors, right: FloatArray) -> None:
             mean[k] += fractions[i] * (right[2 * i, k] - slope[i, k] * y[i + PADDING, k])
     for k in range(count):
         last, second = y[n - 1 + PADDING, k], y[n - 2 + PADDING, k]
-        total = right[2 * n + 1, k] - b.reaction[3, k] * last - b.reaction[4, k] * mean[k]
+        total = right[2 * n + 1, k] - f.reaction[3, k] * last - b.reaction[4, k] * mean[k]
         total -= b.reaction[1, k] * (right[2 * n - 4, k] - slope[n - 2, k] * second)
         total -= b.reaction[2, k] * (right[2 * n - 2, k] - slope[n - 1, k] * last)
         f.rates[k] = total / f.pivot[k]
+    for i in range(n - 1, f.given.shape[0]):
+        for k in range(count):
+            f.rates[k] -= b.reaction[5, k] * f.given[i, k] / f.pivot[k]
 
 
 @compiled_arithmetic
@@ -120,6 +123,6 @@ def fill_border(group: Group, f: GroupFactors, outer: FloatArray, right: FloatAr
     for k in range(f.rates.size):
         if direct:
             ions = f.ions[2, k] + f.ions[0, k] * f.border[0, k] + f.ions[1, k] * f.border[1, k]
-            f.border[2, k] = right[right.shape[0] - 2, k] + ions
+            f.border[2, k] = right[2 * group.blocks.slope.shape[0], k] + ions
         else:
             f.border[0, k] = f.rates[k]

@@ -65,6 +65,19 @@ class GroupFactors(NamedTuple):
     """(n + 4, particles) room for a solution's log-odds at a border of zero, zero in the padding."""
     rates: FloatArray
     """(particles,) room for its filling rates, first at outer unknowns of zero."""
+    by_odds: FloatArray
+    """(n, 3, particles) Y and, as the fields below, with phases that follow (`_phase_factors`); without
+    phases those of the blocks themselves."""
+    reaction: FloatArray
+    """(6, particles)"""
+    softening: FloatArray
+    """(n, particles) what phases take from ∂μ/∂θ; without rows where there are none, as those below."""
+    answers: FloatArray
+    """(n, particles, B − 1) −dη_b/dθ within the step."""
+    given: FloatArray
+    """(n, particles) room for what phases add to a right-hand side's potentials at y = 0."""
+    pace: FloatArray
+    """(1,) 1 + τ cj."""
 
 
 class Factors(NamedTuple):
@@ -96,7 +109,9 @@ def empty_factors(jacobian: Jacobian) -> Factors:
 
 
 def _empty_group_factors(group: Group) -> GroupFactors:
-    n, count = group.blocks.slope.shape
+    b = group.blocks
+    n, count = b.slope.shape
+    phased = b.phases.size > 0
     borders = 3 if group.particles.arrays.direct else 1
     return GroupFactors(
         inner=np.zeros((5, n + PADDING, count)),
@@ -107,4 +122,10 @@ def _empty_group_factors(group: Group) -> GroupFactors:
         couplings=np.zeros(group.links.seen.shape),
         odds=np.zeros((n + 2 * PADDING, count)),
         rates=np.zeros(count),
+        by_odds=np.zeros_like(b.by_odds) if phased else b.by_odds,
+        reaction=np.zeros_like(b.reaction) if phased else b.reaction,
+        softening=np.zeros(b.phases.shape[:2]),
+        answers=np.zeros_like(b.pulls),
+        given=np.zeros(b.phases.shape[:2]),
+        pace=np.zeros(1),
     )
