@@ -44,6 +44,8 @@ CITATIONS = (
 )
 ALLEN_CAHN = ("singh2008", "bai2011")
 """Further works behind platelets."""
+RELAXING_PHASES = ("hofbauer1998",)
+"""Behind phases with a rate of their own."""
 MAP_TIMES = 24
 MAP_RADII = 33
 """Largest numbers of times and radii in the stored maps; files stay near 300 kB."""
@@ -223,8 +225,9 @@ def citations(cell: CellModel, design: ElectrodeDesign) -> tuple[str, ...]:
     anode = () if design.anode is None else design.anode.material.citations
     kinds = {design.particles.kind, "" if design.anode is None else design.anode.particles.kind}
     lines = ALLEN_CAHN if "allen-cahn" in kinds else ()
+    phases = () if cell.particle.order is None else RELAXING_PHASES
     heat = () if design.thermal is None else ("bernardi1985",)
-    return (*CITATIONS, *lines, *(() if electrolyte is None else (electrolyte,)), *anode, *heat)
+    return (*CITATIONS, *lines, *phases, *(() if electrolyte is None else (electrolyte,)), *anode, *heat)
 
 
 def _nothing_reached(cell: CellModel, c_rate: float, message: str) -> CellSolution:

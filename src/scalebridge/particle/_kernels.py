@@ -140,7 +140,8 @@ def particle_arrays(model: ParticleModel, rate_scale: float) -> ParticleArrays:
 @compiled_arithmetic
 def block_size(p: ParticleArrays) -> int:
     """Return the number of unknowns of a particle."""
-    return (2 + p.differences.shape[0]) * p.fractions.size + 2
+    size: int = (2 + p.differences.shape[0]) * p.fractions.size + 2
+    return size
 
 
 @compiled_arithmetic

@@ -7,9 +7,10 @@
 | τ dz_b/dt = −A_b = −[Δg_b(θ) + z_b + W (η_0 − η_b)], A_b = ∂g/∂η_b − ∂g/∂η_0 | ``forces`` A |
 | Δg_b = g_b − g_0, whose slope is what b adds to the chemical potential | ``differences`` |
 
-At fixed θ this is the replicator equation, dg/dt = −Var_η(A)/τ ≤ 0 (Hofbauer and Sigmund, Evolutionary Games
-and Population Dynamics (1998), section 7.8; A_0 = 0). W = 0 and τ → 0 give exp(−g) = Σ_b exp(−g_b), the
-envelope of `excess_table`; W > 2 gives each phase a well of its own, in which it stays beyond equilibrium.
+At fixed θ this is the replicator equation, dg/dt = −Var_η(A)/τ ≤ 0 (A_0 = 0; Hofbauer and Sigmund,
+Evolutionary Games and Population Dynamics (1998), chapter 7). W = 0 and τ → 0 give exp(−g) = Σ_b exp(−g_b),
+the envelope of `excess_table`; W > 2 gives each phase a well of its own, in which it stays beyond
+equilibrium.
 """
 
 from dataclasses import dataclass

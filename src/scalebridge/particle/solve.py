@@ -86,7 +86,7 @@ def solve_particle(
     voltage_cutoff
         Ends an insertion when the voltage has fallen to it [V].
     phase_fractions
-        (branches,) or (shells, branches) at the start, of a model with `PhaseOrder`; None: in equilibrium, see
+        (branches,) or (shells, branches) at the start, of a model with `PhaseOrder`; None: those of
         `PhaseOrder.equilibrium`.
 
     Raises
@@ -169,8 +169,8 @@ def _start_odds(model: ParticleModel, profile: FloatArray, phases: FloatArray | 
         return np.zeros((model.shells, 0)) if order is None else order.equilibrium(profile)
     if order is None:
         raise InputError(
-            f"phase fractions {np.shape(phases)} of a particle whose phases are in equilibrium; leave them out "
-            "or give the model a phase_relaxation_time"
+            f"phase fractions {np.shape(phases)} of a particle whose phases are in equilibrium; leave them "
+            "out or give the model a phase_relaxation_time"
         )
     given = np.asarray(phases, dtype=np.float64)
     if given.shape not in {(order.branches,), (model.shells, order.branches)} or np.min(given) <= 0:
