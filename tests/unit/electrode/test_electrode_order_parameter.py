@@ -1,5 +1,6 @@
 """Electrodes of particles whose phases have a rate of their own."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -73,7 +74,7 @@ def test_discharge_conserves_ions_and_tends_to_the_envelope(kind: dict[str, Any]
     assert phases.sum(axis=-1) == pytest.approx(1.0, abs=1e-12)
     slow, fast, limit = (np.max(np.abs(found.voltage - made[0].voltage)[2:]) for found in made[1:])
     assert limit < 1e-5
-    assert slow > 1e-4
+    assert slow > 5e-5
     assert slow / fast == pytest.approx(2.0, rel=0.25)
 
 
@@ -157,4 +158,4 @@ def test_the_measured_counter_electrode_has_no_phases() -> None:
     content = design.anode.model_dump(mode="json", by_alias=True)
     content["particles"]["phase_relaxation_time [s]"] = {"value": 1.0, "source": "assumed"}
     with pytest.raises(ValidationError, match="measured material, which has one branch"):
-        CounterElectrode.model_validate(content)
+        CounterElectrode.model_validate_json(json.dumps(content))
