@@ -34,7 +34,10 @@ def surface_response(group: Group, f: GroupFactors) -> None:
     for k in range(count):
         last, second = y[n - 1 + PADDING, k], y[n - 2 + PADDING, k]
         pivot = b.reaction[0, k] - b.reaction[1, k] * slope[n - 2, k] * second + b.reaction[4, k] * mean[k]
-        f.pivot[k] = pivot + (f.reaction[3, k] - b.reaction[2, k] * slope[n - 1, k]) * last
+        f.pivot[k] = pivot + (b.reaction[3, k] - b.reaction[2, k] * slope[n - 1, k]) * last
+    for i in range(n - 1, f.phases.shape[0]):
+        for k in range(count):
+            f.pivot[k] += b.reaction[5, k] * f.phases[i, k, 0] * slope[i, k] * y[i + PADDING, k]
     _couple(group, f, (-b.by_electrolyte / f.pivot, -b.by_drive / f.pivot))
 
 
@@ -83,13 +86,14 @@ def surface_rates(group: Group, f: GroupFactors, right: FloatArray) -> None:
             mean[k] += fractions[i] * (right[2 * i, k] - slope[i, k] * y[i + PADDING, k])
     for k in range(count):
         last, second = y[n - 1 + PADDING, k], y[n - 2 + PADDING, k]
-        total = right[2 * n + 1, k] - f.reaction[3, k] * last - b.reaction[4, k] * mean[k]
+        total = right[2 * n + 1, k] - b.reaction[3, k] * last - b.reaction[4, k] * mean[k]
         total -= b.reaction[1, k] * (right[2 * n - 4, k] - slope[n - 2, k] * second)
         total -= b.reaction[2, k] * (right[2 * n - 2, k] - slope[n - 1, k] * last)
         f.rates[k] = total / f.pivot[k]
-    for i in range(n - 1, f.given.shape[0]):
+    for i in range(n - 1, f.phases.shape[0]):
         for k in range(count):
-            f.rates[k] -= b.reaction[5, k] * f.given[i, k] / f.pivot[k]
+            gained = f.phases[i, k, 1] + f.phases[i, k, 0] * slope[i, k] * y[i + PADDING, k]
+            f.rates[k] -= b.reaction[5, k] * gained / f.pivot[k]
 
 
 @compiled_arithmetic

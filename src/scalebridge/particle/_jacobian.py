@@ -46,11 +46,9 @@ class Blocks(NamedTuple):
     """(n, 5, particles) of the balance of shell i, by θ_{i−2} … θ_{i+2}; zero where there is none."""
     by_odds: FloatArray
     """(n, 3, particles) of the same, by y_{i−1} … y_{i+1}."""
-    by_potential: FloatArray
-    """(n, 3, particles) of the same, by μ_{i−1} … μ_{i+1}: ``by_odds`` itself without direct exchange."""
     exchange: FloatArray
-    """(n, 3, particles) of the same, by ``log_electrolyte``, ``drive`` and θ̄; without rows where only the
-    surface exchanges ions."""
+    """(n, 4, particles) of the same, by ``log_electrolyte``, ``drive``, θ̄ and, contained in the others, μ_i;
+    without rows where only the surface exchanges ions and the derivatives by μ are those by y."""
     reaction: FloatArray
     """(6, particles) of the filling rate's equation, by itself, θ_{n−2}, θ_{n−1}, y_{n−1}, θ̄ and, contained
     in the others, by μ_{n−1}."""
@@ -58,28 +56,23 @@ class Blocks(NamedTuple):
     """(particles,) of the same, by ``log_electrolyte``."""
     by_drive: FloatArray
     phases: FloatArray
-    """(n, particles, B) η; without rows where phases are in equilibrium, as ``pulls``."""
-    pulls: FloatArray
-    """(n, particles, B − 1) Δg_b′: of the potential by η_b, of z_b's equation by θ over 1/τ."""
+    """(n, particles, 2B − 1) η, then Δg_b′: of the potential by η_b, of z_b's equation by θ over 1/τ; without
+    rows where phases are in equilibrium."""
 
 
 def empty_blocks(g: Particles) -> Blocks:
     """Return room for the blocks of particles."""
     shells, count = g.arrays.fractions.size, g.shrink.size
     more = g.arrays.differences.shape[0]
-    layered = shells if more else 0
-    by_odds = np.zeros((shells, 3, count))
     return Blocks(
         slope=np.zeros((shells, count)),
         by_theta=np.zeros((shells, 5, count)),
-        by_odds=by_odds,
-        by_potential=np.zeros((shells, 3, count)) if g.arrays.direct else by_odds,
-        exchange=np.zeros((shells if g.arrays.direct else 0, 3, count)),
+        by_odds=np.zeros((shells, 3, count)),
+        exchange=np.zeros((shells if g.arrays.direct else 0, 4, count)),
         reaction=np.zeros((6, count)),
         by_electrolyte=np.zeros(count),
         by_drive=np.zeros(count),
-        phases=np.zeros((layered, count, more + 1)),
-        pulls=np.zeros((layered, count, more)),
+        phases=np.zeros((shells if more else 0, count, 2 * more + 1)),
     )
 
 
@@ -95,7 +88,7 @@ def particle_blocks(g: Particles, surface: Surface, state: FloatArray, b: Blocks
     potential = chemical_potentials(p, y, g.shrink)
     stiffness = _stiffness(p, y, g.shrink)
     if p.differences.shape[0] > 0:
-        phase_slopes(p.differences, y, stiffness, b.phases, b.pulls)
+        phase_slopes(p.differences, y, stiffness, b.phases)
     if p.direct > 0.0:
         _exchange_rows(g, surface, y, (potential, stiffness), b)
         return
@@ -233,7 +226,7 @@ def _exchange_rows(
             b.by_theta[i, 2, k] = -scale * by_activity * stiffness[i, k]
             b.by_theta[i, 3, k] = scale * by_activity * above * s * s
             b.by_odds[i, 1, k] = -scale * (by_activity + by_odds)
-            b.by_potential[i, 1, k] = -scale * by_activity
             b.exchange[i, 0, k] = -scale * by_electrolyte
             b.exchange[i, 1, k] = -scale * by_drive
             b.exchange[i, 2, k] = scale * by_activity * p.coherency
+            b.exchange[i, 3, k] = -scale * by_activity

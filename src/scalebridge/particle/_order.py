@@ -68,20 +68,19 @@ def phase_balances(
 
 
 @compiled_arithmetic
-def phase_slopes(
-    differences: FloatArray, y: FloatArray, stiffness: FloatArray, phases: FloatArray, pulls: FloatArray
-) -> None:
-    """Write η and Δg′, see `Blocks`, and add Σ η_b Δg_b″ to ∂μ/∂θ (shells, particles)."""
+def phase_slopes(differences: FloatArray, y: FloatArray, stiffness: FloatArray, phases: FloatArray) -> None:
+    """Write `Blocks.phases`, and add Σ η_b Δg_b″ to ∂μ/∂θ (shells, particles)."""
     n, count = stiffness.shape
     more = differences.shape[0]
     eta = np.empty(more + 1)
     for i in range(n):
         for k in range(count):
             shell_phases(y, 2 * n + 2 + more * i, k, eta)
-            phases[i, k] = eta
+            phases[i, k, 0] = eta[0]
             for b in range(more):
                 _, slope, curvature = evaluate_curved(differences[b], y[2 * i, k])
-                pulls[i, k, b] = slope
+                phases[i, k, b + 1] = eta[b + 1]
+                phases[i, k, more + 1 + b] = slope
                 stiffness[i, k] += eta[b + 1] * curvature
 
 

@@ -55,7 +55,7 @@ def block_factor(jacobian: Jacobian, cj: float, f: Factors) -> None:
 def _eliminate(group: Group, cj: float, f: GroupFactors, band: FloatArray) -> None:
     """Factorise each particle's equations and add its filling rate's part to the band."""
     links, half = group.links, band.shape[1] // 2
-    if f.answers.size > 0:
+    if f.phases.size > 0:
         phase_factor(group, cj, f)
     five_factor(group.blocks, f.by_odds, cj, f.inner)
     if group.particles.arrays.direct > 0.0:
@@ -98,6 +98,8 @@ def block_solve(jacobian: Jacobian, f: Factors, right: FloatArray, x: FloatArray
     for i in range(len(jacobian.groups)):
         if f.groups[i].rates.size > 0:
             _backward(jacobian.groups[i], f.groups[i], (right, outer), x)
+            if f.groups[i].phases.size > 0:
+                phase_backward(jacobian.groups[i], f.cj[0], right, x)
 
 
 @compiled_arithmetic
@@ -106,7 +108,7 @@ def _forward(group: Group, f: GroupFactors, cj: float, right: FloatArray, outer:
     links, p, table = group.links, group.particles.arrays, particle_table(group.particles, right)
     n = p.fractions.size
     _reduced(group.blocks, cj, table, f.odds)
-    if f.answers.size > 0:
+    if f.phases.size > 0:
         phase_forward(group, f, table)
     if p.direct > 0.0:
         # the last cell's balance without its share of the filling rate's equation
@@ -127,8 +129,6 @@ def _backward(group: Group, f: GroupFactors, known: tuple[FloatArray, FloatArray
     right = particle_table(group.particles, known[0])
     fill_border(group, f, known[1], right)
     _substitute(group, f, right, particle_table(group.particles, x))
-    if f.answers.size > 0:
-        phase_backward(group, f, right, particle_table(group.particles, x))
 
 
 @compiled_arithmetic

@@ -66,18 +66,10 @@ class GroupFactors(NamedTuple):
     rates: FloatArray
     """(particles,) room for its filling rates, first at outer unknowns of zero."""
     by_odds: FloatArray
-    """(n, 3, particles) Y and, as the fields below, with phases that follow (`_phase_factors`); without
-    phases those of the blocks themselves."""
-    reaction: FloatArray
-    """(6, particles)"""
-    softening: FloatArray
-    """(n, particles) what phases take from ∂μ/∂θ; without rows where there are none, as those below."""
-    answers: FloatArray
-    """(n, particles, B − 1) −dη_b/dθ within the step."""
-    given: FloatArray
-    """(n, particles) room for what phases add to a right-hand side's potentials at y = 0."""
-    pace: FloatArray
-    """(1,) 1 + τ cj."""
+    """(n, 3, particles) Y with phases that follow, see `_phase_factors`; without phases the blocks' own."""
+    phases: FloatArray
+    """(n, particles, B + 1) what phases take from ∂μ/∂θ, room for what they add to the potential at y = 0,
+    and −dη_b/dθ for b = 1 … B − 1; without rows where there are none."""
 
 
 class Factors(NamedTuple):
@@ -111,7 +103,6 @@ def empty_factors(jacobian: Jacobian) -> Factors:
 def _empty_group_factors(group: Group) -> GroupFactors:
     b = group.blocks
     n, count = b.slope.shape
-    phased = b.phases.size > 0
     borders = 3 if group.particles.arrays.direct else 1
     return GroupFactors(
         inner=np.zeros((5, n + PADDING, count)),
@@ -122,10 +113,6 @@ def _empty_group_factors(group: Group) -> GroupFactors:
         couplings=np.zeros(group.links.seen.shape),
         odds=np.zeros((n + 2 * PADDING, count)),
         rates=np.zeros(count),
-        by_odds=np.zeros_like(b.by_odds) if phased else b.by_odds,
-        reaction=np.zeros_like(b.reaction) if phased else b.reaction,
-        softening=np.zeros(b.phases.shape[:2]),
-        answers=np.zeros_like(b.pulls),
-        given=np.zeros(b.phases.shape[:2]),
-        pace=np.zeros(1),
+        by_odds=np.zeros_like(b.by_odds) if b.phases.size else b.by_odds,
+        phases=np.zeros((*b.phases.shape[:2], group.particles.arrays.differences.shape[0] + 2)),
     )

@@ -50,8 +50,9 @@ def _group_entries(group: Group, place: IntArray, inside: int) -> Entries:
     local = [(odds[:, None], theta[fifth], b.by_theta), (odds[:, None], odds[third], b.by_odds)]
     entries += _phase_rows(group, theta)
     phases = phase_places(g)
+    by_potential = b.exchange[:, 3:] * np.array([0.0, 1.0, 0.0])[:, None] if g.arrays.direct else b.by_odds
     for c, by_phase in enumerate(np.moveaxis(_potential_by_phases(group), 1, 0)):
-        local.append((odds[:, None], phases[third, c], b.by_potential * by_phase[third]))
+        local.append((odds[:, None], phases[third, c], by_potential * by_phase[third]))
         if not g.arrays.direct:
             entries.append((rate, phases[-1, c], b.reaction[5] * by_phase[-1]))
     if g.arrays.direct:
@@ -63,7 +64,8 @@ def _group_entries(group: Group, place: IntArray, inside: int) -> Entries:
 
 def _potential_by_phases(group: Group) -> FloatArray:
     """Return ∂μ_i/∂z_b = η_b (Δg_b′ − Σ_c η_c Δg_c′), shape (n, B − 1, particles), empty without phases."""
-    eta, pulls = group.blocks.phases[..., 1:], group.blocks.pulls
+    more = group.particles.arrays.differences.shape[0]
+    eta, pulls = group.blocks.phases[..., 1 : more + 1], group.blocks.phases[..., more + 1 :]
     mean = np.sum(eta * pulls, axis=-1, keepdims=True)
     return np.moveaxis(eta * (pulls - mean), 2, 1)
 
@@ -72,10 +74,10 @@ def _phase_rows(group: Group, theta: IntArray) -> Entries:
     """Return the rows of the phases' log-odds."""
     p, b = group.particles.arrays, group.blocks
     phases = phase_places(group.particles)
-    eta, pulls = np.moveaxis(b.phases, 2, 1), np.moveaxis(b.pulls, 2, 1)
     more = phases.shape[1]
     if more == 0:
         return []
+    eta, pulls = np.split(np.moveaxis(b.phases, 2, 1), [more + 1], axis=1)
     by_odds = p.barrier * (eta[:, 1:] - eta[:, :1])[:, :, None] * eta[:, None, 1:]
     own = np.eye(more)[None, :, :, None]
     by_odds = p.relaxation * (by_odds + own * (1.0 - p.barrier * eta[:, 1:, None]))
@@ -96,7 +98,7 @@ def _direct_entries(group: Group, place: IntArray, inside: int, local: Entries) 
     odds = place[1 : 2 * n : 2]
     seen = (inside + group.links.seen)[None]
     slopes = np.einsum("ick,cmk->imk", b.exchange[:, :2], group.surroundings)
-    cells = [*local, (odds[:, None], seen, slopes), (odds[:, None], mean[None, None], b.exchange[:, 2:])]
+    cells = [*local, (odds[:, None], seen, slopes), (odds[:, None], mean[None, None], b.exchange[:, 2:3])]
     own = np.where(np.arange(n) < n - 1, 1.0, 0.0)[:, None, None]
     share = p.fractions[:, None, None]
     entries: Entries = [(rate, rate, 1.0)]
