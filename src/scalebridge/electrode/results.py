@@ -28,7 +28,7 @@ from scalebridge.electrode.thermal import (
     solve_thermal_cell,
 )
 from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress
-from scalebridge.particle import REFERENCE_TOLERANCE, ParticleModel, boundary_radius, state_widening
+from scalebridge.particle import REFERENCE_TOLERANCE, ParticleModel, boundary_radius, state_resolution
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -213,7 +213,7 @@ def card_validity(
     """Return where a solution holds: at the design's temperature, with the card's and the grid's remarks."""
     return Validity(
         temperature=(float(design.temperature),) * 2,
-        remarks=(*card.validity.remarks, *state_widening(particles)),
+        remarks=(*card.validity.remarks, *state_resolution(particles)),
     )
 
 
@@ -362,7 +362,7 @@ def _summary(
     terminations = [s.termination for s in solutions]
     members = [solution.member for solution in solutions[:: shape[1]]]
     particles = dict(zip(members, (cell.particle for cell in cells), strict=True))
-    remarks = [*card.validity.remarks, *state_widening(particles)]
+    remarks = [*card.validity.remarks, *state_resolution(particles)]
     remarks += [
         f"member {s.member}, {s.status}"
         for s in solutions
