@@ -16,6 +16,7 @@ from scalebridge.contracts import (
     Sourced,
     Validity,
 )
+from scalebridge.electrode.discharge import NO_SALT
 from scalebridge.electrode.model import CellModel
 from scalebridge.electrode.results import MAP_TIMES, citations, solve_discharge
 from scalebridge.electrode.thermal import OUT_OF_RANGE
@@ -223,9 +224,7 @@ def _summary(
     particles = dict(zip(members, (cell.particle for cell in cells), strict=True))
     remarks = [*card.validity.remarks, *state_resolution(particles)]
     remarks += [
-        f"member {s.member}, {s.status}"
-        for s in solutions
-        if s.termination in ("electrolyte depletion", OUT_OF_RANGE)
+        f"member {s.member}, {s.status}" for s in solutions if s.termination in (NO_SALT, OUT_OF_RANGE)
     ]
     remarks += _warmest(solutions)
     remarks += [
