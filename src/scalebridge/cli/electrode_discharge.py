@@ -12,7 +12,7 @@ from rich.console import Console
 from scalebridge.cli.bars import TaskBars
 from scalebridge.cli.electrode_files import FRAMES, animate, draw, store
 from scalebridge.cli.electrode_inputs import Loaded, read_inputs, warn
-from scalebridge.cli.electrode_request import NANOMETRE, Request
+from scalebridge.cli.electrode_request import NANOMETRES, Request
 from scalebridge.cli.tables import Rows, show_table
 from scalebridge.contracts import MaterialCard, RateCapability, Solution
 from scalebridge.electrode import MAP_TIMES, size_sweep
@@ -29,7 +29,7 @@ def discharge(request: Request) -> None:
     asked = request.particle_sizes
     sizes = asked or (float(loaded.design.particles.size),)
     found = _discharged(request, loaded, sizes)
-    labels = [f"{size / NANOMETRE:g}nm" if asked else "" for size in sizes]
+    labels = [f"{size * NANOMETRES:g}nm" if asked else "" for size in sizes]
     by_label = dict(zip(labels, found, strict=True))
     if request.netcdf is not None:
         results: dict[str, Solution | RateCapability] = {}

@@ -28,7 +28,8 @@ BELONGING: Final[dict[Kind, set[str]]] = {
 }
 """Options of each kind of work beside those that every one takes."""
 DEFAULT_RATES: Final = "0.1,1,5"
-NANOMETRE: Final = 1e-9
+NANOMETRES: Final = 1e9
+"""In a metre."""
 PER_DECADE: Final = 5
 MOST_FREQUENCIES: Final = 10_000
 
@@ -121,7 +122,7 @@ class Request:
         """Particle sizes, ascending [m]; None: the design's."""
         if self.sizes is None:
             return None
-        return tuple(size * NANOMETRE for size in parse_positive("--sizes", self.sizes, "50,100,200"))
+        return tuple(size / NANOMETRES for size in parse_positive("--sizes", self.sizes, "50,100,200"))
 
     @property
     def frequency_points(self) -> NDArray[np.float64] | None:
