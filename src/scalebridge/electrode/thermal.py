@@ -229,7 +229,7 @@ def _advanced(run: _Run, at: _Reached) -> tuple[_Reached, ThermalSolution]:
     asked = np.concatenate([[now], run.times[(run.times > now) & (run.times < end)], [end]]) - now
     result = solve_implicit(system, asked, start, events=events, relative_tolerance=run.relative_tolerance)
     heat = _heat(run.build, model, cell_solution(model, unknowns, result, termination="", status=""))
-    ended, times = termination(result), result.time
+    ended, times = termination(model, unknowns, result), result.time
     kept = (
         replace(result, time=times + now)
         if now == 0

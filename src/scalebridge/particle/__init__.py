@@ -43,6 +43,7 @@ from scalebridge.particle.model import ParticleModel
 from scalebridge.particle.native import USER_WORD, NativeCallbacks, data_offset
 from scalebridge.particle.order import PhaseOrder, phase_fractions
 from scalebridge.particle.resolution import shells_for
+from scalebridge.particle.resolution_remarks import state_resolution
 from scalebridge.particle.solve import (
     POTENTIAL_TOLERANCE,
     THETA_TOLERANCE,
@@ -52,7 +53,6 @@ from scalebridge.particle.solve import (
 from scalebridge.particle.sparse import sparse_matrices
 from scalebridge.particle.stability import resolves_growth
 from scalebridge.particle.tables import evaluate, tabulate
-from scalebridge.particle.widening import state_widening
 
 __all__ = [
     "POTENTIAL_TOLERANCE",
@@ -100,7 +100,7 @@ __all__ = [
     "solve_implicit",
     "solve_particle",
     "sparse_matrices",
-    "state_widening",
+    "state_resolution",
     "tabulate",
     "thermal_profile",
 ]

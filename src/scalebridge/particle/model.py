@@ -310,7 +310,7 @@ class ParticleModel:
         widen
             Where ``shells`` is None and `SHELL_LIMIT` shells are too few for the interface, raise κ until it
             spans `SHELLS_PER_WIDENED_INTERFACE` of `WIDENED_SHELLS`, and keep the material's κ in
-            ``material_gradient_energy`` (see `state_widening`); otherwise such a model is refused.
+            ``material_gradient_energy`` (see `state_resolution`); otherwise such a model is refused.
         phase_relaxation_time, phase_barrier
             τ [s] and W kT per site [J] of `PhaseOrder`; None: branches in equilibrium.
 
