@@ -75,8 +75,9 @@ def solve_discharge(
     ``reaction_rate`` are means over their capacities, with radii in proportion to the design's size. A porous
     anode adds ``anode_filling`` along ``time``, ``anode_theta`` (map_time, anode_volume, anode_radius) and
     ``anode_solid_potential`` (map_time, anode_volume), with the axes ``anode_radius`` and ``anode_depth``
-    (from its collector). A design with ``thermal`` adds ``temperature`` and ``heat_release`` (per electrode
-    area) along ``time``, see `solve_thermal_cell`.
+    (from its collector). Phases with a rate of their own add ``phase_fraction`` (map_time, volume, branch) in
+    the order of the card's branches. A design with ``thermal`` adds ``temperature`` and ``heat_release`` (per
+    electrode area) along ``time``, see `solve_thermal_cell`.
 
     Parameters
     ----------
@@ -214,7 +215,12 @@ def map_fields(solution: CellSolution, cell: CellModel, times: IntArray) -> dict
     mapped = ("map_time",)
     position, volume = ("map_time", "position"), ("map_time", "volume")
     anode = {} if solution.anode is None else _anode_fields(solution.anode, cell, times)
-    return {
+    branches = {}
+    if solution.phase_fractions is not None:
+        shells = cell.particle.grid.fractions
+        held = np.einsum("tkjrb,r,kj->tkb", solution.phase_fractions[times], shells, weights)
+        branches = {"phase_fraction": field("1", (*volume, "branch"), held, 4)}
+    return branches | {
         "map_time": field("s", mapped, solution.time[times]),
         "map_filling": field("1", mapped, solution.filling[times]),
         "radius": field("m", ("radius",), nodes[radii]),

@@ -24,6 +24,7 @@ from scalebridge.electrode import (
     Protocol,
     electrode_impedance,
     solve_cell,
+    solve_discharge,
     solve_protocol,
     to_bpx,
 )
@@ -143,11 +144,22 @@ def test_design_to_model(synthetic_contracts: dict[str, Contract]) -> None:
     first = card.free_energy.branches[0]
     second = first.model_copy(update={"name": "second", "offset": first.offset + KT})
     energy = card.free_energy.model_copy(update={"branches": (first, second)})
-    order = CellModel.from_card(card.model_copy(update={"free_energy": energy}), changed).particle.order
+    card = card.model_copy(update={"free_energy": energy})
+    order = CellModel.from_card(card, changed).particle.order
     assert order is not None
     assert order.relaxation_time == 2.5
     assert order.scaled_barrier == pytest.approx(3 * KT / order.thermal_energy)
     assert order.difference(np.array([0.0, 0.3, 1.0]))[:, 0] == pytest.approx(KT / order.thermal_energy)
+    provenance = Provenance(code_version="test", recipe_hash="test")
+    stored = solve_discharge(card, changed, 1.0, provenance=provenance, map_times=4)
+    assert stored.finished
+    assert "hofbauer1998" in stored.citations
+    # branches that differ by a constant: their fractions stay at rest, in the lower well
+    shares = stored.fields["phase_fraction"].values
+    assert shares.shape == (4, *stored.fields["theta"].values.shape[1:2], 2)
+    odds = float(order.equilibrium(np.array(0.5))[0])
+    assert odds < -3.0
+    assert shares[..., 1] == pytest.approx(1 / (1 + np.exp(-odds)), abs=1e-4)
     with pytest.raises(ValidationError, match="without a phase_relaxation_time"):
         ActiveParticles.model_validate(own | {"phase_barrier [J]": sourced})
 
