@@ -19,6 +19,7 @@ from scalebridge.contracts import (
 )
 from scalebridge.electrode import (
     CellModel,
+    HeatBalance,
     Layer,
     Population,
     Protocol,
@@ -26,6 +27,7 @@ from scalebridge.electrode import (
     solve_cell,
     solve_discharge,
     solve_protocol,
+    solve_thermal_cell,
     to_bpx,
 )
 from scalebridge.foundation import InputError
@@ -123,6 +125,45 @@ def test_impedance_of_phases_lies_between_that_of_one_and_of_the_envelope() -> N
     assert abs(held.values[0].imag) > 1.05 * abs(followed.values[0].imag)
     with pytest.raises(InputError, match=r"phase barrier .* leave phase_barrier out"):
         electrode_impedance(electrode(barrier=1.0), 0.4)
+
+
+def warm_cells(time: float | None) -> Any:
+    """Return the function temperature → cell of two phases whose order changes with temperature."""
+    grid = np.array([280.0, 298.0, 340.0])
+    energy = PAIR.model_copy(
+        update={
+            "branches": tuple(
+                branch.model_copy(
+                    update={
+                        "temperature": grid,
+                        "offset": branch.offset + number * 2 * KT * (grid - 298.0)[None] / 298.0,
+                        "slope": np.repeat(branch.slope, 3, axis=1),
+                        "interaction": np.repeat(branch.interaction, 3, axis=1),
+                    }
+                )
+                for number, branch in enumerate(PAIR.branches)
+            )
+        }
+    )
+    kind = {"kind": "homogeneous", "shells": None, "size": 30e-9}
+    return lambda warmth: electrode(energy, time, kind=kind | {"temperature": warmth}, initial_theta=0.1)
+
+
+def test_heat_of_fast_phases_is_that_of_the_envelope() -> None:
+    """Their energy, entropy of mixing included, enters the balance; phases that lag release other heat.
+
+    So large a heat capacity keeps the temperature: the phases' own, which slices leave to ``heat_capacity``
+    for the envelope, adds nothing.
+    """
+    balance = HeatBalance(heat_capacity=4e6, heat_transfer=0.0, ambient_temperature=298.0)
+    plain, fast, slow = (
+        4e6 * (solve_thermal_cell(warm_cells(time), 1.0, balance, temperature=298.0).temperature - 298.0)
+        for time in (None, 1e-3, 1e6)
+    )
+    assert np.ptp(plain) > 500.0
+    assert fast[-1] == pytest.approx(plain[-1], abs=1e-4 * np.ptp(plain))
+    assert fast.min() == pytest.approx(plain.min(), abs=1e-3 * np.ptp(plain))
+    assert slow[-1] > plain[-1] + 0.2 * np.ptp(plain)
 
 
 def test_exports_refuse_phases() -> None:
