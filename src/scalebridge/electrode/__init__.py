@@ -13,6 +13,7 @@ from scalebridge.electrode.cycling import ProtocolSolution, StepResult, solve_pr
 from scalebridge.electrode.datasets import to_dataset, write_netcdf
 from scalebridge.electrode.discharge import CellSolution, solve_cell
 from scalebridge.electrode.electrolytes import SaltSolution, dilute, named_electrolyte, named_electrolytes
+from scalebridge.electrode.heat import HeatBalance
 from scalebridge.electrode.impedance import Impedance, electrode_impedance, impedance_solution
 from scalebridge.electrode.measures import (
     UNLIMITED,
@@ -30,7 +31,7 @@ from scalebridge.electrode.protocol import Limit, Protocol, Step, parse_step, re
 from scalebridge.electrode.protocol_results import protocol_solution
 from scalebridge.electrode.pybamm_export import to_pybamm, write_pybamm
 from scalebridge.electrode.results import MAP_TIMES, solve_discharge
-from scalebridge.electrode.thermal import HeatBalance, ThermalSolution, solve_thermal_cell
+from scalebridge.electrode.thermal import ThermalSolution, solve_thermal_cell
 
 __all__ = [
     "MAP_TIMES",

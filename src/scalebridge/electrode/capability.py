@@ -19,7 +19,7 @@ from scalebridge.contracts import (
 from scalebridge.electrode.discharge import NO_SALT
 from scalebridge.electrode.model import CellModel
 from scalebridge.electrode.results import MAP_TIMES, citations, solve_discharge
-from scalebridge.electrode.thermal import OUT_OF_RANGE
+from scalebridge.electrode.slices import OUT_OF_RANGE
 from scalebridge.foundation import SILENT, InputError, Progress
 from scalebridge.particle import state_resolution
 

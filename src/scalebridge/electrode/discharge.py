@@ -119,10 +119,10 @@ def solve_cell(
     system, events = runnable(model, arrays, unknowns, discharge_rules(model))
     start = consistent_start(system, rest_state(model, arrays, unknowns, c_rate))
     result = solve_implicit(system, times, start, events=events, relative_tolerance=relative_tolerance)
-    ended = termination(model, unknowns, result)
-    return cell_solution(
-        model, unknowns, result, termination=ended, status=discharge_status(model, c_rate, result, ended)
-    )
+    out_of_salt = depleted(model, unknowns, result.states[-1])
+    ended = termination(result.event, result.failure, out_of_salt=out_of_salt)
+    status = discharge_status(model, c_rate, float(result.time[-1]), ended, result.failure)
+    return cell_solution(model, unknowns, result, termination=ended, status=status)
 
 
 def discharge_rules(model: CellModel) -> FloatArray:
@@ -135,12 +135,12 @@ def discharge_rules(model: CellModel) -> FloatArray:
     )
 
 
-def termination(model: CellModel, unknowns: Unknowns, result: ImplicitSolution) -> str:
+def termination(event: int | None, failure: str | None, *, out_of_salt: bool) -> str:
     """Return why a discharge ended; where the salt has run out, the solver's end is the electrolyte's."""
-    if result.failure is not None:
-        return NO_SALT if depleted(model, unknowns, result.states[-1]) else SOLVER_FAILURE
-    if result.event is not None:
-        return ("voltage cutoff", NO_SALT)[result.event]
+    if failure is not None:
+        return NO_SALT if out_of_salt else SOLVER_FAILURE
+    if event is not None:
+        return ("voltage cutoff", NO_SALT)[event]
     return FINAL_FILLING
 
 
@@ -236,13 +236,15 @@ def _anode_solution(model: CellModel, unknowns: Unknowns, states: FloatArray) ->
     )
 
 
-def discharge_status(model: CellModel, c_rate: float, result: ImplicitSolution, termination: str) -> str:
-    """Return how far a discharge came, and why no further."""
-    reached = abs(c_rate) / HOUR * result.time[-1]
+def discharge_status(
+    model: CellModel, c_rate: float, duration: float, termination: str, failure: str | None
+) -> str:
+    """Return how far a discharge came in a time [s], and why no further."""
+    reached = abs(c_rate) / HOUR * duration
     wanted = model.final_theta - model.cathode.initial_theta
-    text = f"{abs(c_rate):g}C: filled by {reached:.3f} of {wanted:.3f} in {result.time[-1]:.4g} s"
+    text = f"{abs(c_rate):g}C: filled by {reached:.3f} of {wanted:.3f} in {duration:.4g} s"
     if termination == SOLVER_FAILURE:
-        return f"{text}, then the solver stopped: {result.failure}"
+        return f"{text}, then the solver stopped: {failure}"
     if termination == "voltage cutoff":
         return f"{text}, where the voltage reached its cutoff of {model.cutoff_voltage:.3f} V"
     if termination == NO_SALT:

@@ -15,15 +15,11 @@ from scalebridge.contracts import (
     Validity,
 )
 from scalebridge.electrode.discharge import AnodeSolution, CellSolution, solve_cell
+from scalebridge.electrode.heat import HeatBalance, cells_at
 from scalebridge.electrode.measures import active_fraction
 from scalebridge.electrode.model import CellModel
 from scalebridge.electrode.porous import PorousElectrode
-from scalebridge.electrode.thermal import (
-    HeatBalance,
-    ThermalSolution,
-    cells_at,
-    solve_thermal_cell,
-)
+from scalebridge.electrode.thermal import ThermalSolution, solve_thermal_cell
 from scalebridge.foundation import ConvergenceError, InputError
 from scalebridge.particle import REFERENCE_TOLERANCE, ParticleModel, boundary_radius, state_resolution
 

@@ -222,7 +222,7 @@ def test_what_was_reached_survives_the_solver(monkeypatch: pytest.MonkeyPatch) -
             raise ConvergenceError("no more")
         return consistent_start(*arguments, **settings)
 
-    monkeypatch.setattr("scalebridge.electrode.thermal.consistent_start", start)
+    monkeypatch.setattr("scalebridge.electrode.slices.consistent_start", start)
     solution = run(cells(), 1.0)
     assert solution.cell.termination == "solver failure"
     assert "the solver stopped: no more" in solution.cell.status
