@@ -9,7 +9,7 @@ from scalebridge.electrode.capability import (
     run_discharge,
     size_sweep,
 )
-from scalebridge.electrode.cycling import ProtocolSolution, StepResult, solve_protocol
+from scalebridge.electrode.cycling import ProtocolSolution, StepResult, solve_protocol, solve_thermal_protocol
 from scalebridge.electrode.datasets import to_dataset, write_netcdf
 from scalebridge.electrode.discharge import CellSolution, solve_cell
 from scalebridge.electrode.electrolytes import SaltSolution, dilute, named_electrolyte, named_electrolytes
@@ -75,6 +75,7 @@ __all__ = [
     "solve_discharge",
     "solve_protocol",
     "solve_thermal_cell",
+    "solve_thermal_protocol",
     "time_scales",
     "to_bpx",
     "to_dataset",

@@ -210,17 +210,33 @@ def cell_solution(
 def joined(parts: list[CellSolution]) -> CellSolution:
     """Return solutions one after another."""
     anodes = [part.anode for part in parts if part.anode is not None]
-    anode = _in_turn(anodes, {field.name for field in fields(AnodeSolution)}) if anodes else None
-    fixed = {"position", "radius", "termination", "status", "anode"}
-    fixed |= {"phase_fractions"} if parts[0].phase_fractions is None else set()
-    whole = _in_turn(parts, {field.name for field in fields(CellSolution)} - fixed)
-    return replace(whole, anode=anode)
+    return replace(_in_turn(parts), anode=_in_turn(anodes) if anodes else None)
 
 
-def _in_turn(parts: list[Part], names: set[str]) -> Part:
-    """Return the last part with the named arrays of all, one after another."""
-    found: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+def at_end(solution: CellSolution) -> CellSolution:
+    """Return a solution's last time alone."""
+    anode = None if solution.anode is None else _last(solution.anode)
+    return replace(_last(solution), anode=anode)
+
+
+def _in_turn(parts: list[Part]) -> Part:
+    """Return the last part with the arrays along time of all, one after another."""
+    found: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in _along_time(parts[0])
+    }
     return replace(parts[-1], **found)
+
+
+def _last(part: Part) -> Part:
+    found: dict[str, Any] = {name: getattr(part, name)[-1:] for name in _along_time(part)}
+    return replace(part, **found)
+
+
+def _along_time(part: CellSolution | AnodeSolution) -> set[str]:
+    """Return the names of the arrays whose first axis is time."""
+    fixed = {"position", "radius", "termination", "status", "anode"}
+    names = {field.name for field in fields(part)} - fixed
+    return {name for name in names if getattr(part, name) is not None}
 
 
 def _anode_solution(model: CellModel, unknowns: Unknowns, states: FloatArray) -> AnodeSolution | None:

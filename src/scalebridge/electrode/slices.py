@@ -35,6 +35,8 @@ START_TOLERANCE = 1e-8
 """Of the potentials where a slice begins [kT/e]: rounding alone leaves 1e-9 where a cell conducts well."""
 OUT_OF_RANGE = "temperature range"
 """Termination where the cell leaves the temperatures of its materials."""
+LEFT_RANGE = "the cell left what its materials hold"
+"""The same in words."""
 
 
 @dataclass(frozen=True, eq=False)

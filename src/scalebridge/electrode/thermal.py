@@ -17,6 +17,7 @@ from scalebridge.electrode.discharge import (
 from scalebridge.electrode.heat import Build, HeatBalance
 from scalebridge.electrode.model import CellModel
 from scalebridge.electrode.slices import (
+    LEFT_RANGE,
     OUT_OF_RANGE,
     TEMPERATURE_STEP,
     Course,
@@ -104,6 +105,6 @@ def _ending(model: CellModel, c_rate: float, passed: Passage, *, out_of_salt: bo
     """Return why a discharge ended, as a word and as a sentence."""
     time = float(passed.cell.time[-1])
     if passed.outside is not None:
-        return OUT_OF_RANGE, f"{time:.4g} s, where the cell left what its materials hold: {passed.outside}"
+        return OUT_OF_RANGE, f"{time:.4g} s, where {LEFT_RANGE}: {passed.outside}"
     ended = termination(passed.event, passed.failure, out_of_salt=out_of_salt)
     return ended, discharge_status(model, c_rate, time, ended, passed.failure)
