@@ -24,7 +24,7 @@ Events = Callable[[FloatArray], FloatArray]
 FIRST_SLICE = 1.0
 """[s]; nothing foretells its heat."""
 LONGEST_SLICE = 0.05
-"""Of the stretch."""
+"""Of what the stretch may be expected to last."""
 SHORT_SLICE = 10.0
 """Slices of short stretches may still be as long [s]."""
 GROWTH = 2.0
@@ -33,6 +33,8 @@ TEMPERATURE_STEP = 0.25
 """Largest change of temperature in a slice [K]."""
 START_TOLERANCE = 1e-8
 """Of the potentials where a slice begins [kT/e]: rounding alone leaves 1e-9 where a cell conducts well."""
+SLICE_TOLERANCE = 0.1
+"""Of the stretch's: what fresh starts leave adds up, at the whole tolerance to 0.3 % of a hold of 3 hours."""
 OUT_OF_RANGE = "temperature range"
 """Termination where the cell leaves the temperatures of its materials."""
 LEFT_RANGE = "the cell left what its materials hold"
@@ -50,6 +52,8 @@ class Course:
     rules: Callable[[CellModel], FloatArray]
     """(rules, 3) of `cell_events`: what ends it earlier."""
     relative_tolerance: float
+    expected: float
+    """How long it lasts, about [s]: slices get a share of that at most."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -147,7 +151,7 @@ def pass_warming(course: Course, warming: Warming, at: Reached) -> tuple[Passage
             break
         parts.append(part)
         now = until
-        longest = min(GROWTH * length, max(LONGEST_SLICE * end, SHORT_SLICE))
+        longest = min(GROWTH * length, max(LONGEST_SLICE * course.expected, SHORT_SLICE))
         slope = abs(warming.balance.slope(at.temperature, heat))
         length = min(longest, warming.temperature_step / slope) if slope > 0 else longest
     return _whole(parts), at
@@ -173,7 +177,7 @@ def _slice(
     start = consistent_start(system, state, tolerance=START_TOLERANCE)
     between = course.times[(course.times > now) & (course.times < until)]
     asked = np.concatenate([[now], between, [until]]) - now
-    result = _integrated(system, events, asked, start, course.relative_tolerance)
+    result = _integrated(system, events, asked, start, SLICE_TOLERANCE * course.relative_tolerance)
     heat = released_heat(
         warming.build, model, cell_solution(model, unknowns, result, termination="", status="")
     )

@@ -69,6 +69,7 @@ def begin_step(
         lambda cell: _course_arrays(cell, step),
         lambda cell: _rules(cell, step, applied, filling)[0],
         relative_tolerance,
+        expected=min(_longest(model, step), HOUR if step.control in {"voltage", "power"} else np.inf),
     )
     return Begun(course, start, _rules(model, step, applied, filling)[1])
 

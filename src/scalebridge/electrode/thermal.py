@@ -83,11 +83,13 @@ def solve_thermal_cell(
     warming = Warming(build=build, balance=balance, temperature_step=temperature_step)
     model = build(temperature)
     arrays = cell_arrays(model, target=c_rate)
+    asked = output_times(model, c_rate) if times is None else np.asarray(times, dtype=np.float64)
     course = Course(
-        output_times(model, c_rate) if times is None else np.asarray(times, dtype=np.float64),
+        asked,
         lambda cell: cell_arrays(cell, target=c_rate),
         discharge_rules,
         relative_tolerance,
+        expected=float(asked[-1]),
     )
     unknowns = Unknowns.of(arrays)
     state = rest_state(model, arrays, unknowns, c_rate)

@@ -79,7 +79,7 @@ def test_energy_is_conserved_over_a_cycle(full: bool) -> None:
     total = released(time, heat)
     lost = 0.5 * float(np.trapezoid(temperature - AMBIENT, time))
     scale = released(time, np.abs(heat))
-    assert total == pytest.approx(150.0 * (temperature[-1] - START) + lost, abs=3e-4 * scale)
+    assert total == pytest.approx(150.0 * (temperature[-1] - START) + lost, abs=2e-4 * scale)
     filled = (solution.whole.filling[-1] - solution.whole.filling[0]) * first.cathode.capacity_per_area
     enthalpy = -filled * (VOLTAGE - 0.2 * ENTROPY * START)
     if full:
@@ -88,7 +88,7 @@ def test_energy_is_conserved_over_a_cycle(full: bool) -> None:
             first.anode.particle.equilibrium_voltage(theta), theta
         )
     delivered = sum(step.energy for step in solution.steps)
-    assert total == pytest.approx(-enthalpy - delivered, abs=2e-3 * scale)
+    assert total == pytest.approx(-enthalpy - delivered, abs=1e-3 * scale)
 
 
 @pytest.mark.parametrize("full", [False, True])
