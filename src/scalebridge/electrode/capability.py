@@ -247,6 +247,7 @@ def _summary(
         diffusion_time=np.array([cell.cathode.diffusion_time() for cell in cells]),
         reaction_time=np.array([cell.cathode.reaction_time() for cell in cells]),
         electrolyte_time=cells[0].electrolyte_time(),
+        members=tuple(int(member) for member in members),
     )
 
 
