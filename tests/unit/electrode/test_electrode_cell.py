@@ -268,7 +268,7 @@ def test_rate_capability_over_members(card_and_design: tuple[MaterialCard, Elect
     assert [(s.member, s.c_rate) for s in solutions] == [(0, 1.0), (0, 4.0), (3, 1.0), (3, 4.0)]
     assert summary.capacity.shape == (2, 2)
     assert summary.members == summary.row_members == (0, 3)
-    with pytest.raises(InputError, match="as many as the 2 rows"):
+    with pytest.raises(ValueError, match="as many as the 2 rows"):
         RateCapability.model_validate(dict(summary) | {"members": (0, 1, 3)})
     assert np.all(summary.capacity <= card.host.theoretical_capacity)
     assert np.all(np.diff(summary.mean_voltage, axis=1) < 0)
