@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from scalebridge.contracts import SOLVER_FAILURE
 from scalebridge.electrode.arrays import cell_arrays
-from scalebridge.electrode.discharge import CellSolution, at_end, joined
+from scalebridge.electrode.discharge import NO_SALT, CellSolution, at_end, depleted, joined
 from scalebridge.electrode.heat import Build, HeatBalance
 from scalebridge.electrode.model import CellModel
 from scalebridge.electrode.protocol import LEAST_POINTS, Protocol, Step
@@ -217,6 +217,8 @@ def _solve_step(step: Step, at: Reached, now: float, settings: _Settings) -> tup
     else:
         passed, reached = pass_warming(begun.course, settings.warming, replace(at, state=begun.start[0]))
     ended_by, termination = _ending(passed, begun.words)
+    if passed.failure is not None and depleted(at.model, passed.cell):
+        ended_by = termination = NO_SALT
     solution = replace(
         passed.cell,
         time=passed.cell.time + now,

@@ -119,10 +119,10 @@ def solve_cell(
     system, events = runnable(model, arrays, unknowns, discharge_rules(model))
     start = consistent_start(system, rest_state(model, arrays, unknowns, c_rate))
     result = solve_implicit(system, times, start, events=events, relative_tolerance=relative_tolerance)
-    out_of_salt = depleted(model, unknowns, result.states[-1])
-    ended = termination(result.event, result.failure, out_of_salt=out_of_salt)
+    found = cell_solution(model, unknowns, result, termination="", status="")
+    ended = termination(result.event, result.failure, out_of_salt=depleted(model, found))
     status = discharge_status(model, c_rate, float(result.time[-1]), ended, result.failure)
-    return cell_solution(model, unknowns, result, termination=ended, status=status)
+    return replace(found, termination=ended, status=status)
 
 
 def discharge_rules(model: CellModel) -> FloatArray:
@@ -144,10 +144,9 @@ def termination(event: int | None, failure: str | None, *, out_of_salt: bool) ->
     return FINAL_FILLING
 
 
-def depleted(model: CellModel, unknowns: Unknowns, state: FloatArray) -> bool:
-    """Return whether somewhere less than `DEPLETION` of the initial concentration of salt is left."""
-    least = float(np.min(state[unknowns.concentration])) * STANDARD_CONCENTRATION
-    return least < DEPLETION * model.salt_concentration
+def depleted(model: CellModel, solution: CellSolution) -> bool:
+    """Return whether somewhere less than `DEPLETION` of the initial salt is left at the end."""
+    return bool(np.min(solution.concentration[-1]) < DEPLETION * model.salt_concentration)
 
 
 def runnable(

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from scalebridge.electrode._kernels import CURRENT, POWER, RAMP, VOLTAGE, CellArrays
 from scalebridge.electrode.arrays import cell_arrays
-from scalebridge.electrode.discharge import DEPLETION, voltage_level
+from scalebridge.electrode.discharge import DEPLETION, NO_SALT, voltage_level
 from scalebridge.electrode.events import CURRENT_EVENT, FILLING_EVENT, SALT_EVENT, VOLTAGE_EVENT
 from scalebridge.electrode.model import HOUR, STANDARD_CONCENTRATION, CellModel
 from scalebridge.electrode.protocol import Limit, Step
@@ -119,7 +119,7 @@ def _rules(model: CellModel, step: Step, applied: float, filling: float) -> tupl
     """Return the events that end a step, and the words for each; current and filling of its start."""
     salt = model.salt_concentration / STANDARD_CONCENTRATION
     rules = [[SALT_EVENT, -DEPLETION * salt, 1.0]]
-    words = ["electrolyte depletion"]
+    words = [NO_SALT]
     if abs(applied) > RESTING:
         full = applied > 0
         rules.append([FILLING_EVENT, 1 - FULL if full else FULL, -1.0 if full else 1.0])

@@ -93,20 +93,19 @@ def solve_thermal_cell(
     )
     unknowns = Unknowns.of(arrays)
     state = rest_state(model, arrays, unknowns, c_rate)
-    passed, reached = pass_warming(course, warming, Reached(model, state, temperature))
+    passed, _ = pass_warming(course, warming, Reached(model, state, temperature))
     assert passed.temperature is not None
     assert passed.heat is not None
-    out_of_salt = depleted(reached.model, unknowns, reached.state)
-    ended, status = _ending(model, c_rate, passed, out_of_salt=out_of_salt)
+    ended, status = _ending(model, c_rate, passed)
     between = f"{passed.temperature.min():.1f} … {passed.temperature.max():.1f} K"
     cell = replace(passed.cell, termination=ended, status=f"{status}; {between}")
     return ThermalSolution(cell, passed.temperature, passed.heat)
 
 
-def _ending(model: CellModel, c_rate: float, passed: Passage, *, out_of_salt: bool) -> tuple[str, str]:
+def _ending(model: CellModel, c_rate: float, passed: Passage) -> tuple[str, str]:
     """Return why a discharge ended, as a word and as a sentence."""
     time = float(passed.cell.time[-1])
     if passed.outside is not None:
         return OUT_OF_RANGE, f"{time:.4g} s, where {LEFT_RANGE}: {passed.outside}"
-    ended = termination(passed.event, passed.failure, out_of_salt=out_of_salt)
+    ended = termination(passed.event, passed.failure, out_of_salt=depleted(model, passed.cell))
     return ended, discharge_status(model, c_rate, time, ended, passed.failure)
