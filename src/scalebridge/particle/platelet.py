@@ -6,6 +6,7 @@ electrolyte all of them (Singh, Ceder and Bazant, Electrochim. Acta 53, 7599 (20
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,7 @@ class Platelet:
         except InputError as error:
             raise InputError(f"columns along the length of a platelet, as shells: {error}") from error
 
-    @property
+    @cached_property
     def depth_averaged(self) -> ParticleModel:
         """The Allen–Cahn platelet that this one becomes where diffusion is quick."""
         kappa = self.model.gradient_energy if self.gradient_energy is None else self.gradient_energy

@@ -1,20 +1,28 @@
 """One platelet resolved along length and depth, at constant current, at rest, or at constant voltage."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 from scalebridge.contracts import SOLVER_FAILURE
-from scalebridge.foundation import InputError
-from scalebridge.kinetics import exchange_current, overpotential
+from scalebridge.foundation import ConvergenceError, InputError
 from scalebridge.particle._kernels import Particles, particle_places
-from scalebridge.particle.implicit import REFERENCE_TOLERANCE, consistent_start, solve_implicit
+from scalebridge.particle.implicit import (
+    REFERENCE_TOLERANCE,
+    ImplicitSystem,
+    consistent_start,
+    solve_implicit,
+)
 from scalebridge.particle.platelet import Platelet
 from scalebridge.particle.platelet_system import platelet_columns, platelet_system
-from scalebridge.particle.tables import evaluate_many
 
 FloatArray = NDArray[np.float64]
+
+WIDEST_DRIVE = 500.0
+"""Looked for at a start, in kT."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +95,12 @@ def solve_platelet(
     per_current = model.grid.surface_area / model.charge_density
     applied = (current_density or 0.0) * per_current
     rate_scale = abs(applied) or model.rate_law.rate_constant * per_current
-    drive = 0.0 if voltage is None else (voltage - model.mean_voltage) / model.thermal_voltage
     g = platelet_columns(platelet, rate_scale)
-    held = ("rate", applied / rate_scale) if voltage is None else ("drive", drive)
+    held = ("rate", applied / rate_scale)
+    if voltage is not None:
+        held = ("drive", (voltage - model.mean_voltage) / model.thermal_voltage)
     system = platelet_system(platelet, g, held)
-    start = consistent_start(system, _guess(platelet, g, profile, (applied / rate_scale, drive)))
+    start = consistent_start(system, _guess(platelet, g, system, (profile, held)))
 
     def events(state: FloatArray) -> FloatArray:
         now = model.mean_voltage + model.thermal_voltage * state[-1]
@@ -139,19 +148,42 @@ def _check_start(platelet: Platelet, theta: float | FloatArray) -> FloatArray:
     return given * np.ones(shape) if given.ndim != 1 else given[:, None] * np.ones(shape)
 
 
-def _guess(platelet: Platelet, g: Particles, profile: FloatArray, applied: tuple[float, float]) -> FloatArray:
-    """Return unknowns near a start; ``applied``: rate and held drive."""
-    model, n, (rate, drive) = platelet.model, platelet.model.shells, applied
-    place = particle_places(g)
-    state = np.zeros(place.size + 1)
+def _guess(
+    platelet: Platelet, g: Particles, system: ImplicitSystem, given: tuple[FloatArray, tuple[str, float]]
+) -> FloatArray:
+    """Return the unknowns of a start: of a held rate the drive at which the columns' rates add up to it."""
+    (profile, (what, value)), place = given, particle_places(g)
+    n = platelet.model.shells
+    state, still = np.zeros(place.size + 1), np.zeros(place.size + 1)
     state[place[0 : 2 * n : 2]] = profile.T
     state[place[1 : 2 * n : 2]] = np.log(profile.T) - np.log1p(-profile.T)
-    state[place[2 * n]] = profile @ model.grid.fractions
-    state[place[2 * n + 1]] = rate
-    outside = np.array([platelet.shares @ profile[:, -1]])
-    activity = float((np.log(outside) - np.log1p(-outside) + evaluate_many(g.arrays.excess, outside)[0])[0])
-    law = model.rate_law
-    exchange = exchange_current(law, outside[0], activity, temperature=model.temperature)
-    own = exchange * g.arrays.rate / law.rate_constant
-    state[-1] = drive or overpotential(rate, own, g.arrays.transfer) - activity
+    state[place[2 * n]] = profile @ g.arrays.fractions
+    residual = np.empty(state.size)
+
+    def rates_at(drive: float) -> FloatArray:
+        state[-1] = drive
+        system.residual(state, still, residual)
+        return -residual[place[-1]]
+
+    shares = platelet.shares
+    drive = value if what == "drive" else _falling_zero(lambda tried: shares @ rates_at(tried) - value)
+    state[place[-1]] = rates_at(drive)
     return state
+
+
+def _falling_zero(function: Callable[[float], float]) -> float:
+    """Return where a falling function of the drive is zero.
+
+    Raises
+    ------
+    ConvergenceError
+        If it has one sign at all drives up to `WIDEST_DRIVE`.
+    """
+    reach = 1.0
+    while function(-reach) < 0 or function(reach) > 0:
+        reach *= 2
+        if reach > WIDEST_DRIVE:
+            raise ConvergenceError(
+                f"no drive up to {WIDEST_DRIVE:g} kT carries the current at the start; lower the current"
+            )
+    return float(brentq(function, -reach, reach))

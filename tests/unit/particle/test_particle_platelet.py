@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from particle_models import LAW, particle
+from scalebridge.contracts import RateLaw
 from scalebridge.foundation import InputError, random_stream
 from scalebridge.particle import Platelet, block_size, solve_particle, solve_platelet, sparse_matrices
 from scalebridge.particle._kernels import chemical_potentials, particle_places
@@ -13,16 +14,12 @@ from scalebridge.particle.platelet_system import platelet_columns, platelet_syst
 
 LENGTH = 40e-9
 OMEGA = 4.0
-COUPLED = LAW.model_copy(
-    update={"form": "coupled ion-electron transfer", "reorganisation_energy": 3.4e-20}
-)
+COUPLED = LAW.model_copy(update={"form": "coupled ion-electron transfer", "reorganisation_energy": 3.4e-20})
 
 
 def platelet(columns: int = 41, omega: float | tuple[float, ...] = OMEGA, **changes: Any) -> Platelet:
     """A platelet of LiFePO4 with a symmetric gap, ten interface lengths long."""
-    of_platelet = {
-        name: changes.pop(name) for name in ("gradient_energy", "end_gradient") if name in changes
-    }
+    of_platelet = {name: changes.pop(name) for name in ("gradient_energy", "end_gradient") if name in changes}
     length = changes.pop("length", LENGTH)
     depth = particle(omega, **({"shape": "plate", "size": 5e-9, "shells": 8} | changes))
     return Platelet(model=depth, length=length, columns=columns, **of_platelet)
@@ -35,9 +32,9 @@ def own_rate(plate: Platelet) -> float:
 
 
 CASES = {
-    "one gradient energy": platelet(6, (3.0, -0.4, 0.2), length=1.5e-8, shells=7, size=4e-9),
+    "one gradient energy": platelet(6, (3.0, -0.4, 0.2), length=1.2e-8, shells=7, size=4e-9),
     "two, wetting on all sides": platelet(
-        5, (3.0, -0.4, 0.2), length=1.2e-8, shells=6, size=4e-9, gradient_energy=9e-10, end_gradient=2e7,
+        5, (3.0, -0.4, 0.2), length=1e-8, shells=6, size=4e-9, gradient_energy=9e-10, end_gradient=2e7,
         surface_gradient=-3e7, diffusivity=np.array([1e-17, 1e-16, 3e-16]), rate_law=COUPLED,
     ),
 }  # fmt: skip
@@ -95,3 +92,169 @@ def test_chemical_potential_is_the_derivative_of_the_discrete_free_energy(case: 
         slope = (plate.free_energy(theta + step) - plate.free_energy(theta - step)) / (2 * h)
         volume = plate.shares[k] * plate.model.grid.fractions[i]
         assert slope / volume == pytest.approx(potential[i, k], rel=1e-6, abs=1e-6)
+
+
+def even_or_alone(plate: Platelet, start: np.ndarray, **run: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return θ of the platelet and of each column solved as a plate of its own."""
+    together = solve_platelet(plate, start, relative_tolerance=1e-7, **run)
+    alone = [solve_particle(plate.model, theta, relative_tolerance=1e-7, **run) for theta in start]
+    return together.theta, np.stack([one.theta for one in alone], axis=1)
+
+
+def test_even_platelet_is_a_plate() -> None:
+    """Through the gap, where the plate separates in depth."""
+    plate = platelet(4, 3.0, length=8e-9, size=8e-9, diffusivity=1e-17, surface_gradient=1e7)
+    rate = 0.3
+    times = np.linspace(0, 0.8 / (rate * own_rate(plate)), 12)
+    start = np.full((4, 8), 0.05)
+    found, expected = even_or_alone(plate, start, times=times, current_density=rate * LAW.rate_constant)
+    assert np.ptp(expected, axis=2).max() > 0.5
+    assert found == pytest.approx(expected, abs=2e-5)
+
+
+def test_columns_without_gradient_energy_between_them_are_plates_of_their_own() -> None:
+    plate = platelet(4, 1.0, length=8e-9, size=8e-9, diffusivity=1e-18, gradient_energy=0.0)
+    times = np.linspace(0, 3 / own_rate(plate), 8)
+    start = np.array([0.1, 0.3, 0.3, 0.6])[:, None] * np.ones(8)
+    found, expected = even_or_alone(plate, start, times=times, voltage=plate.model.mean_voltage - 0.02)
+    assert found == pytest.approx(expected, abs=2e-6)
+    assert found[:, 1] == pytest.approx(found[:, 2], abs=1e-12)
+
+
+@pytest.mark.parametrize("law", [LAW, COUPLED])
+def test_quick_diffusion_makes_an_allen_cahn_platelet(law: RateLaw) -> None:
+    """Thinner than any wave in depth: waves from both wetted ends, by the depth-averaged kernels as well."""
+    plate = platelet(41, size=3.5e-9, diffusivity=1e-13, end_gradient=2e8, rate_law=law)
+    rate = 0.1
+    run = {
+        "times": np.linspace(0, 0.85 / (rate * own_rate(plate)), 20),
+        "current_density": rate * LAW.rate_constant,
+        "relative_tolerance": 1e-6,
+    }
+    start = 0.02 * (1 + 0.1 * random_stream(1, "start").uniform(-1, 1, 41))
+    found = solve_platelet(plate, start, **run)
+    averaged = solve_particle(plate.depth_averaged, start, **run)
+    assert np.ptp(averaged.theta, axis=1).max() > 0.8
+    assert np.ptp(found.theta, axis=2).max() < 1e-4
+    assert found.theta.mean(axis=2) == pytest.approx(averaged.theta, abs=2e-4)
+    assert found.voltage == pytest.approx(averaged.voltage, abs=2e-5)
+    assert found.free_energy == pytest.approx(averaged.free_energy, abs=2e-5)
+
+
+def test_ions_are_conserved_under_current() -> None:
+    plate = platelet(21, length=2e-8, size=8e-9, diffusivity=1e-17, end_gradient=2e8)
+    rate = 0.2
+    times = np.linspace(0, 0.8 / (rate * own_rate(plate)), 15)
+    found = solve_platelet(plate, 0.05, times=times, current_density=rate * LAW.rate_constant)
+    assert found.termination == "time"
+    assert found.filling == pytest.approx(0.05 + rate * own_rate(plate) * times, abs=1e-10)
+    assert found.current_density @ plate.shares == pytest.approx(rate * LAW.rate_constant, rel=1e-9)
+
+
+def test_free_energy_never_rises_at_rest() -> None:
+    """From noise inside the gap to a single boundary across the depth, the shorter way."""
+    plate = platelet(31, length=3e-8, size=7e-9, diffusivity=1e-17)
+    start = random_stream(2, "start").uniform(0.3, 0.7, (31, 8))
+    found = solve_platelet(plate, start, times=np.geomspace(1e-2, 1e6, 40), current_density=0.0)
+    assert found.termination == "time"
+    assert found.filling == pytest.approx(found.filling[0], abs=1e-10)
+    assert np.diff(found.free_energy).max() < 1e-7
+    assert found.wave_share[0] < 0.2
+    assert found.wave_share[-1] > 0.99
+
+
+def test_growing_modes_are_those_of_the_dense_problem() -> None:
+    """Of θ′ = −V⁻¹K V⁻¹Gθ at fixed filling, by their growth rates."""
+    plate = platelet(9, length=1.6e-8, size=8e-9, shells=6, diffusivity=1e-17)
+    g = platelet_columns(plate, 1e-2)
+    system = platelet_system(plate, g, ("rate", 0.0))
+    state, rates = np.zeros(block_size(6) * 9 + 1), growth_rates(plate, 0.4)
+    table = state[:-1].reshape(-1, 9)
+    table[0:12:2], table[1:12:2], table[12] = 0.4, np.log(0.4 / 0.6), 0.4
+    state[-1] = -np.log(0.4 / 0.6) - OMEGA * 0.2
+    growing = np.sort(rates[rates > 0])
+    assert growing.size >= 6
+    assert system.resolves(state, 1.001 * growing[-1])
+    assert not system.resolves(state, 0.999 * growing[-1])
+    assert not system.resolves(state, 0.5 * (growing[-3] + growing[-2]))
+
+
+def growth_rates(plate: Platelet, theta: float) -> np.ndarray:
+    """Return those of an even platelet at equilibrium with its drive, at fixed filling [1/s]."""
+    n, m, grid = plate.model.shells, plate.columns, plate.model.grid
+    length2, h = plate.model.interface_length**2, plate.depth_averaged.grid.spacing
+
+    def second_difference(size: int) -> np.ndarray:
+        steps = np.diff(np.eye(size), axis=0)
+        return np.diag([2.0, *np.ones(size - 2), 2.0]) @ steps.T @ steps
+
+    depth = np.kron(np.eye(m), second_difference(n) / grid.spacing**2)
+    along = np.kron(second_difference(m) / h**2, np.eye(n))
+    stiffness = (1 / (theta * (1 - theta)) - 2 * OMEGA) * np.eye(n * m) + length2 * (depth + along)
+    # Butler–Volmer at equilibrium: dR/dμ = −(1−θ) √a
+    activity = np.exp(np.log(theta / (1 - theta)) + OMEGA * (1 - 2 * theta))
+    surface = np.kron(np.eye(m), np.diag([*np.zeros(n - 1), 1.0 / grid.fractions[-1]]))
+    exchange = own_rate(plate) * (1 - theta) * np.sqrt(activity)
+    motion = -1e-17 * theta * (1 - theta) * depth - exchange * surface
+    volumes = np.kron(plate.shares, grid.fractions)
+    # an orthonormal basis of what keeps Σ V θ = 0, in which G is projected
+    weights = np.sqrt(volumes)
+    basis = np.linalg.svd(weights[None])[2][1:].T
+    scaled = basis.T @ (weights[:, None] * stiffness / weights) @ basis
+    moved = weights[:, None] * motion / weights
+    inverse = basis.T @ np.linalg.inv(moved) @ basis
+    return np.real(np.linalg.eigvals(np.linalg.solve(inverse, scaled)))
+
+
+def half_full(damkohler: float, columns: int = 31, shells: int = 8) -> float:
+    """Return the wave share at half filling at a drive of 2 kT, of a platelet 1.3 ℓ thin with wetted ends."""
+    ell = platelet().model.interface_length
+    shape = {"length": 15 * ell, "size": 1.3 * ell, "shells": shells, "end_gradient": 0.7 / ell}
+    plate = platelet(columns, **shape)
+    scale = own_rate(plate)
+    plate = platelet(columns, **shape, diffusivity=scale * plate.model.size**2 / damkohler)
+    times = np.geomspace(0.01, 100 * (1 + damkohler), 100) / scale
+    voltage = plate.model.mean_voltage - 2 * plate.model.thermal_voltage
+    found = solve_platelet(plate, 0.03, times=np.concatenate([[0.0], times]), voltage=voltage)
+    assert found.filling[-1] > 0.95
+    return float(np.interp(0.5, found.filling, found.wave_share))
+
+
+def test_ratio_of_reaction_to_diffusion_decides_between_wave_and_shell() -> None:
+    shares = [half_full(damkohler) for damkohler in (1e-3, 1e-1, 1.0, 1e2)]
+    assert shares[0] > 0.9
+    assert shares[-1] < 0.1
+    assert np.all(np.diff(shares) < 0)
+
+
+def test_wave_share_of_known_profiles() -> None:
+    plate = platelet(11, length=2e-8)
+    along = np.linspace(0.1, 0.9, 11)[:, None] * np.ones(8)
+    inward = np.ones((11, 1)) * np.linspace(0.1, 0.9, 8)
+    found = plate.wave_share(np.stack([along, inward, np.full((11, 8), 0.3)]))
+    assert found[:2] == pytest.approx([1.0, 0.0], abs=1e-12)
+    assert np.isnan(found[2])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kind": "allen-cahn", "length": 4e-8, "shells": 41}, "it must be a cahn-hilliard plate"),
+        ({"shape": "sphere"}, "cahn-hilliard sphere as the depth of a platelet"),
+        ({"coherency_modulus": 1e8}, "its coherency energy is not modelled; give 0"),
+        ({"size": 5e-9, "length_of_platelet": 4e-7}, "columns along the length of a platelet, as shells"),
+    ],
+)
+def test_platelets_that_do_not_fit_are_refused(changes: dict[str, Any], message: str) -> None:
+    length = changes.pop("length_of_platelet", LENGTH)
+    model = particle(OMEGA, **({"shape": "plate", "size": 5e-9, "shells": 8} | changes))
+    with pytest.raises(InputError, match=message):
+        Platelet(model=model, length=length, columns=41)
+
+
+def test_starts_that_do_not_fit_are_refused() -> None:
+    plate, times = platelet(11, length=2e-8), np.array([0.0, 1.0])
+    with pytest.raises(InputError, match=r"must be one number, 11 or 11 × 8 inside"):
+        solve_platelet(plate, np.full(8, 0.1), times=times, voltage=3.4)
+    with pytest.raises(InputError, match="exactly one must be given"):
+        solve_platelet(plate, 0.1, times=times)
