@@ -16,6 +16,9 @@ from scalebridge.particle.model import ParticleModel
 
 FloatArray = NDArray[np.float64]
 
+LEAST_VARIANCE = 0.05
+"""Over that of full and empty sites: what wetting and currents leave in an even platelet lies below."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Platelet:
@@ -83,20 +86,31 @@ class Platelet:
         """Return the mean site fraction; ``theta`` (..., columns, shells) → (...)."""
         return np.asarray(theta @ self.model.grid.fractions @ self.shares)
 
-    def wave_share(self, theta: FloatArray) -> FloatArray:
-        """Return the share of the variance of θ that lies between columns, (..., columns, shells) → (...).
+    def phase_variance(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return how far phases lie apart along length and depth; ``theta`` (..., columns, shells) → (...).
 
-        The correlation ratio Var(mean over the depth)/Var(θ) by volume: 1 where every column is uniform and
-        phases lie side by side along the length (a wave along the surface), 0 where all columns are equal and
-        phases lie one behind the other in depth (core and shell); not a number of an even platelet.
+        Variance of the columns' means, and mean variance within columns, both by volume and over θ̄(1−θ̄), that
+        of full and empty sites. Their sum is 0 of an even platelet and 1 at most.
         """
         depth = self.model.grid.fractions
         mean = theta @ depth
         middle = mean @ self.shares
+        most = middle * (1 - middle)
         between = (mean - middle[..., None]) ** 2 @ self.shares
-        whole = (theta - middle[..., None, None]) ** 2 @ depth @ self.shares
-        even = whole < EVEN
-        return np.where(even, np.nan, between / np.where(even, 1.0, whole))
+        within = (theta - mean[..., None]) ** 2 @ depth @ self.shares
+        return np.asarray(between / most), np.asarray(within / most)
+
+    def wave_share(self, theta: FloatArray) -> FloatArray:
+        """Return the share of the variance of θ that lies along the length, (..., columns, shells) → (...).
+
+        1 where every column is even and phases lie side by side (a wave along the surface), 0 where all
+        columns are equal and phases lie one behind the other (core and shell); not a number where less than
+        `LEAST_VARIANCE` shows no phases.
+        """
+        along, inward = self.phase_variance(theta)
+        whole = along + inward
+        apart = whole > LEAST_VARIANCE
+        return np.where(apart, along / np.where(apart, whole, 1.0), np.nan)
 
     def free_energy(self, theta: FloatArray) -> FloatArray:
         """Return the free energy per site over kT; ``theta`` (..., columns, shells) → (...).
@@ -110,7 +124,3 @@ class Platelet:
         ends = theta[..., [0, -1], :] @ self.model.grid.fractions @ np.array(grid.wetted)
         along = 0.5 * steps @ grid.face_areas * grid.spacing - self.end_gradient * ends
         return np.asarray(inside + length2 * along)
-
-
-EVEN = 1e-12
-"""Variance of θ below which nothing is to be shared."""

@@ -45,6 +45,8 @@ class PlateletSolution:
     """(shells,) from the middle to the surface [m]."""
     free_energy: FloatArray
     """(times,) per site over kT, see `Platelet.free_energy`."""
+    phase_variance: tuple[FloatArray, FloatArray]
+    """(times,) each: how far phases lie apart along the length and along the depth, from 0 to 1."""
     wave_share: FloatArray
     """(times,) 1 of a wave along the surface, 0 of core and shell, see `Platelet.wave_share`."""
     termination: str
@@ -130,7 +132,8 @@ def solve_platelet(
         position=platelet.position,
         depth=model.grid.nodes,
         free_energy=platelet.free_energy(inside),
-        wave_share=platelet.wave_share(fractions),
+        phase_variance=platelet.phase_variance(inside),
+        wave_share=platelet.wave_share(inside),
         termination=termination,
         status=status,
     )

@@ -159,8 +159,8 @@ def test_free_energy_never_rises_at_rest() -> None:
     assert found.termination == "time"
     assert found.filling == pytest.approx(found.filling[0], abs=1e-10)
     assert np.diff(found.free_energy).max() < 1e-7
-    assert found.wave_share[0] < 0.2
     assert found.wave_share[-1] > 0.99
+    assert found.phase_variance[0][-1] > 0.5
 
 
 def test_growing_modes_are_those_of_the_dense_problem() -> None:
@@ -206,34 +206,55 @@ def growth_rates(plate: Platelet, theta: float) -> np.ndarray:
     return np.real(np.linalg.eigvals(np.linalg.solve(inverse, scaled)))
 
 
-def half_full(damkohler: float, columns: int = 31, shells: int = 8) -> float:
-    """Return the wave share at half filling at a drive of 2 kT, of a platelet 1.3 ℓ thin with wetted ends."""
+def half_full(damkohler: float, columns: int = 41, shells: int = 7) -> tuple[float, float, float]:
+    """Return phase variances and wave share of a half full platelet with wetted ends, 2 ℓ thin, 20 ℓ long.
+
+    At 2 % of the rate constant; ``damkohler`` is k0 L/(ρ e D).
+    """
     ell = platelet().model.interface_length
-    shape = {"length": 15 * ell, "size": 1.3 * ell, "shells": shells, "end_gradient": 0.7 / ell}
+    shape = {"length": 20 * ell, "size": 2 * ell, "shells": shells, "end_gradient": 0.7 / ell}
     plate = platelet(columns, **shape)
-    scale = own_rate(plate)
-    plate = platelet(columns, **shape, diffusivity=scale * plate.model.size**2 / damkohler)
-    times = np.geomspace(0.01, 100 * (1 + damkohler), 100) / scale
-    voltage = plate.model.mean_voltage - 2 * plate.model.thermal_voltage
-    found = solve_platelet(plate, 0.03, times=np.concatenate([[0.0], times]), voltage=voltage)
-    assert found.filling[-1] > 0.95
-    return float(np.interp(0.5, found.filling, found.wave_share))
+    rate = own_rate(plate)
+    plate = platelet(columns, **shape, diffusivity=rate * plate.model.size**2 / damkohler)
+    times = np.linspace(0, 0.47 / (0.02 * rate), 30)
+    found = solve_platelet(plate, 0.03, times=times, current_density=0.02 * LAW.rate_constant)
+    assert found.filling[-1] == pytest.approx(0.5)
+    along, inward = found.phase_variance
+    return along[-1], inward[-1], found.wave_share[-1]
 
 
 def test_ratio_of_reaction_to_diffusion_decides_between_wave_and_shell() -> None:
-    shares = [half_full(damkohler) for damkohler in (1e-3, 1e-1, 1.0, 1e2)]
-    assert shares[0] > 0.9
-    assert shares[-1] < 0.1
-    assert np.all(np.diff(shares) < 0)
+    """Phases lie apart in both limits, side by side in one and one behind the other in the other."""
+    found = np.array([half_full(damkohler) for damkohler in (0.01, 1.0, 5.0, 20.0)])
+    along, inward, share = found.T
+    assert along[0] > 0.75
+    assert inward[-1] > 0.4
+    assert share[0] > 0.99
+    assert share[-1] < 0.05
+    assert np.all(np.diff(share) < 0)
 
 
-def test_wave_share_of_known_profiles() -> None:
-    plate = platelet(11, length=2e-8)
-    along = np.linspace(0.1, 0.9, 11)[:, None] * np.ones(8)
-    inward = np.ones((11, 1)) * np.linspace(0.1, 0.9, 8)
-    found = plate.wave_share(np.stack([along, inward, np.full((11, 8), 0.3)]))
-    assert found[:2] == pytest.approx([1.0, 0.0], abs=1e-12)
-    assert np.isnan(found[2])
+@pytest.mark.slow
+def test_wave_and_shell_on_finer_grids() -> None:
+    for damkohler in (0.01, 5.0, 20.0):
+        coarse = half_full(damkohler)
+        assert half_full(damkohler, columns=81) == pytest.approx(coarse, abs=0.05)
+        assert half_full(damkohler, shells=13) == pytest.approx(coarse, abs=0.05)
+
+
+def test_phase_variance_of_known_profiles() -> None:
+    """Uniform from 0.1 to 0.9, of variance 0.64/12, along either axis, and none of an even platelet."""
+    plate = platelet(401, length=2e-8, size=5e-9, shells=401)
+    ramp = np.linspace(0.1, 0.9, 401)
+    theta = np.stack(
+        [np.repeat(ramp[:, None], 401, 1), np.repeat(ramp[None], 401, 0), np.full((401, 401), 0.3)]
+    )
+    along, inward = plate.phase_variance(theta)
+    assert along == pytest.approx([0.64 / 3, 0.0, 0.0], abs=1e-5)
+    assert inward == pytest.approx([0.0, 0.64 / 3, 0.0], abs=1e-5)
+    share = plate.wave_share(theta)
+    assert share[:2] == pytest.approx([1.0, 0.0], abs=1e-12)
+    assert np.isnan(share[2])
 
 
 @pytest.mark.parametrize(
