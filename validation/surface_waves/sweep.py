@@ -38,7 +38,7 @@ CASES = {
     "4 ℓ at 0.8 kT": (4.0, "voltage", 0.8),
     "1.3 ℓ at 2 kT": (1.3, "voltage", 2.0),
 }
-"""Half thickness; current over k0, or voltage below the plateau in kT (the spinodal lies 1.07 kT below it)."""
+"""Half thickness; current over k0, or voltage below the plateau in kT (the spinodal lies at 1.07 kT)."""
 MAPPED = (
     ("2 ℓ at 0.02 k₀", 0.01),
     ("2 ℓ at 0.02 k₀", 5.0),

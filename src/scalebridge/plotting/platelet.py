@@ -21,6 +21,7 @@ from scalebridge.plotting.style import (
 
 NANOMETRE = 1e-9
 ROUNDING = 1e-6
+"""Of a run's last filling."""
 ROW_HEIGHT = 1.0
 """Of a row of maps [inch]."""
 
@@ -101,10 +102,15 @@ def plot_wave_share(curves: Mapping[str, tuple[FloatArray, FloatArray]], when: s
             marker=MARKERS[number % len(MARKERS)],
             label=label,
         )
-    for level, text in ((1.0, "wave"), (0.0, "core and shell")):
+    for level, text, side in ((1.0, "wave", 1.0), (0.0, "core and shell", 0.0)):
         axes.axhline(level, color=GREY, linewidth=0.6, linestyle=":")
         axes.annotate(
-            text, (1.0, level), xycoords=("axes fraction", "data"), ha="right", va="bottom", color=GREY
+            text,
+            (side, level),
+            xycoords=("axes fraction", "data"),
+            ha="right" if side else "left",
+            va="bottom",
+            color=GREY,
         )
     axes.set(
         xlabel="reaction over diffusion, k₀L/ρzeD",
