@@ -45,6 +45,8 @@ MAPPED = (
     ("2 ℓ at 0.02 k₀", 20.0),
     ("4 ℓ at 0.8 kT", 0.01),
 )
+CUTOFF = 12.0
+"""Of runs at constant current, in kT below the plateau."""
 COLUMNS = 41
 HALF = 0.5
 FILLINGS = (0.15, 0.3, 0.5)
@@ -92,7 +94,13 @@ def run(case: tuple[float, str, float], ratio: float) -> PlateletSolution:
     )
     if held == "current":
         times = np.linspace(0.0, (HALF - START) / (value * rate), 60)
-        return solve_platelet(platelet, START, times=times, current_density=value * LAW.rate_constant)
+        return solve_platelet(
+            platelet,
+            START,
+            times=times,
+            current_density=value * LAW.rate_constant,
+            voltage_cutoff=model.mean_voltage - CUTOFF * model.thermal_voltage,
+        )
     times = np.concatenate([[0.0], np.geomspace(0.01, 200 * (1 + ratio), 300)]) / rate
     return solve_platelet(
         platelet, START, times=times, voltage=model.mean_voltage - value * model.thermal_voltage

@@ -166,10 +166,13 @@ def _guess(
     def rates_at(drive: float) -> FloatArray:
         state[-1] = drive
         system.residual(state, still, residual)
-        return -residual[place[-1]]
+        return np.asarray(-residual[place[-1]])
 
     shares = platelet.shares
-    drive = value if what == "drive" else _falling_zero(lambda tried: shares @ rates_at(tried) - value)
+    if what == "drive":
+        drive = value
+    else:
+        drive = _falling_zero(lambda tried: float(shares @ rates_at(tried)) - value)
     state[place[-1]] = rates_at(drive)
     return state
 
