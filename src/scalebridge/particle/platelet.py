@@ -27,8 +27,8 @@ class Platelet:
     Raises
     ------
     InputError
-        If the model is not a Cahn–Hilliard plate, has coherency (whose mean field is that of a whole
-        particle, not of a column) or the columns cannot resolve the interface.
+        If the model is not a Cahn–Hilliard plate, has phases with a rate of their own, has coherency (whose
+        mean field is that of a whole particle, not of a column) or the columns cannot resolve the interface.
     """
 
     model: ParticleModel
@@ -48,6 +48,11 @@ class Platelet:
             raise InputError(
                 f"{model.kind} {model.shape} as the depth of a platelet: it must be a cahn-hilliard plate; "
                 "change the kind and the shape"
+            )
+        if model.order is not None:
+            raise InputError(
+                "phases with a rate of their own are not modelled in a platelet resolved in length and "
+                "depth; leave their relaxation time out"
             )
         if model.coherency_modulus > 0:
             raise InputError(

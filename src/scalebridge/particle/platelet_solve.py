@@ -12,6 +12,7 @@ from scalebridge.foundation import ConvergenceError, InputError
 from scalebridge.particle._kernels import Particles, particle_places
 from scalebridge.particle.implicit import (
     REFERENCE_TOLERANCE,
+    ImplicitSolution,
     ImplicitSystem,
     consistent_start,
     solve_implicit,
@@ -115,8 +116,14 @@ def solve_platelet(
         events=None if voltage_cutoff is None else events,
         relative_tolerance=relative_tolerance,
     )
+    return _solution(platelet, g, result, end=float(times[-1]))
+
+
+def _solution(platelet: Platelet, g: Particles, result: ImplicitSolution, *, end: float) -> PlateletSolution:
+    """Return what was reached in the terms of a user."""
+    model, scale = platelet.model, g.arrays.rate_scale
     termination = "time" if result.event is None else "voltage cutoff"
-    status = f"reached {result.time[-1]:.4g} s of {times[-1]:.4g} s"
+    status = f"reached {result.time[-1]:.4g} s of {end:.4g} s"
     if result.failure is not None:
         termination = SOLVER_FAILURE
         status = f"{status}; the solver stopped: {result.failure}"
@@ -127,7 +134,7 @@ def solve_platelet(
         time=result.time,
         voltage=model.mean_voltage + model.thermal_voltage * result.states[:, -1],
         filling=platelet.filling(fractions),
-        current_density=result.states[:, place[-1]] * rate_scale / per_current,
+        current_density=result.states[:, place[-1]] * scale * model.charge_density / model.grid.surface_area,
         theta=fractions,
         position=platelet.position,
         depth=model.grid.nodes,
@@ -168,12 +175,10 @@ def _guess(
         system.residual(state, still, residual)
         return np.asarray(-residual[place[-1]])
 
-    shares = platelet.shares
-    if what == "drive":
-        drive = value
-    else:
-        drive = _falling_zero(lambda tried: float(shares @ rates_at(tried)) - value)
-    state[place[-1]] = rates_at(drive)
+    def missing(drive: float) -> float:
+        return float(platelet.shares @ rates_at(drive)) - value
+
+    state[place[-1]] = rates_at(value if what == "drive" else _falling_zero(missing))
     return state
 
 

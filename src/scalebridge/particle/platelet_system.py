@@ -54,7 +54,7 @@ def platelet_columns(platelet: Platelet, rate_scale: float) -> Particles:
 def platelet_system(platelet: Platelet, g: Particles, held: tuple[str, float]) -> ImplicitSystem:
     """Return the columns and their drive, the last unknown; ``held``: ("rate" or "drive", its value)."""
     n, count = g.arrays.fractions.size, platelet.columns
-    size = block_size(n) * count + 1
+    size = block_size(g.arrays) * count + 1
     shares = platelet.shares
     what, value = held
     group, outer = _linked(g, shares, fed=1.0 if what == "rate" else 0.0)

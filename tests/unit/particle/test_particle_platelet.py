@@ -7,7 +7,7 @@ import pytest
 
 from particle_models import LAW, particle
 from scalebridge.contracts import RateLaw
-from scalebridge.foundation import InputError, random_stream
+from scalebridge.foundation import ConvergenceError, InputError, random_stream
 from scalebridge.particle import Platelet, block_size, solve_particle, solve_platelet, sparse_matrices
 from scalebridge.particle._kernels import chemical_potentials, particle_places
 from scalebridge.particle.platelet_system import platelet_columns, platelet_system
@@ -43,9 +43,10 @@ CASES = {
 def random_state(plate: Platelet, seed: int) -> tuple[np.ndarray, np.ndarray]:
     rng = random_stream(seed, "platelet")
     shells = plate.model.shells
-    size = block_size(shells) * plate.columns + 1
+    g = platelet_columns(plate, 1.0)
+    size = block_size(g.arrays) * plate.columns + 1
     state = rng.uniform(0.1, 0.9, size)
-    places = particle_places(platelet_columns(plate, 1.0))
+    places = particle_places(g)
     state[places[1 : 2 * shells : 2]] = rng.uniform(-3, 3, (shells, plate.columns))
     return state, rng.normal(size=size)
 
@@ -80,7 +81,7 @@ def test_chemical_potential_is_the_derivative_of_the_discrete_free_energy(case: 
     g = platelet_columns(plate, 1.0)
     shells = plate.model.shells
     theta = random_stream(5, "theta").uniform(0.05, 0.95, (plate.columns, shells))
-    table = np.zeros((block_size(shells), plate.columns))
+    table = np.zeros((block_size(g.arrays), plate.columns))
     table[0 : 2 * shells : 2] = theta.T
     table[1 : 2 * shells : 2] = np.log(theta / (1 - theta)).T
     # the Python form: Numba cannot hand out arrays of a cached function that cached kernels have inlined
@@ -151,6 +152,29 @@ def test_ions_are_conserved_under_current() -> None:
     assert found.current_density @ plate.shares == pytest.approx(rate * LAW.rate_constant, rel=1e-9)
 
 
+def test_voltage_cutoff_ends_an_insertion() -> None:
+    plate = platelet(5, 1.0, length=8e-9)
+    cutoff = plate.model.mean_voltage - 0.05
+    times = np.linspace(0, 5 / own_rate(plate), 20)
+    found = solve_platelet(
+        plate, 0.1, times=times, current_density=0.5 * LAW.rate_constant, voltage_cutoff=cutoff
+    )
+    assert found.termination == "voltage cutoff"
+    assert found.voltage[-1] == pytest.approx(cutoff, abs=1e-5)
+    assert found.time[-1] < times[-1]
+
+
+def test_currents_beyond_electron_transfer_are_refused() -> None:
+    """Its rate has a limit, however strong the drive."""
+    with pytest.raises(ConvergenceError, match="no drive up to 500 kT carries the current at the start"):
+        solve_platelet(
+            platelet(5, 1.0, length=8e-9, rate_law=COUPLED),
+            0.1,
+            times=np.array([0.0, 1.0]),
+            current_density=1e9 * LAW.rate_constant,
+        )
+
+
 def test_free_energy_never_rises_at_rest() -> None:
     """From noise inside the gap to a single boundary across the depth, the shorter way."""
     plate = platelet(31, length=3e-8, size=7e-9, diffusivity=1e-17)
@@ -168,7 +192,7 @@ def test_growing_modes_are_those_of_the_dense_problem() -> None:
     plate = platelet(9, length=1.6e-8, size=8e-9, shells=6, diffusivity=1e-17)
     g = platelet_columns(plate, 1e-2)
     system = platelet_system(plate, g, ("rate", 0.0))
-    state, rates = np.zeros(block_size(6) * 9 + 1), growth_rates(plate, 0.4)
+    state, rates = np.zeros(block_size(g.arrays) * 9 + 1), growth_rates(plate, 0.4)
     table = state[:-1].reshape(-1, 9)
     table[0:12:2], table[1:12:2], table[12] = 0.4, np.log(0.4 / 0.6), 0.4
     state[-1] = -np.log(0.4 / 0.6) - OMEGA * 0.2
@@ -263,6 +287,7 @@ def test_phase_variance_of_known_profiles() -> None:
         ({"kind": "allen-cahn", "length": 4e-8, "shells": 41}, "it must be a cahn-hilliard plate"),
         ({"shape": "sphere"}, "cahn-hilliard sphere as the depth of a platelet"),
         ({"coherency_modulus": 1e8}, "its coherency energy is not modelled; give 0"),
+        ({"phase_relaxation_time": 1.0}, "phases with a rate of their own are not modelled in a platelet"),
         ({"size": 5e-9, "length_of_platelet": 4e-7}, "columns along the length of a platelet, as shells"),
     ],
 )
