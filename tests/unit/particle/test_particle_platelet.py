@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from particle_models import LAW, particle
+from particle_models import LAW, branched, particle
 from scalebridge.contracts import RateLaw
 from scalebridge.foundation import ConvergenceError, InputError, random_stream
 from scalebridge.particle import Platelet, block_size, solve_particle, solve_platelet, sparse_matrices
@@ -287,7 +287,6 @@ def test_phase_variance_of_known_profiles() -> None:
         ({"kind": "allen-cahn", "length": 4e-8, "shells": 41}, "it must be a cahn-hilliard plate"),
         ({"shape": "sphere"}, "cahn-hilliard sphere as the depth of a platelet"),
         ({"coherency_modulus": 1e8}, "its coherency energy is not modelled; give 0"),
-        ({"phase_relaxation_time": 1.0}, "phases with a rate of their own are not modelled in a platelet"),
         ({"size": 5e-9, "length_of_platelet": 4e-7}, "columns along the length of a platelet, as shells"),
     ],
 )
@@ -296,6 +295,13 @@ def test_platelets_that_do_not_fit_are_refused(changes: dict[str, Any], message:
     model = particle(OMEGA, **({"shape": "plate", "size": 5e-9, "shells": 8} | changes))
     with pytest.raises(InputError, match=message):
         Platelet(model=model, length=length, columns=41)
+
+
+def test_phases_with_a_rate_of_their_own_are_refused() -> None:
+    phases = branched((1.0, 0.5, 0.0), (1.0, 0.0, 2.5))
+    model = particle(phases, shape="plate", size=5e-9, shells=8, phase_relaxation_time=1.0)
+    with pytest.raises(InputError, match="phases with a rate of their own are not modelled in a platelet"):
+        Platelet(model=model, length=LENGTH, columns=41)
 
 
 def test_starts_that_do_not_fit_are_refused() -> None:
