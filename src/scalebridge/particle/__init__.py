@@ -42,6 +42,8 @@ from scalebridge.particle.measured import measured_particle
 from scalebridge.particle.model import ParticleModel
 from scalebridge.particle.native import USER_WORD, NativeCallbacks, data_offset
 from scalebridge.particle.order import PhaseOrder, phase_fractions
+from scalebridge.particle.platelet import Platelet
+from scalebridge.particle.platelet_solve import PlateletSolution, solve_platelet
 from scalebridge.particle.resolution import shells_for
 from scalebridge.particle.resolution_remarks import state_resolution
 from scalebridge.particle.solve import (
@@ -73,6 +75,8 @@ __all__ = [
     "ParticleSolution",
     "Particles",
     "PhaseOrder",
+    "Platelet",
+    "PlateletSolution",
     "Surface",
     "block_factor",
     "block_size",
@@ -99,6 +103,7 @@ __all__ = [
     "shells_for",
     "solve_implicit",
     "solve_particle",
+    "solve_platelet",
     "sparse_matrices",
     "state_resolution",
     "tabulate",

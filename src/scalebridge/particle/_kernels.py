@@ -22,6 +22,7 @@ of shell i, so that elimination in this order meets no small pivot.
 | A_f/V, V_i/V | ``face_areas``, ``fractions`` |
 | λ = κ/(ρkT), b = B/(ρkT) | ``gradient``, ``coherency`` |
 | s = R₀/R: size of the arrays over the particle's own | ``shrink`` |
+| μ_ik −= (λ/h²)(θ_i,k−1 − 2θ_ik + θ_i,k+1) of columns k of one platelet | ``lateral`` |
 | Δ̃ of the reaction = Δ̃ + r_film dθ̄/dt, with direct exchange Δ̃ + r_film R of every cell | ``film`` |
 
 Particles of several sizes share one set of arrays: areas over volumes grow as s, spacings fall as 1/s.
@@ -82,6 +83,10 @@ class ParticleArrays(NamedTuple):
     """1/τ of the phases [1/s]."""
     barrier: float
     """W between them."""
+    lateral: float = 0.0
+    """λ/h² between particles that are neighbouring columns of one platelet; 0 where they are particles."""
+    end_wetting: float = 0.0
+    """2 λ n·∇θ/h of the first and the last column."""
 
 
 class Particles(NamedTuple):
@@ -242,7 +247,23 @@ def chemical_potentials(p: ParticleArrays, table: FloatArray, shrink: FloatArray
         potential[n - 1, k] -= p.outer_wetting * shrink[k]
     if p.differences.shape[0] > 0:
         add_phase_potentials(p.differences, table, potential)
+    if p.lateral > 0.0:
+        _couple_columns(p, table, potential)
     return potential
+
+
+@compiled_arithmetic
+def _couple_columns(p: ParticleArrays, table: FloatArray, potential: FloatArray) -> None:
+    """Add the gradient energy along a platelet's length, natural or as wetting asks at both ends."""
+    n, last = p.fractions.size, potential.shape[1] - 1
+    for i in range(n):
+        row = 2 * i
+        for k in range(1, last):
+            bend = table[row, k - 1] - 2.0 * table[row, k] + table[row, k + 1]
+            potential[i, k] -= p.lateral * bend
+        # half cells
+        potential[i, 0] -= 2.0 * p.lateral * (table[row, 1] - table[row, 0]) + p.end_wetting
+        potential[i, last] -= 2.0 * p.lateral * (table[row, last - 1] - table[row, last]) + p.end_wetting
 
 
 @inlined_arithmetic

@@ -1,6 +1,6 @@
 """Particles of one kind in a Jacobian, how they hang on the unknowns around them, and their factors."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,15 @@ class Jacobian(NamedTuple):
     """(outer,) diagonal of ∂F/∂y′ of the outer equations."""
     band: FloatArray
     """(outer, 2b + 1) diagonals of the outer equations."""
+
+
+class SparseJacobian(NamedTuple):
+    """The same of a system whose particles are coupled by more than outer unknowns."""
+
+    by_state: Any
+    """∂F/∂y as ``scipy.sparse.csc_matrix``."""
+    by_rate: Any
+    """∂F/∂y′ likewise."""
 
 
 class GroupFactors(NamedTuple):

@@ -14,8 +14,8 @@ from scipy.sparse.linalg import splu
 from sksundae.ida import IDA, IDAJacTimes, IDAPrecond
 
 from scalebridge.foundation import ConvergenceError
-from scalebridge.particle.block_solver import block_factor, block_solve
-from scalebridge.particle.groups import Jacobian, empty_factors
+from scalebridge.particle.direct import direct_solver
+from scalebridge.particle.groups import Jacobian, SparseJacobian
 from scalebridge.particle.native import NativeCallbacks, NativeOptions, available, integrate
 from scalebridge.particle.quiet import silenced
 from scalebridge.particle.sparse import sparse_matrices
@@ -46,7 +46,7 @@ class ImplicitSystem:
 
     residual: Callable[[FloatArray, FloatArray, FloatArray], None]
     """residual(y, y′, out): time does not enter explicitly."""
-    jacobian: Callable[[FloatArray], Jacobian]
+    jacobian: Callable[[FloatArray], Jacobian | SparseJacobian]
     """jacobian(y): ∂F/∂y, in arrays that the next call overwrites."""
     differential: NDArray[np.bool_]
     """(size,) which unknowns have a time derivative."""
@@ -123,7 +123,7 @@ class _LinearSolver:
         self._state_now = start.copy()
         self._vector = start.copy()
         self._jacobian = system.jacobian(start)
-        self._factors = empty_factors(self._jacobian)
+        self._direct = direct_solver(self._jacobian)
         self._matrices = sparse_matrices(self._jacobian)
         self._asked = (np.nan, b"")
         self._resolved = True
@@ -133,7 +133,7 @@ class _LinearSolver:
         self._state_now[:] = y
         self._jacobian = self._system.jacobian(self._state_now)
         self._matrices = sparse_matrices(self._jacobian)
-        block_factor(self._jacobian, cj, self._factors)
+        self._direct.factorise(self._jacobian, cj)
 
     def solve(
         self,
@@ -147,13 +147,13 @@ class _LinearSolver:
         _delta: float,
     ) -> None:
         """Fill the solution for the right-hand side."""
-        if cj != self._factors.cj[0]:
-            block_factor(self._jacobian, cj, self._factors)
+        if cj != self._direct.cj:
+            self._direct.factorise(self._jacobian, cj)
         # not a number makes the step fail, so that the step size falls until the unstable mode is followed
         solution = np.full_like(self._vector, np.nan)
         if self._resolves(y, cj):
             self._vector[:] = right
-            block_solve(self._jacobian, self._factors, self._vector, solution)
+            self._direct.solve(self._vector, solution)
         out[:] = solution
 
     def multiply(

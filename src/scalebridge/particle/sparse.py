@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 
 from scalebridge.particle._kernels import particle_places, phase_places
-from scalebridge.particle.groups import Group, Jacobian
+from scalebridge.particle.groups import Group, Jacobian, SparseJacobian
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -15,8 +15,10 @@ Entries = list[tuple[Any, Any, Any]]
 """(rows, columns, values), which broadcast and add up."""
 
 
-def sparse_matrices(jacobian: Jacobian) -> tuple[Any, Any]:
+def sparse_matrices(jacobian: Jacobian | SparseJacobian) -> SparseJacobian:
     """Return ∂F/∂y and ∂F/∂y′ as ``scipy.sparse.csc_matrix``."""
+    if isinstance(jacobian, SparseJacobian):
+        return jacobian
     inside = sum(particle_places(group.particles).size for group in jacobian.groups)
     outer, half = len(jacobian.band), jacobian.band.shape[1] // 2
     diagonals = np.arange(outer)[:, None] + np.arange(-half, half + 1)
@@ -29,7 +31,8 @@ def sparse_matrices(jacobian: Jacobian) -> tuple[Any, Any]:
         shells = 2 * len(group.blocks.slope)
         rates.append((place[1:shells:2], place[0:shells:2], 1.0))
         rates.append((phase_places(group.particles), phase_places(group.particles), 1.0))
-    return _assembled(entries, inside + outer), _assembled(rates, inside + outer)
+    size = inside + outer
+    return SparseJacobian(assembled(entries, size), assembled(rates, size))
 
 
 def _group_entries(group: Group, place: IntArray, inside: int) -> Entries:
@@ -109,7 +112,7 @@ def _direct_entries(group: Group, place: IntArray, inside: int, local: Entries) 
     return entries
 
 
-def _assembled(entries: Entries, size: int) -> Any:
+def assembled(entries: Entries, size: int) -> Any:
     """Return the matrix of entries."""
     rows, columns, values = (
         np.concatenate([np.broadcast_to(part[k], np.broadcast(*part).shape).ravel() for part in entries])

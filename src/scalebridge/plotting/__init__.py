@@ -15,6 +15,7 @@ from scalebridge.plotting.electrode import (
 from scalebridge.plotting.impedance import plot_impedance
 from scalebridge.plotting.interfaces import normal_name, plot_slab_energy
 from scalebridge.plotting.learning import plot_coverage, plot_learning_curve
+from scalebridge.plotting.platelet import plot_platelet, plot_wave_share
 from scalebridge.plotting.potential import plot_evaluation, plot_fit, plot_parity
 from scalebridge.plotting.protocol import plot_protocol
 from scalebridge.plotting.style import to_png, to_svg
@@ -44,12 +45,14 @@ __all__ = [
     "plot_learning_curve",
     "plot_parity",
     "plot_phase_map",
+    "plot_platelet",
     "plot_protocol",
     "plot_rate_capability",
     "plot_sizes",
     "plot_slab_energy",
     "plot_voltage",
     "plot_volume",
+    "plot_wave_share",
     "rate_name",
     "to_png",
     "to_svg",

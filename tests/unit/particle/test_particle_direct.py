@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.interpolate import CubicSpline
 from scipy.optimize import brentq
 
 from particle_models import GRADIENT_ENERGY, KT, LAW, SITE_DENSITY, particle
@@ -188,6 +189,43 @@ def test_interface_at_rest_to_second_order() -> None:
     assert errors == pytest.approx(ENERGY_ERROR / np.array([4, 8, 16]) ** 2, rel=0.1)
     assert np.log2(errors[:-1] / errors[1:]) == pytest.approx(2.0, abs=0.25)
     assert widths[-1] == pytest.approx(1.185, rel=5e-3)
+
+
+def moving_boundary(cells_per_length: int, rate: float = 0.02) -> tuple[float, float]:
+    """Check one boundary under current, far from both ends: return Δ̃ and its greatest slope times ℓ.
+
+    It moves at rate/(θ_behind − θ_ahead) and keeps its shape.
+    """
+    ell = line().interface_length
+    model = line(30 * cells_per_length + 1, length=30 * ell)
+    x, scale = model.grid.nodes / ell, 30 * rate * own_rate(model) / 0.96
+    times = np.concatenate([[0.0], np.linspace(5, 17, 25) / scale])
+    solution = solve_particle(
+        model,
+        0.5 - 0.47 * np.tanh(x - 5),
+        times=times,
+        current_density=rate * LAW.rate_constant,
+        relative_tolerance=1e-7,
+    )
+    profiles = [CubicSpline(x, theta - 0.5) for theta in solution.theta[1:]]
+    places = np.array([brentq(profile, 2.0, 28.0) for profile in profiles])
+    speed, first = np.polyfit(times[1:], places, 1)
+    jump = np.mean(solution.theta[1:, 0] - solution.theta[1:, -1])
+    assert speed == pytest.approx(30 * rate * own_rate(model) / jump, rel=5e-5)
+    assert places == pytest.approx(first + speed * times[1:], abs=0.01 / cells_per_length)
+    around = np.linspace(-4, 4, 200)
+    shapes = [profiles[i](places[i] + around) for i in (0, -1)]
+    assert shapes[0] == pytest.approx(shapes[1], abs=0.005 / cells_per_length)
+    drives = (solution.voltage[1:] - model.mean_voltage) / model.thermal_voltage
+    assert np.ptp(drives) < 3e-4
+    return float(drives.mean()), float(-profiles[-1](places[-1] + around, 1).min())
+
+
+def test_boundary_under_current_moves_evenly_to_second_order() -> None:
+    """Singh, Ceder and Bazant, Electrochim. Acta 53, 7599 (2008): the wave of an Allen–Cahn platelet."""
+    found = np.array([moving_boundary(cells) for cells in (2, 4, 8)])
+    steps = np.diff(found, axis=0)
+    assert np.log2(steps[0] / steps[1]) == pytest.approx([2.0, 2.0], abs=0.4)
 
 
 def test_wetting_draws_ions_to_both_ends() -> None:
