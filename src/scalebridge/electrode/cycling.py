@@ -112,12 +112,13 @@ def solve_protocol(
     Raises
     ------
     InputError
-        If there are fewer than 5 points.
+        If there are fewer than 5 points, or an electrode has a noise interval.
     ConvergenceError
         If no consistent start exists.
     """
     if points < LEAST_POINTS:
         raise InputError(f"{points} output times per step must be at least {LEAST_POINTS}; ask for more")
+    model.refuse_noise("a protocol")
     arrays = cell_arrays(model)
     unknowns = Unknowns.of(arrays)
     system = cell_system(arrays, unknowns)

@@ -19,6 +19,7 @@ from scalebridge.contracts import (
 from scalebridge.electrode.discharge import AnodeSolution, CellSolution, solve_cell
 from scalebridge.electrode.measures import active_fraction
 from scalebridge.electrode.model import CellModel
+from scalebridge.electrode.noise import solve_noisy_cell
 from scalebridge.electrode.porous import PorousElectrode
 from scalebridge.electrode.thermal import (
     OUT_OF_RANGE,
@@ -93,7 +94,8 @@ def solve_discharge(
     anode adds ``anode_filling`` along ``time``, ``anode_theta`` (map_time, anode_volume, anode_radius) and
     ``anode_solid_potential`` (map_time, anode_volume), with the axes ``anode_radius`` and ``anode_depth``
     (from its collector). A design with ``thermal`` adds ``temperature`` and ``heat_release`` (per electrode
-    area) along ``time``, see `solve_thermal_cell`.
+    area) along ``time``, see `solve_thermal_cell`. Particles with a ``noise_interval`` fluctuate, see
+    `solve_noisy_cell`.
 
     Parameters
     ----------
@@ -117,7 +119,8 @@ def solve_discharge(
     validity, warmth = card_validity(card, design, {member: cell.particle}), {}
     try:
         if design.thermal is None:
-            solution = solve_cell(cell, c_rate, relative_tolerance=relative_tolerance)
+            solve = solve_cell if cell.noise_interval is None else solve_noisy_cell
+            solution = solve(cell, c_rate, relative_tolerance=relative_tolerance)
         else:
             build, balance = cells_at(card, design, cell, member), HeatBalance.from_design(design)
             warm = solve_thermal_cell(
@@ -224,7 +227,8 @@ def citations(cell: CellModel, design: ElectrodeDesign) -> tuple[str, ...]:
     kinds = {design.particles.kind, "" if design.anode is None else design.anode.particles.kind}
     lines = ALLEN_CAHN if "allen-cahn" in kinds else ()
     heat = () if design.thermal is None else ("bernardi1985",)
-    return (*CITATIONS, *lines, *(() if electrolyte is None else (electrolyte,)), *anode, *heat)
+    noise = () if cell.noise_interval is None else ("cook1970",)
+    return (*CITATIONS, *lines, *noise, *(() if electrolyte is None else (electrolyte,)), *anode, *heat)
 
 
 def _nothing_reached(cell: CellModel, c_rate: float, message: str) -> CellSolution:

@@ -174,7 +174,8 @@ def solve_thermal_cell(
     Raises
     ------
     InputError
-        If the rate is 0, or negative without ``times``, or the temperature step is not positive.
+        If the rate is 0, or negative without ``times``, the temperature step is not positive, or an electrode
+        has a noise interval.
     ValidityError
         If the cell does not exist at the first temperatures. Where it leaves the range of its materials
         later, the run ends there with the termination `OUT_OF_RANGE`.
@@ -186,6 +187,7 @@ def solve_thermal_cell(
     if temperature_step <= 0:
         raise InputError(f"temperature step {temperature_step:g} K must be positive; choose some 0.25 K")
     model = build(temperature)
+    model.refuse_noise("a cell that warms ([thermal])")
     asked = output_times(model, c_rate) if times is None else np.asarray(times, dtype=np.float64)
     run = _Run(build, c_rate, balance, asked, temperature_step, relative_tolerance)
     arrays = cell_arrays(model, target=c_rate)

@@ -40,7 +40,16 @@ from scalebridge.particle.implicit import (
 from scalebridge.particle.measured import measured_particle
 from scalebridge.particle.model import ParticleModel
 from scalebridge.particle.native import USER_WORD, NativeCallbacks, data_offset
+from scalebridge.particle.noise import (
+    ThermalNoise,
+    check_interval,
+    noise_stream,
+    noise_strengths,
+    particle_sites,
+    thermal_noise,
+)
 from scalebridge.particle.resolution import shells_for
+from scalebridge.particle.slices import Events, solve_slices
 from scalebridge.particle.solve import (
     POTENTIAL_TOLERANCE,
     THETA_TOLERANCE,
@@ -57,6 +66,7 @@ __all__ = [
     "REFERENCE_TOLERANCE",
     "THETA_TOLERANCE",
     "USER_WORD",
+    "Events",
     "Factors",
     "Group",
     "GroupFactors",
@@ -71,10 +81,12 @@ __all__ = [
     "ParticleSolution",
     "Particles",
     "Surface",
+    "ThermalNoise",
     "block_factor",
     "block_size",
     "block_solve",
     "boundary_radius",
+    "check_interval",
     "consistent_start",
     "data_offset",
     "empty_blocks",
@@ -82,10 +94,13 @@ __all__ = [
     "empty_group",
     "evaluate",
     "measured_particle",
+    "noise_stream",
+    "noise_strengths",
     "particle_arrays",
     "particle_blocks",
     "particle_places",
     "particle_residual",
+    "particle_sites",
     "particle_table",
     "platelet_sites",
     "resolves_growth",
@@ -94,8 +109,10 @@ __all__ = [
     "shells_for",
     "solve_implicit",
     "solve_particle",
+    "solve_slices",
     "sparse_matrices",
     "state_widening",
     "tabulate",
+    "thermal_noise",
     "thermal_profile",
 ]

@@ -26,6 +26,8 @@ from scalebridge.particle.implicit import (
     solve_implicit,
 )
 from scalebridge.particle.model import ParticleModel
+from scalebridge.particle.noise import ThermalNoise, noise_stream, particle_sites, thermal_noise
+from scalebridge.particle.slices import Events, solve_slices
 from scalebridge.particle.stability import resolves_growth
 from scalebridge.particle.tables import evaluate_many
 
@@ -68,6 +70,7 @@ def solve_particle(
     current_density: float | None = None,
     voltage: float | None = None,
     voltage_cutoff: float | None = None,
+    noise: ThermalNoise | None = None,
     relative_tolerance: float = REFERENCE_TOLERANCE,
 ) -> ParticleSolution:
     """Solve one particle from the site fractions ``theta`` (a number, or one per shell).
@@ -80,6 +83,8 @@ def solve_particle(
         Output times, ascending from 0 [s]; the last ends the run.
     voltage_cutoff
         Ends an insertion when the voltage has fallen to it [V].
+    noise
+        None: none.
 
     Raises
     ------
@@ -99,7 +104,9 @@ def solve_particle(
     rate_scale = abs(applied) or exchange_rate
     held_drive = 0.0 if voltage is None else (voltage - model.mean_voltage) / model.thermal_voltage
     p = particle_arrays(model, rate_scale)
-    system = _particle_system(p, applied / rate_scale, held_drive, fixed_drive=voltage is not None)
+    one = Particles(p, 0, np.ones(1), np.zeros(1))
+    held = applied / rate_scale, held_drive, voltage is not None
+    system = _particle_system(one, held)
     start = consistent_start(system, _guess(model, p, profile, applied / rate_scale, held_drive))
 
     def events(state: FloatArray) -> FloatArray:
@@ -107,13 +114,20 @@ def solve_particle(
             [_voltage(model, state[-1:])[0] - (-np.inf if voltage_cutoff is None else voltage_cutoff)]
         )
 
-    result = solve_implicit(
-        system,
-        times,
-        start,
-        events=None if voltage_cutoff is None else events,
-        relative_tolerance=relative_tolerance,
-    )
+    watched = None if voltage_cutoff is None else events
+    if noise is None:
+        result = solve_implicit(system, times, start, events=watched, relative_tolerance=relative_tolerance)
+    else:
+        stream = noise_stream(noise.seed, "particle")
+        sites = particle_sites(model) if noise.sites is None else noise.sites
+        scales = np.full(1, np.sqrt(sites * noise.interval))
+
+        def stirred(state: FloatArray) -> tuple[ImplicitSystem, Events | None]:
+            normal = stream.standard_normal((model.shells, 1))
+            drawn = thermal_noise(one, _surface(state), state, scales, normal)
+            return _particle_system(one._replace(noise=drawn), held), watched
+
+        result = solve_slices(stirred, times, start[0], noise.interval, relative_tolerance=relative_tolerance)
     n = model.shells
     fractions = result.states[:, 0 : 2 * n : 2]
     termination = "time" if result.event is None else "voltage cutoff"
@@ -173,27 +187,30 @@ def _guess(
     return state
 
 
-def _particle_system(
-    p: ParticleArrays, rate: float, held_drive: float, *, fixed_drive: bool
-) -> ImplicitSystem:
-    """Return one particle and its drive, the only unknown outside it: either that or the rate is held."""
-    n = p.fractions.size
+def _surface(state: FloatArray) -> Surface:
+    """Return what a particle sees that is alone with its drive."""
+    return Surface(np.zeros(1), state[-1:])
+
+
+def _particle_system(one: Particles, held: tuple[float, float, bool]) -> ImplicitSystem:
+    """Return one particle and its drive, the only unknown outside it.
+
+    ``held``: the rate, the drive, and whether it is the drive that is held.
+    """
+    rate, held_drive, fixed_drive = held
+    n = one.arrays.fractions.size
     size = block_size(n) + 1
-    one = Particles(p, 0, np.ones(1), np.zeros(1))
     first = np.zeros((1, 1), np.int64)
     group = empty_group(one, Links(first, first, np.full((1, 1), 0.0 if fixed_drive else 1.0)))
     group.surroundings[1] = 1.0
     jacobian = Jacobian((group,), stored=np.zeros(1), band=np.full((1, 1), 1.0 if fixed_drive else 0.0))
 
-    def surface(state: FloatArray) -> Surface:
-        return Surface(np.zeros(1), state[-1:])
-
     def residual(state: FloatArray, rates: FloatArray, out: FloatArray) -> None:
-        particle_residual(one, surface(state), state, rates, out)
+        particle_residual(one, _surface(state), state, rates, out)
         out[-1] = state[-1] - held_drive if fixed_drive else state[-2] - rate
 
     def evaluated(state: FloatArray) -> Jacobian:
-        particle_blocks(one, surface(state), state, group.blocks)
+        particle_blocks(one, _surface(state), state, group.blocks)
         return jacobian
 
     def restore(state: FloatArray) -> FloatArray:
@@ -211,6 +228,6 @@ def _particle_system(
         jacobian=evaluated,
         differential=differential,
         absolute_tolerance=tolerance,
-        resolves=lambda state, cj: bool(resolves_growth(one, surface(state), state, cj)),
+        resolves=lambda state, cj: bool(resolves_growth(one, _surface(state), state, cj)),
         restore=restore,
     )
