@@ -88,8 +88,10 @@ class _Noise:
 
     streams: tuple[np.random.Generator, ...]
     """One per particle."""
-    scales: FloatArray
-    """(particles,) √(N Δt) [√s]."""
+    sites: FloatArray
+    """(particles,)"""
+    interval: float
+    """[s]"""
 
     @classmethod
     def of(cls, electrode: PorousElectrode | MetalFoil, name: str) -> Self | None:
@@ -100,14 +102,17 @@ class _Noise:
         places = np.ndindex(electrode.particle_sizes.shape)
         return cls(
             streams=tuple(noise_stream(electrode.seed, name, *place) for place in places),
-            scales=np.sqrt(electrode.particle_sites.ravel() * electrode.noise_interval),
+            sites=electrode.particle_sites.ravel(),
+            interval=electrode.noise_interval,
         )
 
     def drawn(self, e: ElectrodeArrays, state: FloatArray, outer: FloatArray) -> ElectrodeArrays:
         """Return the electrode's arrays with the random currents of the next slice."""
         shells = e.active.arrays.fractions.size
         normal = np.stack([stream.standard_normal(shells) for stream in self.streams], axis=1)
-        noise = thermal_noise(e.active, surface(e, outer), state, self.scales, normal)
+        noise = thermal_noise(
+            e.active, surface(e, outer), state, normal, sites=self.sites, interval=self.interval
+        )
         return e._replace(active=e.active._replace(noise=noise))
 
 

@@ -6,8 +6,8 @@ Beside the current of ions that its forces drive, every way on which ions move c
 | way | random current ζ, per site of the particle and time | name here |
 |---|---|---|
 | face between shells, flux (A M/h) Δμ | ⟨ζ(t) ζ(t′)⟩ = (2/N) (A M/h) δ(t − t′) | ``_face_strengths`` |
-| reaction, rate f − b | ⟨ζ(t) ζ(t′)⟩ = (f + b) δ(t − t′)/N | ``shot_noise`` |
-| film of resistance r (kT/(z e) per filling rate) | ⟨V(t) V(t′)⟩ = (2 r/N) δ(t − t′) | ``shot_noise`` |
+| reaction, rate f − b | ⟨ζ(t) ζ(t′)⟩ = (f + b) δ(t − t′)/N | ``reaction_noise`` |
+| film of resistance r (kT/(z e) per filling rate) | ⟨V(t) V(t′)⟩ = (2 r/N) δ(t − t′) | ``reaction_noise`` |
 
 N: sites of the particle; areas and volumes over its volume. With them the equation of the fractions'
 probability has the stationary solution exp(−N F/kT) at fixed filling, of covariance (N G)⁻¹ as in
@@ -23,6 +23,7 @@ that of the state where the slice begins (Itô). What the multiplicative noise w
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,67 +93,103 @@ def noise_stream(seed: int, *names: str | int) -> np.random.Generator:
     return random_stream(seed, "thermal noise", *names)
 
 
+class NoiseStrengths(NamedTuple):
+    """Of the random currents of particles, (shells, particles) [1/s]; ways as in `Particles.noise`."""
+
+    strength: FloatArray
+    """N ∫⟨ζ(0) ζ(t)⟩ dt."""
+    inwards: FloatArray
+    """Of what a way carries by itself, the part that ``thermal_noise`` may add inwards."""
+    outwards: FloatArray
+
+
 def thermal_noise(
-    g: Particles, surface: Surface, state: FloatArray, scales: FloatArray, normal: FloatArray
+    g: Particles,
+    surface: Surface,
+    state: FloatArray,
+    normal: FloatArray,
+    *,
+    sites: FloatArray,
+    interval: float,
 ) -> FloatArray:
-    """Return `Particles.noise` (shells, particles) of a slice [1/s].
+    """Return `Particles.noise` (shells, particles) of a slice of Δt [1/s].
+
+    Where a shell holds some ten ions or vacancies or fewer, large currents are cut: by no way may it lose
+    more than a quarter of them in the slice beyond what flows back meanwhile.
 
     Parameters
     ----------
     state
         Of all unknowns, where the slice begins.
-    scales
-        (particles,) √(N Δt) [√s].
     normal
         (shells, particles) standard normal numbers.
+    sites
+        (particles,) N.
+    interval
+        Δt [s].
     """
-    return np.ascontiguousarray(np.sqrt(noise_strengths(g, surface, state)) * normal / scales)
+    strengths = noise_strengths(g, surface, state)
+    drawn = np.sqrt(strengths.strength / (sites * interval)) * normal
+    theta = np.clip(particle_table(g, state)[0:-2:2], 0.0, 1.0)
+    weights = g.arrays.fractions[:, None] / (4.0 * interval)
+    ions, vacancies = weights * theta, weights * (1.0 - theta)
+    inwards, outwards = vacancies.copy(), ions.copy()
+    if g.arrays.direct == 0.0:
+        # what passes a face leaves the shell on its other side
+        inwards[:-1] = np.minimum(inwards[:-1], ions[1:])
+        outwards[:-1] = np.minimum(outwards[:-1], vacancies[1:])
+    return np.clip(drawn, -outwards - strengths.outwards, inwards + strengths.inwards)
 
 
 @compiled_arithmetic
-def noise_strengths(g: Particles, surface: Surface, state: FloatArray) -> FloatArray:
-    """Return N ∫⟨ζ(0) ζ(t)⟩ dt of every way (module table) (shells, particles) [1/s]."""
+def noise_strengths(g: Particles, surface: Surface, state: FloatArray) -> NoiseStrengths:
+    """Return the strengths of the random currents at a state."""
     p, y = g.arrays, particle_table(g, state)
     n, count = p.fractions.size, g.shrink.size
-    strengths = np.empty((n, count))
+    s = NoiseStrengths(np.empty((n, count)), np.empty((n, count)), np.empty((n, count)))
     potential = chemical_potentials(p, y, g.shrink)
-    if p.direct > 0.0:
-        for i in range(n):
-            for k in range(count):
-                scale = p.rate * g.shrink[k]
-                seen = surface.log_electrolyte[k], surface.drive[k], g.film[k] * scale
-                rate = direct_rate(p, seen, potential[i, k], y[2 * i + 1, k])[0]
-                own = seen[0], seen[1] + seen[2] * rate, seen[2]
-                shot, share = shot_noise(p, own, potential[i, k], y[2 * i + 1, k])
-                # the kernels add it to what the film lets through
-                strengths[i, k] = p.fractions[i] * scale * p.rate_scale * shot * share * share
-        return strengths
-    _face_strengths(g, y, strengths)
-    for k in range(count):
-        film = g.film[k] * y[2 * n + 1, k]
-        scale = p.rate * g.shrink[k]
-        own = surface.log_electrolyte[k], surface.drive[k] + film, g.film[k] * scale
-        shot = shot_noise(p, own, potential[n - 1, k], y[2 * n - 1, k])[0]
-        strengths[n - 1, k] = scale * p.rate_scale * shot
-    return strengths
+    for i in range(0 if p.direct > 0.0 else n - 1, n):
+        for k in range(count):
+            scale = p.rate * g.shrink[k]
+            film, drive = g.film[k] * scale, surface.drive[k]
+            seen = surface.log_electrolyte[k], drive, film
+            if p.direct > 0.0:
+                drive += film * direct_rate(p, seen, potential[i, k], y[2 * i + 1, k])[0]
+            else:
+                drive += g.film[k] * y[2 * n + 1, k]
+            seen = surface.log_electrolyte[k], drive, film
+            forward, backward, johnson, share = reaction_noise(p, seen, potential[i, k], y[2 * i + 1, k])
+            scale *= p.rate_scale
+            if p.direct > 0.0:
+                # the kernels add noise to what the film has let through
+                scale *= p.fractions[i] * share
+            else:
+                share = 1.0
+            s.strength[i, k] = scale * share * (forward + backward + johnson)
+            s.inwards[i, k], s.outwards[i, k] = 0.5 * scale * backward, 0.5 * scale * forward
+    if p.direct == 0.0:
+        _face_strengths(g, y, s)
+    return s
 
 
 @compiled_arithmetic
-def _face_strengths(g: Particles, y: FloatArray, strengths: FloatArray) -> None:
+def _face_strengths(g: Particles, y: FloatArray, s: NoiseStrengths) -> None:
     """Write the strengths of the faces between shells."""
     p = g.arrays
     for i in range(p.fractions.size - 1):
         for k in range(g.shrink.size):
             m = mobility(p.diffusivity, 0.5 * (y[2 * i, k] + y[2 * i + 2, k]))[0]
-            conductance = p.face_areas[i] / p.spacing * g.shrink[k] * g.shrink[k] * m
-            strengths[i, k] = 2.0 * max(conductance, 0.0)
+            conductance = p.face_areas[i] / p.spacing * g.shrink[k] * g.shrink[k] * max(m, 0.0)
+            s.strength[i, k] = 2.0 * conductance
+            # back flows what a difference of 2 kT drives
+            s.inwards[i, k] = s.outwards[i, k] = 2.0 * conductance
 
 
 @compiled_arithmetic
-def shot_noise(
+def reaction_noise(
     p: ParticleArrays, seen: tuple[float, float, float], log_activity: float, y: float
-) -> tuple[float, float]:
-    """Return (f + b + film's noise)/k0 of a reaction and the share of it that the film lets through.
+) -> tuple[float, float, float, float]:
+    """Return f, b and the film's noise over k0, and the share of a current that the film lets through.
 
     ``seen``: ln a₊, Δ̃ less the film's voltage, and the film's voltage at j/k0 = 1.
     """
@@ -162,4 +199,5 @@ def shot_noise(
     both = -2.0 * by_drive
     if abs(affinity) > NEAR_EQUILIBRIUM:
         both = value / np.tanh(0.5 * affinity)
-    return both + 2.0 * film * by_drive * by_drive, 1.0 / (1.0 - film * by_drive)
+    johnson = 2.0 * film * by_drive * by_drive
+    return 0.5 * (both + value), 0.5 * (both - value), johnson, 1.0 / (1.0 - film * by_drive)

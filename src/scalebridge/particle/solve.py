@@ -120,11 +120,11 @@ def solve_particle(
     else:
         stream = noise_stream(noise.seed, "particle")
         sites = particle_sites(model) if noise.sites is None else noise.sites
-        scales = np.full(1, np.sqrt(sites * noise.interval))
+        counted = np.full(1, sites)
 
         def stirred(state: FloatArray) -> tuple[ImplicitSystem, Events | None]:
             normal = stream.standard_normal((model.shells, 1))
-            drawn = thermal_noise(one, _surface(state), state, scales, normal)
+            drawn = thermal_noise(one, _surface(state), state, normal, sites=counted, interval=noise.interval)
             return _particle_system(one._replace(noise=drawn), held), watched
 
         result = solve_slices(stirred, times, start[0], noise.interval, relative_tolerance=relative_tolerance)

@@ -23,8 +23,9 @@ from scalebridge.particle import (
     particle_sites,
     solve_particle,
     solve_slices,
+    thermal_noise,
 )
-from scalebridge.particle.noise import NEAR_EQUILIBRIUM, shot_noise
+from scalebridge.particle.noise import NEAR_EQUILIBRIUM, reaction_noise
 from scalebridge.particle.tables import evaluate_many
 
 RATE_SCALE, SHRINK, FILM = 1e-3, 0.7, 2.0
@@ -90,14 +91,13 @@ class Open:
     ],
 )
 def test_detailed_balance(changes: dict[str, Any]) -> None:
-    """A Σ + Σ Aᵀ + B S Bᵀ = 0 with Σ = G⁻¹: drift and noise of the kernels have the equilibrium of the energy.
+    """A Σ + Σ Aᵀ + B S Bᵀ = 0 with Σ = G⁻¹: the kernels have the equilibrium of the energy.
 
     For particles under films that exchange ions with a bath, at uneven equilibria as well.
     """
     model = particle(1.5, **changes)
-    rest = solve_particle(
-        model, 0.3, times=np.array([0.0, 1e5]), current_density=0.0, relative_tolerance=1e-8
-    )
+    long = np.array([0.0, 1e5])
+    rest = solve_particle(model, 0.3, times=long, current_density=0.0, relative_tolerance=1e-8)
     drive = float((rest.voltage[-1] - model.mean_voltage) / model.thermal_voltage)
     made = Open(model, rest.theta[-1], drive)
     n, nothing, h = model.shells, np.zeros(model.shells), 1e-6
@@ -108,31 +108,44 @@ def test_detailed_balance(changes: dict[str, Any]) -> None:
         ]
     ).T / (2 * h)
     still = made.flow(made.profile, nothing)
-    b = np.array([made.flow(made.profile, h * RATE_SCALE * e) - still for e in np.eye(n)]).T / (
-        h * RATE_SCALE
-    )
-    strengths = noise_strengths(made.g, made.surface, made.state(made.profile))[:, 0]
+    unit = h * RATE_SCALE
+    b = np.array([made.flow(made.profile, unit * e) - still for e in np.eye(n)]).T / unit
+    strengths = noise_strengths(made.g, made.surface, made.state(made.profile)).strength[:, 0]
     sigma = np.linalg.inv(stiffness(model, made.profile))
     balance = a @ sigma + sigma @ a.T
     assert b * strengths @ b.T == pytest.approx(-balance, abs=1e-4 * np.abs(balance).max())
 
 
 def test_shot_noise_is_that_of_both_rates() -> None:
-    """Far from equilibrium forward plus backward rate of Butler–Volmer; through equilibrium without a jump."""
-    model = particle(2.0, rate_law=LAW)
-    p, theta, log_activity = particle_arrays(model, 1.0), 0.3, -1.1
+    """Far from equilibrium the two rates of Butler–Volmer; through equilibrium without a jump."""
+    p, theta, log_activity = particle_arrays(particle(2.0, rate_law=LAW), 1.0), 0.3, -1.1
     for drive in (-4.0, 0.5, 6.0):
-        both = (1 - theta) * (np.exp(0.2 - drive / 2) + np.exp(log_activity + drive / 2))
-        assert shot_noise(p, (0.2, drive, 0.0), log_activity, logit(theta))[0] == pytest.approx(
-            both, rel=1e-9
-        )
+        rates = (1 - theta) * np.exp([0.2 - drive / 2, log_activity + drive / 2])
+        found = reaction_noise(p, (0.2, drive, 0.0), log_activity, float(logit(theta)))
+        assert found == pytest.approx((*rates, 0.0, 1.0), rel=1e-9)
     for law in (LAW, MARCUS):
         p = particle_arrays(particle(2.0, rate_law=law), 1.0)
-        near = [
-            shot_noise(p, (0.2, 0.2 - log_activity - shift * NEAR_EQUILIBRIUM, 0.0), log_activity, -0.8)[0]
-            for shift in (0.99, 1.01)
-        ]
+        shifts = 0.2 - log_activity - NEAR_EQUILIBRIUM * np.array([0.99, 1.01])
+        near = [reaction_noise(p, (0.2, float(drive), 0.0), log_activity, -0.8)[:2] for drive in shifts]
         assert near[0] == pytest.approx(near[1], rel=1e-5)
+
+
+def test_shells_with_few_ions_lose_no_more_than_they_hold() -> None:
+    """However large the numbers drawn; ordinary ones are left alone."""
+    for changes in (SPHERE, PLATELET):
+        model = particle(1.0, **changes)
+        made = Open(model, np.full(model.shells, 0.02), 0.0)
+        f, state = made.g.arrays.fractions, made.state(made.profile)
+        huge, one = (np.full((model.shells, 1), size) for size in (-1e9, -1.0))
+        interval = 1e-9  # nothing flows back meanwhile
+        settings: dict[str, Any] = {"interval": interval}
+        lost = thermal_noise(made.g, made.surface, state, huge, sites=np.full(1, 1e6), **settings)[:, 0]
+        lost = -lost * interval / (0.02 * f)
+        assert lost == pytest.approx(0.25, rel=1e-3)
+        sites = np.full(1, 30 / (0.02 * f.min()))
+        drawn = thermal_noise(made.g, made.surface, state, one, sites=sites, **settings)
+        strength = noise_strengths(made.g, made.surface, state).strength
+        assert drawn == pytest.approx(-np.sqrt(strength / (sites * interval)), rel=1e-12)
 
 
 def run(model: ParticleModel, theta: Any, *, end: float, interval: float, **changes: Any) -> ParticleSolution:
@@ -212,19 +225,19 @@ def test_noise_of_countless_sites_is_none() -> None:
 @pytest.mark.parametrize("theta", [0.01, 0.99])
 @pytest.mark.parametrize("changes", [SPHERE, PLATELET])
 def test_few_ions_stay_inside_their_bounds(theta: float, changes: dict[str, Any]) -> None:
-    """Shells with less than one ion, or one vacancy, at a time."""
+    """Shells with one ion, or one vacancy, and less."""
     found = run(particle(1.0, **changes), theta, end=2.0, interval=0.1, sites=1e3)
-    assert found.termination == "time"
+    assert found.termination == "time", found.status
     assert np.all((found.theta > 0) & (found.theta < 1))
     assert found.theta.std() > 0.3 * min(theta, 1 - theta)
     assert found.filling == pytest.approx(theta, abs=1e-13)
 
 
 def test_only_noise_starts_the_decomposition() -> None:
-    """A half-full plate with one unstable mode: even without noise, with it the mode grows at its rate ω.
+    """A half-full plate stays even without noise; with it, its one unstable mode grows at its rate ω.
 
-    ω = −D θ(1−θ) k² (g″ + ℓ²k²), of the discrete k². New noise adds less than 2e-3 of the amplitude in the time
-    over which the growth is measured, at ten standard deviations.
+    ω = −D θ(1−θ) k² (g″ + ℓ²k²), of the discrete k². New noise adds less than 2e-3 of the amplitude in
+    the time over which the growth is measured, at ten standard deviations.
     """
     size, shells, omega = 8e-9, 25, 3.0
     model = particle(omega, shape="plate", size=size, shells=shells, diffusivity=1e-16)
@@ -236,7 +249,7 @@ def test_only_noise_starts_the_decomposition() -> None:
     )  # fmt: skip
     assert rates[0] > 0 > rates[1]
     end = 25 / rates[0]
-    noisy = run(model, 0.5, end=end, interval=end / 250, sites=1e12)
+    noisy = run(model, 0.5, end=end, interval=end / 250, sites=1e12, relative_tolerance=1e-6)
     quiet = solve_particle(model, 0.5, times=noisy.time, current_density=0.0)
     assert np.ptp(quiet.theta) < 1e-6
     amplitude = np.abs(2 * noisy.theta @ (grid.fractions * shapes[0]))
@@ -244,7 +257,7 @@ def test_only_noise_starts_the_decomposition() -> None:
     first, last = linear[0], linear[-1]
     grown = np.log(amplitude[last] / amplitude[first]) / (noisy.time[last] - noisy.time[first])
     assert grown == pytest.approx(rates[0], rel=0.01)
-    assert np.ptp(noisy.theta[-1]) > 0.7
+    assert np.ptp(noisy.theta[-1]) > 0.6
 
 
 def decay(rate: float) -> ImplicitSystem:
@@ -260,7 +273,7 @@ def test_ends_of_runs() -> None:
     assert np.array_equal(found.time, times)
     per_second = 0.1 * model.grid.surface_area / model.charge_density
     assert found.filling == pytest.approx(0.3 + per_second * times, abs=1e-12)
-    cutoff = float(found.voltage[-1]) + 0.01
+    cutoff = float(found.voltage[-1]) + 2e-3
     ended = solve_particle(
         model, 0.3, times=times, current_density=0.1, noise=noise, voltage_cutoff=cutoff
     )  # fmt: skip
