@@ -88,8 +88,9 @@ class Particles(NamedTuple):
     film: FloatArray
     """(particles,) voltage over the surface film in kT/(z e) per unit of the filling rate."""
     noise: FloatArray = NO_NOISE
-    """(shells, particles) random ions per site of the particle and second: inwards through a shell's outer
-    face, or with direct exchange into a cell (`thermal_noise`); without rows there is none."""
+    """(shells, particles) random difference of the potential over each shell's outer face [kT] and, in the
+    last row, random rate of the reaction [1/s]; with direct exchange random ions into each cell, per site of
+    the particle [1/s] (`thermal_noise`). Without rows there is none."""
 
 
 class Surface(NamedTuple):
@@ -360,12 +361,14 @@ def _balances(g: Particles, y: FloatArray, rates: FloatArray, potential: FloatAr
             scale = p.face_areas[i] / p.spacing
             for k in range(count):
                 right[k] = mobility(table, 0.5 * (y[2 * i, k] + y[2 * i + 2, k]))[0]
-            for k in range(count):
-                step = potential[i + 1, k] - potential[i, k]
-                right[k] *= scale * step * shrink[k] * shrink[k]
             if g.noise.shape[0] > 0:
                 for k in range(count):
-                    right[k] += g.noise[i, k]
+                    step = potential[i + 1, k] - potential[i, k] + g.noise[i, k]
+                    right[k] *= scale * step * shrink[k] * shrink[k]
+            else:
+                for k in range(count):
+                    step = potential[i + 1, k] - potential[i, k]
+                    right[k] *= scale * step * shrink[k] * shrink[k]
         else:
             right[:] = y[2 * n + 1] * p.rate_scale
         inverse = p.inverse_fractions[i]

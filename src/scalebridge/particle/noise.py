@@ -17,9 +17,14 @@ shot noise of |j| far from it.
 
 Time is cut into slices of Δt. Within one the standard normal numbers are constant and ζ = √(strength/N Δt)
 times them, white noise averaged over the slice: a mode that relaxes at the rate ω keeps the share
-tanh(½ωΔt)/(½ωΔt) of its variance at the ends of slices, 1 − (ωΔt)²/12 where slices are short. The strength is
-that of the state where the slice begins (Itô). What the multiplicative noise would add to the drift then
-(the slope of the mobility over the sites of a shell) falls as 1/N and is left out.
+tanh(½ωΔt)/(½ωΔt) of its variance at the ends of slices, 1 − (ωΔt)²/12 where slices are short.
+
+Strengths are those of the state where the slice begins. Through faces acts a random force ζ h/(A M), constant
+over the slice, beside Δμ, while the mobility M follows the state: a shell that empties takes its noise with
+it, and as Δt → 0 this is the equation of the Onsager coefficients' full drift, ∂M/∂θ/N included (E. Wong and
+M. Zakai, Ann. Math. Stat. 36, 1560 (1965), σσ′/2 of σ = M √(2/M₀N)). The reactions' random rates are
+constant over the slice (Itô); what their own multiplicative noise would add to the drift falls as 1/N and is
+left out.
 """
 
 from dataclasses import dataclass
@@ -45,6 +50,8 @@ from scalebridge.particle.model import ParticleModel
 
 FloatArray = NDArray[np.float64]
 
+SMALLEST = 1e-290
+"""Conductance of a face between empty shells [1/s], which no current passes."""
 NEAR_EQUILIBRIUM = 1e-4
 """Affinity below which f + b is twice the linear response: the quotient would be rounding."""
 
@@ -138,7 +145,10 @@ def thermal_noise(
         # what passes a face leaves the shell on its other side
         inwards[:-1] = np.minimum(inwards[:-1], ions[1:])
         outwards[:-1] = np.minimum(outwards[:-1], vacancies[1:])
-    return np.clip(drawn, -outwards - strengths.outwards, inwards + strengths.inwards)
+    noise = np.clip(drawn, -outwards - strengths.outwards, inwards + strengths.inwards)
+    if g.arrays.direct == 0.0:
+        noise[:-1] /= np.maximum(0.5 * strengths.strength[:-1], SMALLEST)
+    return noise
 
 
 @compiled_arithmetic
