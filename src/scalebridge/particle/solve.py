@@ -1,5 +1,6 @@
 """One particle at constant current, at rest, or at constant voltage."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from scalebridge.foundation import InputError
 from scalebridge.kinetics import exchange_current, overpotential
 from scalebridge.particle._jacobian import particle_blocks
 from scalebridge.particle._kernels import (
+    NO_NOISE,
     ParticleArrays,
     Particles,
     Surface,
@@ -21,13 +23,14 @@ from scalebridge.particle._kernels import (
 from scalebridge.particle.groups import Jacobian, Links, empty_group
 from scalebridge.particle.implicit import (
     REFERENCE_TOLERANCE,
+    ImplicitSolution,
     ImplicitSystem,
     consistent_start,
     solve_implicit,
 )
 from scalebridge.particle.model import ParticleModel
 from scalebridge.particle.noise import ThermalNoise, noise_stream, particle_sites, thermal_noise
-from scalebridge.particle.slices import Events, solve_slices
+from scalebridge.particle.slices import solve_slices
 from scalebridge.particle.stability import resolves_growth
 from scalebridge.particle.tables import evaluate_many
 
@@ -104,10 +107,13 @@ def solve_particle(
     rate_scale = abs(applied) or exchange_rate
     held_drive = 0.0 if voltage is None else (voltage - model.mean_voltage) / model.thermal_voltage
     p = particle_arrays(model, rate_scale)
-    one = Particles(p, 0, np.ones(1), np.zeros(1))
-    held = applied / rate_scale, held_drive, voltage is not None
-    system = _particle_system(one, held)
-    start = consistent_start(system, _guess(model, p, profile, applied / rate_scale, held_drive))
+
+    def system(drawn: FloatArray = NO_NOISE) -> ImplicitSystem:
+        return _particle_system(
+            p, applied / rate_scale, held_drive, fixed_drive=voltage is not None, noise=drawn
+        )
+
+    start = consistent_start(system(), _guess(model, p, profile, applied / rate_scale, held_drive))
 
     def events(state: FloatArray) -> FloatArray:
         return np.array(
@@ -116,18 +122,23 @@ def solve_particle(
 
     watched = None if voltage_cutoff is None else events
     if noise is None:
-        result = solve_implicit(system, times, start, events=watched, relative_tolerance=relative_tolerance)
+        result = solve_implicit(system(), times, start, events=watched, relative_tolerance=relative_tolerance)
     else:
-        stream = noise_stream(noise.seed, "particle")
-        sites = particle_sites(model) if noise.sites is None else noise.sites
-        counted = np.full(1, sites)
+        draw = _drawing(model, p, noise)
+        result = solve_slices(
+            lambda state: (system(draw(state)), watched),
+            times,
+            start[0],
+            noise.interval,
+            relative_tolerance=relative_tolerance,
+        )
+    return _solution(model, result, times, rate_scale)
 
-        def stirred(state: FloatArray) -> tuple[ImplicitSystem, Events | None]:
-            normal = stream.standard_normal((model.shells, 1))
-            drawn = thermal_noise(one, _surface(state), state, normal, sites=counted, interval=noise.interval)
-            return _particle_system(one._replace(noise=drawn), held), watched
 
-        result = solve_slices(stirred, times, start[0], noise.interval, relative_tolerance=relative_tolerance)
+def _solution(
+    model: ParticleModel, result: ImplicitSolution, times: FloatArray, rate_scale: float
+) -> ParticleSolution:
+    """Return the states of a run as fields; filling rates count in ``rate_scale`` [1/s]."""
     n = model.shells
     fractions = result.states[:, 0 : 2 * n : 2]
     termination = "time" if result.event is None else "voltage cutoff"
@@ -192,13 +203,27 @@ def _surface(state: FloatArray) -> Surface:
     return Surface(np.zeros(1), state[-1:])
 
 
-def _particle_system(one: Particles, held: tuple[float, float, bool]) -> ImplicitSystem:
-    """Return one particle and its drive, the only unknown outside it.
+def _drawing(
+    model: ParticleModel, p: ParticleArrays, noise: ThermalNoise
+) -> Callable[[FloatArray], FloatArray]:
+    """Return what draws the noise of the next slice, which begins at a state."""
+    stream = noise_stream(noise.seed, "particle")
+    sites = np.full(1, particle_sites(model) if noise.sites is None else noise.sites)
+    one = Particles(p, 0, np.ones(1), np.zeros(1))
 
-    ``held``: the rate, the drive, and whether it is the drive that is held.
-    """
-    rate, held_drive, fixed_drive = held
-    n = one.arrays.fractions.size
+    def draw(state: FloatArray) -> FloatArray:
+        normal = stream.standard_normal((model.shells, 1))
+        return thermal_noise(one, _surface(state), state, normal, sites=sites, interval=noise.interval)
+
+    return draw
+
+
+def _particle_system(
+    p: ParticleArrays, rate: float, held_drive: float, *, fixed_drive: bool, noise: FloatArray = NO_NOISE
+) -> ImplicitSystem:
+    """Return one particle and its drive, the only unknown outside it: either that or the rate is held."""
+    n = p.fractions.size
+    one = Particles(p, 0, np.ones(1), np.zeros(1), noise)
     size = block_size(n) + 1
     first = np.zeros((1, 1), np.int64)
     group = empty_group(one, Links(first, first, np.full((1, 1), 0.0 if fixed_drive else 1.0)))
