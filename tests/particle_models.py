@@ -24,27 +24,37 @@ def regular_solution(
     omega: float | tuple[float, ...], voltage: float = LFP_VOLTAGE, charge: int = 1
 ) -> HomogeneousFreeEnergy:
     """g/kT = θ ln θ + (1−θ) ln(1−θ) + θ(1−θ) Σ Ω_k (1−2θ)^k at 298 K."""
-    interaction = np.atleast_1d(np.asarray(omega, dtype=float)) * KT
-    branch = FreeEnergyBranch(
-        name="regular solution",
-        temperature=np.array([TEMPERATURE]),
-        offset=np.zeros((1, 1)),
-        slope=np.array([[-voltage * constants.ELEMENTARY_CHARGE * charge]]),
-        interaction=interaction[None, None, :],
-        sampled_theta=np.array([0.0, 1.0]),
-        sampled_energy=np.zeros((1, 1, 2)),
-        sampled_error=np.zeros((1, 1, 2)),
-        fit_residual=np.zeros((1, 1)),
-    )
+    return branched((omega, 0.0, 0.0), voltage=voltage, charge=charge)
+
+
+def branched(
+    *branches: tuple[float | tuple[float, ...], float, float], voltage: float = LFP_VOLTAGE, charge: int = 1
+) -> HomogeneousFreeEnergy:
+    """Regular solutions (Ω, e, s) with e + s θ more over kT than the first of the above with s = 0."""
     return HomogeneousFreeEnergy(
         provenance=Provenance(code_version="test", recipe_hash="test"),
         sites_per_formula_unit=1,
         ion_charge=charge,
-        branches=(branch,),
+        branches=tuple(
+            FreeEnergyBranch(
+                name=f"regular solution {number}",
+                temperature=np.array([TEMPERATURE]),
+                offset=np.array([[offset * KT]]),
+                slope=np.array([[slope * KT - voltage * constants.ELEMENTARY_CHARGE * charge]]),
+                interaction=np.atleast_1d(np.asarray(omega, dtype=float))[None, None, :] * KT,
+                sampled_theta=np.array([0.0, 1.0]),
+                sampled_energy=np.zeros((1, 1, 2)),
+                sampled_error=np.zeros((1, 1, 2)),
+                fit_residual=np.zeros((1, 1)),
+            )
+            for number, (omega, offset, slope) in enumerate(branches)
+        ),
     )
 
 
-def particle(omega: float | tuple[float, ...] = LFP_OMEGA, **changes: Any) -> ParticleModel:
+def particle(
+    omega: float | tuple[float, ...] | HomogeneousFreeEnergy = LFP_OMEGA, **changes: Any
+) -> ParticleModel:
     """LiFePO4 as in MPET's examples, with ``changes`` to `ParticleModel.from_free_energy`'s arguments."""
     settings: dict[str, Any] = {
         "temperature": TEMPERATURE,
@@ -56,7 +66,8 @@ def particle(omega: float | tuple[float, ...] = LFP_OMEGA, **changes: Any) -> Pa
         "rate_law": LAW,
     }
     diffusivity = changes.pop("diffusivity", 1e-16)
-    return ParticleModel.from_free_energy(regular_solution(omega), diffusivity, **(settings | changes))
+    energy = omega if isinstance(omega, HomogeneousFreeEnergy) else regular_solution(omega)
+    return ParticleModel.from_free_energy(energy, diffusivity, **(settings | changes))
 
 
 def cell(model: ParticleModel | None = None, **changes: Any) -> CellModel:

@@ -7,6 +7,7 @@ Chemical Reaction Engineering (1999), chapter 25). Waves along a surface need a 
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from particle_models import LFP_VOLTAGE, particle
 from scalebridge.contracts import RateLaw
@@ -62,3 +63,37 @@ def test_between_the_limits_the_law_follows_the_ratio_of_the_times() -> None:
     assert np.all(np.diff([ratio(model) for model in models]) < 0)
     assert np.all(np.diff(courses) < 0)
     assert DIFFUSION + 0.01 < courses[2] < REACTION - 0.01
+
+
+def test_the_core_shrinks_at_the_rate_of_diffusion_through_the_shell() -> None:
+    """t = (ΔC R²/6Φ)(1 − 3x² + 2x³), Φ = ∫M dμ through the shell (D Δc_s where D is constant).
+
+    The interface is ℓ wide, not 0: the deviation falls with ℓ/R, to the quasi-steady law's own Δc_s/ΔC.
+    """
+    omega, over = 4.0, 0.04
+    fast = RateLaw(rate_constant=1e4, transition_state="none", source="test")
+
+    def potential(theta: float) -> float:
+        return float(np.log(theta / (1 - theta)) + omega * (1 - 2 * theta))
+
+    low = brentq(potential, 1e-9, 0.14)
+    high = 1 - low
+    deviations = []
+    for size in (100e-9, 200e-9, 400e-9):
+        model = particle(
+            omega, size=size, shells=round(size / 1.33e-9), diffusivity=DIFFUSIVITY, rate_law=fast
+        )
+        surface = brentq(lambda t, level: potential(t) - level, high, 1 - 1e-9, over / model.thermal_voltage)
+        flow = DIFFUSIVITY * (
+            surface - high - omega * (surface**2 - high**2 - 2 * (surface**3 - high**3) / 3)
+        )
+        whole = (high - low) * size**2 / (6 * flow)
+        times = np.concatenate([[0.0], 3 * whole * np.geomspace(1e-5, 1.0, 600)])
+        solution = solve_particle(model, low, times=times, voltage=LFP_VOLTAGE - over)
+        filled = (solution.theta @ model.grid.fractions - low) / (high - low)
+        reached = np.interp(FILLED, filled, solution.time)
+        expected = whole * (1 - 3 * CORE**2 + 2 * CORE**3)
+        deviations.append((reached[2] - reached[0]) / (expected[2] - expected[0]) - 1)
+    first, second = np.diff(deviations)
+    assert first / second == pytest.approx(2.0, abs=0.2)
+    assert abs(2 * deviations[-1] - deviations[-2]) < 2 * (surface - high) / (high - low)

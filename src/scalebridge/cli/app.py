@@ -153,6 +153,14 @@ def electrode(
     ],
     *,
     rates: Annotated[str | None, typer.Option(help="C-rates, comma between.", show_default="0.1,1,5")] = None,
+    sizes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NM,NM…",
+            help="Particle sizes [nm], a discharge of each, instead of the design's.",
+            show_default=False,
+        ),
+    ] = None,
     shells: Annotated[
         int | None,
         typer.Option(
@@ -220,6 +228,7 @@ def electrode(
     """Discharge an electrode from a card alone, lead it through a protocol, take its impedance or export it.
 
     Examples: scalebridge electrode runs/mnhcf-quick/card/material_card.json design.toml --rates 0.1,1,5
+              scalebridge electrode card.json lfp --rates 0.1,1,5 --sizes 50,100,200 --plots figures
               scalebridge electrode card.json lfp --rates 1 --plots figures --animation phases.gif
               scalebridge electrode card.json lfp --protocol "Discharge at C/5 until 3.0 V; Rest for 1 hour"
               scalebridge electrode card.json lfp --impedance 0.02 --double-layer 0.1 --plots figures
@@ -234,6 +243,7 @@ def electrode(
             card=card,
             design=design,
             rates=rates,
+            sizes=sizes,
             shells=shells,
             protocol=protocol,
             impedance=impedance,

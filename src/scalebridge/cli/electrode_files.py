@@ -13,6 +13,9 @@ from scalebridge.contracts import RateCapability, Solution
 from scalebridge.electrode import write_netcdf
 from scalebridge.foundation import InputError, optional_package
 
+FRAMES = 80
+"""Of an animation."""
+
 
 def prepare(request: Request) -> None:
     """Make the folders and check the names of all files, before minutes of work.

@@ -13,7 +13,7 @@ Kind = Literal["discharges", "--protocol", "--impedance", "--bpx or --pybamm"]
 
 EVERYWHERE: Final = {"card", "design", "shells", "executor", "as_json"}
 BELONGING: Final[dict[Kind, set[str]]] = {
-    "discharges": {"rates", "plots", "netcdf", "animation", "member"},
+    "discharges": {"rates", "sizes", "plots", "netcdf", "animation", "member"},
     "--protocol": {"protocol", "member", "plots", "netcdf", "animation"},
     "--impedance": {
         "impedance",
@@ -28,6 +28,8 @@ BELONGING: Final[dict[Kind, set[str]]] = {
 }
 """Options of each kind of work beside those that every one takes."""
 DEFAULT_RATES: Final = "0.1,1,5"
+NANOMETRES: Final = 1e9
+"""In a metre."""
 PER_DECADE: Final = 5
 MOST_FREQUENCIES: Final = 10_000
 
@@ -45,6 +47,7 @@ class Request:
     card: Path
     design: str
     rates: str | None
+    sizes: str | None
     shells: int | None
     protocol: str | None
     impedance: float | None
@@ -85,6 +88,11 @@ class Request:
                 f"--animation {self.animation} shows one discharge where --rates "
                 f"{self.rates or DEFAULT_RATES} asks for several; give one, like --rates 1"
             )
+        if len(self.particle_sizes or ()) > 1:
+            raise InputError(
+                f"--animation {self.animation} shows one discharge where --sizes {self.sizes} asks for "
+                "several; give one"
+            )
 
     def _kinds(self) -> list[Kind]:
         asked: dict[Kind, bool] = {
@@ -107,7 +115,14 @@ class Request:
     @property
     def c_rates(self) -> tuple[float, ...]:
         """C-rates, ascending."""
-        return parse_rates(DEFAULT_RATES if self.rates is None else self.rates)
+        return parse_positive("--rates", DEFAULT_RATES if self.rates is None else self.rates)
+
+    @property
+    def particle_sizes(self) -> tuple[float, ...] | None:
+        """Particle sizes, ascending [m]; None: the design's."""
+        if self.sizes is None:
+            return None
+        return tuple(size / NANOMETRES for size in parse_positive("--sizes", self.sizes, "50,100,200"))
 
     @property
     def frequency_points(self) -> NDArray[np.float64] | None:
@@ -115,8 +130,8 @@ class Request:
         return None if self.frequencies is None else parse_frequencies(self.frequencies)
 
 
-def parse_rates(text: str) -> tuple[float, ...]:
-    """Return the C-rates of ``0.1,1,5``, ascending.
+def parse_positive(option: str, text: str, example: str = DEFAULT_RATES) -> tuple[float, ...]:
+    """Return the numbers of ``0.1,1,5``, ascending.
 
     Raises
     ------
@@ -124,12 +139,12 @@ def parse_rates(text: str) -> tuple[float, ...]:
         If one is no positive number.
     """
     try:
-        rates = sorted(float(word) for word in text.split(","))
+        values = sorted(float(word) for word in text.split(","))
     except ValueError:
-        raise InputError(f"--rates {text}: not numbers; write them like 0.1,1,5") from None
-    if not 0 < rates[0] <= rates[-1] < float("inf"):
-        raise InputError(f"--rates {text}: C-rates must be positive; write them like 0.1,1,5")
-    return tuple(rates)
+        raise InputError(f"{option} {text}: not numbers; write them like {example}") from None
+    if not 0 < values[0] <= values[-1] < float("inf"):
+        raise InputError(f"{option} {text}: must be positive; write them like {example}")
+    return tuple(values)
 
 
 def parse_frequencies(text: str) -> NDArray[np.float64]:

@@ -101,6 +101,20 @@ class ActiveParticles(Record):
     """Active material in the solid part of the electrode (loading)."""
     coherent: bool = True
     """Whether the coherency energy acts."""
+    phase_relaxation_time: Annotated[Sourced | None, Unit("s")] = None
+    """Within which sites pass from one branch of the free energy to another; None: branches in
+    equilibrium."""
+    phase_barrier: Annotated[Sourced | None, Unit("J")] = None
+    """W kT per site between branches, which adds W kT η_a η_b; above 2 kT phases are metastable. None: 0."""
+
+    @model_validator(mode="after")
+    def _check_phases(self) -> Self:
+        if self.phase_relaxation_time is None and self.phase_barrier is not None:
+            raise ValueError(
+                f"phase_barrier {self.phase_barrier.value} J without a phase_relaxation_time, but phases in "
+                "equilibrium have no barrier; give the time too"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_kind(self) -> Self:
@@ -130,6 +144,15 @@ class CounterElectrode(Record):
     def _check_filling(self) -> Self:
         if not 0 < self.initial_theta.value < 1:
             raise ValueError(f"initial_theta {self.initial_theta.value} must obey 0 < θ < 1")
+        return self
+
+    @model_validator(mode="after")
+    def _check_phases(self) -> Self:
+        if self.particles.phase_relaxation_time is not None:
+            raise ValueError(
+                f"phase_relaxation_time {self.particles.phase_relaxation_time.value} s of a measured "
+                "material, which has one branch; leave it out"
+            )
         return self
 
 

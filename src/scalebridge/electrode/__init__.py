@@ -2,6 +2,13 @@
 
 from scalebridge.electrode.bpx_export import to_bpx, write_bpx
 from scalebridge.electrode.bpx_import import BpxCell, BpxElectrode, read_bpx
+from scalebridge.electrode.capability import (
+    DischargeTask,
+    rate_capability,
+    resized,
+    run_discharge,
+    size_sweep,
+)
 from scalebridge.electrode.cycling import ProtocolSolution, StepResult, solve_protocol
 from scalebridge.electrode.datasets import to_dataset, write_netcdf
 from scalebridge.electrode.discharge import CellSolution, solve_cell
@@ -23,13 +30,7 @@ from scalebridge.electrode.porous import Layer, PorousElectrode
 from scalebridge.electrode.protocol import Limit, Protocol, Step, parse_step, read_profile
 from scalebridge.electrode.protocol_results import protocol_solution
 from scalebridge.electrode.pybamm_export import to_pybamm, write_pybamm
-from scalebridge.electrode.results import (
-    MAP_TIMES,
-    DischargeTask,
-    rate_capability,
-    run_discharge,
-    solve_discharge,
-)
+from scalebridge.electrode.results import MAP_TIMES, solve_discharge
 from scalebridge.electrode.thermal import HeatBalance, ThermalSolution, solve_thermal_cell
 
 __all__ = [
@@ -67,7 +68,9 @@ __all__ = [
     "rate_capability",
     "read_bpx",
     "read_profile",
+    "resized",
     "run_discharge",
+    "size_sweep",
     "solve_cell",
     "solve_discharge",
     "solve_noisy_cell",

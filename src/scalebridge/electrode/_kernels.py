@@ -220,7 +220,8 @@ def _electrode_residual(
     """Write the particles' equations of an electrode and add their currents to the outer ones."""
     particle_residual(e.active, surface(e, outer), state, rates, residual)
     out = residual[state.size - outer.size :]
-    _add_reactions(e, outer, particle_table(e.active, state)[-1], out)
+    rates_row = 2 * e.active.arrays.fractions.size + 1
+    _add_reactions(e, outer, particle_table(e.active, state)[rates_row], out)
 
 
 @compiled_arithmetic

@@ -151,6 +151,8 @@ def _particle_misfits(particle: ParticleModel) -> list[str]:
     """Return why Fick's diffusion in a sphere is not what a particle does."""
     theta, slope = _chemical_slope(particle)
     reasons = []
+    if particle.order is not None:
+        reasons.append("phases with a rate of their own; leave phase_relaxation_time out")
     if particle.kind != "cahn-hilliard":
         reasons.append(f"{particle.kind} particles, in which no ion diffuses; choose cahn-hilliard ones")
     if slope.min() <= 0:

@@ -20,6 +20,7 @@ from scalebridge.particle import (
     ImplicitSolution,
     ImplicitSystem,
     consistent_start,
+    phase_fractions,
     solve_implicit,
 )
 
@@ -27,7 +28,10 @@ FloatArray = NDArray[np.float64]
 
 OUTPUT_TIMES = 300
 DEPLETION = 1e-3
-"""A run ends where the salt concentration is below zero by this share of the initial one."""
+"""A run ends where the salt concentration is below zero by this share of the initial one, or where the solver
+cannot go on and less than this is left."""
+NO_SALT = "electrolyte depletion"
+"""Termination of such a run."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +79,8 @@ class CellSolution:
     """``voltage cutoff``, ``final filling``, ``electrolyte depletion`` or ``solver failure``."""
     status: str
     """A sentence."""
+    phase_fractions: FloatArray | None = None
+    """(times, volumes, particles, shells, branches) of phases with a rate of their own, else None."""
     anode: AnodeSolution | None = None
     """None of a foil."""
 
@@ -115,7 +121,7 @@ def solve_cell(
     system, events = runnable(model, arrays, unknowns, discharge_rules(model))
     start = consistent_start(system, rest_state(model, arrays, unknowns, c_rate))
     result = solve_implicit(system, times, start, events=events, relative_tolerance=relative_tolerance)
-    ended = termination(result)
+    ended = termination(model, unknowns, result)
     return cell_solution(
         model, unknowns, result, termination=ended, status=discharge_status(model, c_rate, result, ended)
     )
@@ -131,13 +137,19 @@ def discharge_rules(model: CellModel) -> FloatArray:
     )
 
 
-def termination(result: ImplicitSolution) -> str:
-    """Return why a discharge ended."""
+def termination(model: CellModel, unknowns: Unknowns, result: ImplicitSolution) -> str:
+    """Return why a discharge ended; where the salt has run out, the solver's end is the electrolyte's."""
     if result.failure is not None:
-        return SOLVER_FAILURE
+        return NO_SALT if depleted(model, unknowns, result.states[-1]) else SOLVER_FAILURE
     if result.event is not None:
-        return ("voltage cutoff", "electrolyte depletion")[result.event]
+        return ("voltage cutoff", NO_SALT)[result.event]
     return FINAL_FILLING
+
+
+def depleted(model: CellModel, unknowns: Unknowns, state: FloatArray) -> bool:
+    """Return whether somewhere less than `DEPLETION` of the initial concentration of salt is left."""
+    least = float(np.min(state[unknowns.concentration])) * STANDARD_CONCENTRATION
+    return least < DEPLETION * model.salt_concentration
 
 
 def runnable(
@@ -186,6 +198,9 @@ def cell_solution(
         concentration=states[:, unknowns.concentration] * STANDARD_CONCENTRATION,
         electrolyte_potential=states[:, unknowns.concentration + 1] * thermal,
         solid_potential=standard + states[:, unknowns.cathode.solid] * thermal,
+        phase_fractions=(
+            None if model.particle.order is None else phase_fractions(states[:, unknowns.cathode.phases])
+        ),
         position=model.positions,
         radius=model.particle.grid.nodes,
         termination=termination,
@@ -199,6 +214,7 @@ def joined(parts: list[CellSolution]) -> CellSolution:
     anodes = [part.anode for part in parts if part.anode is not None]
     anode = _in_turn(anodes, {field.name for field in fields(AnodeSolution)}) if anodes else None
     fixed = {"position", "radius", "termination", "status", "anode"}
+    fixed |= {"phase_fractions"} if parts[0].phase_fractions is None else set()
     whole = _in_turn(parts, {field.name for field in fields(CellSolution)} - fixed)
     return replace(whole, anode=anode)
 
@@ -231,6 +247,6 @@ def discharge_status(model: CellModel, c_rate: float, result: ImplicitSolution, 
         return f"{text}, then the solver stopped: {result.failure}"
     if termination == "voltage cutoff":
         return f"{text}, where the voltage reached its cutoff of {model.cutoff_voltage:.3f} V"
-    if termination == "electrolyte depletion":
+    if termination == NO_SALT:
         return f"{text}, where the electrolyte ran out of salt; use a lower rate or more salt"
     return f"{text}, the end of the protocol"

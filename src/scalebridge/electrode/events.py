@@ -40,7 +40,7 @@ def cell_events(a: CellArrays, state: FloatArray, salt: IntArray, rules: FloatAr
 @compiled_arithmetic
 def mean_filling(a: CellArrays, state: FloatArray) -> float:
     """Return the cathode's mean site fraction."""
-    filling = particle_table(a.cathode.active, state)[-2]
+    filling = particle_table(a.cathode.active, state)[2 * a.cathode.active.arrays.fractions.size]
     total = 0.0
     for j in range(filling.size):
         total += a.cathode.share[j] * filling[j]

@@ -94,6 +94,7 @@ def electrode_impedance(
             f"double layers of {double_layer:g} and {counter_double_layer:g} F/m² must not be negative; "
             "give 0 for none"
         )
+    _check_phases(model)
     rest = _at_rest(model, filling)
     arrays = cell_arrays(rest)
     unknowns = Unknowns.of(arrays)
@@ -197,6 +198,17 @@ def _check_filling(electrode: PorousElectrode, filling: float, name: str) -> Non
             "particles at rest fill at each other's expense and there is no state to disturb; choose a "
             "filling outside the spinodal"
         )
+
+
+def _check_phases(model: CellModel) -> None:
+    """Refuse phases whose state of rest is not that of the envelope, or not the only one."""
+    for electrode in _porous(model):
+        order = electrode.particle.order
+        if order is not None and order.barrier > 0:
+            raise InputError(
+                f"phase barrier {order.barrier:g} J: voltage and capacitance at rest are known for phases "
+                "without a barrier; leave phase_barrier out"
+            )
 
 
 def _voltage_slope(electrode: PorousElectrode) -> float:

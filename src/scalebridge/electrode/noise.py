@@ -76,7 +76,7 @@ def solve_noisy_cell(
     system, _ = runnable(model, arrays, unknowns, rules)
     start, _ = consistent_start(system, rest_state(model, arrays, unknowns, c_rate))
     result = solve_slices(stirred, asked, start, interval, relative_tolerance=relative_tolerance)
-    ended = termination(result)
+    ended = termination(model, unknowns, result)
     return cell_solution(
         model, unknowns, result, termination=ended, status=discharge_status(model, c_rate, result, ended)
     )

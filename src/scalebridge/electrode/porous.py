@@ -13,6 +13,7 @@ from scalebridge.kinetics import exchange_current
 from scalebridge.particle import (
     ParticleModel,
     check_interval,
+    check_phases,
     particle_sites,
     platelet_sites,
     thermal_profile,
@@ -113,6 +114,7 @@ class PorousElectrode:
             )
         if self.noise_interval is not None:
             check_interval(self.noise_interval)
+            check_phases(self.particle)
             if self.seed is None:
                 raise InputError(f"noise interval {self.noise_interval:g} s without a seed; give both")
         if self.contact_conductance is not None and (

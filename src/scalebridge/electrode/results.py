@@ -1,7 +1,6 @@
 """From arrays to the contracts `Solution` and `RateCapability`."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,6 @@ from scalebridge.contracts import (
     Field,
     MaterialCard,
     Provenance,
-    RateCapability,
     Solution,
     Validity,
 )
@@ -22,14 +20,13 @@ from scalebridge.electrode.model import CellModel
 from scalebridge.electrode.noise import solve_noisy_cell
 from scalebridge.electrode.porous import PorousElectrode
 from scalebridge.electrode.thermal import (
-    OUT_OF_RANGE,
     HeatBalance,
     ThermalSolution,
     cells_at,
     solve_thermal_cell,
 )
-from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress
-from scalebridge.particle import REFERENCE_TOLERANCE, ParticleModel, boundary_radius, state_widening
+from scalebridge.foundation import ConvergenceError, InputError
+from scalebridge.particle import REFERENCE_TOLERANCE, ParticleModel, boundary_radius, state_resolution
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -45,25 +42,11 @@ CITATIONS = (
 )
 ALLEN_CAHN = ("singh2008", "bai2011")
 """Further works behind platelets."""
+RELAXING_PHASES = ("hofbauer1998",)
+"""Behind phases with a rate of their own."""
 MAP_TIMES = 24
 MAP_RADII = 33
 """Largest numbers of times and radii in the stored maps; files stay near 300 kB."""
-
-
-@dataclass(frozen=True, eq=False)
-class DischargeTask:
-    """One unit of work: plain and picklable."""
-
-    card: MaterialCard
-    design: ElectrodeDesign
-    c_rate: float
-    member: int
-    provenance: Provenance
-    shells: int | None = None
-    map_times: int = MAP_TIMES
-
-
-Map = Callable[[Callable[[DischargeTask], Solution], Iterable[DischargeTask]], Iterable[Solution]]
 
 
 def solve_discharge(
@@ -93,9 +76,10 @@ def solve_discharge(
     ``reaction_rate`` are means over their capacities, with radii in proportion to the design's size. A porous
     anode adds ``anode_filling`` along ``time``, ``anode_theta`` (map_time, anode_volume, anode_radius) and
     ``anode_solid_potential`` (map_time, anode_volume), with the axes ``anode_radius`` and ``anode_depth``
-    (from its collector). A design with ``thermal`` adds ``temperature`` and ``heat_release`` (per electrode
-    area) along ``time``, see `solve_thermal_cell`. Particles with a ``noise_interval`` fluctuate, see
-    `solve_noisy_cell`.
+    (from its collector). Phases with a rate of their own add ``phase_fraction`` (map_time, volume, branch) in
+    the order of the card's branches. A design with ``thermal`` adds ``temperature`` and ``heat_release`` (per
+    electrode area) along ``time``, see `solve_thermal_cell`. Particles with a ``noise_interval`` fluctuate,
+    see `solve_noisy_cell`.
 
     Parameters
     ----------
@@ -147,76 +131,13 @@ def solve_discharge(
     )
 
 
-def rate_capability(
-    card: MaterialCard,
-    design: ElectrodeDesign,
-    c_rates: Sequence[float],
-    *,
-    provenance: Provenance,
-    members: Sequence[int] | None = None,
-    map: Map = map,
-    shells: int | None = None,
-    map_times: int = MAP_TIMES,
-    progress: Progress = SILENT,
-) -> tuple[RateCapability, tuple[Solution, ...]]:
-    """Discharge every member at every rate.
-
-    Parameters
-    ----------
-    members
-        None: all of the card.
-    map
-        How the units (`run_discharge` on `DischargeTask`) are executed, in order; for example the ``map`` of
-        a process pool.
-
-    Returns
-    -------
-    Summary (members, rates) and all solutions, member by member, rates ascending as given.
-
-    Raises
-    ------
-    InputError
-        If there is no rate or one is not positive, or the design does not fit the card.
-    ValidityError
-        If the temperature is outside the card's range.
-    """
-    if not c_rates or min(c_rates) <= 0:
-        raise InputError(f"C-rates {tuple(c_rates)} must be one or more positive numbers")
-    chosen = tuple(range(card.members)) if members is None else tuple(members)
-    cells = [CellModel.from_card(card, design, member=member, shells=shells) for member in chosen]
-    tasks = [
-        DischargeTask(card, design, rate, member, provenance, shells, map_times)
-        for member in chosen
-        for rate in c_rates
-    ]
-    solutions = []
-    with progress.task("discharges", len(tasks)) as task:
-        for solution in map(run_discharge, tasks):
-            solutions.append(solution)
-            task.advance(1, f"member {solution.member}, {solution.c_rate:g}C")
-    return _summary(card, design, cells, tuple(solutions), provenance), tuple(solutions)
-
-
-def run_discharge(task: DischargeTask) -> Solution:
-    """Execute one unit of work."""
-    return solve_discharge(
-        task.card,
-        task.design,
-        task.c_rate,
-        member=task.member,
-        provenance=task.provenance,
-        shells=task.shells,
-        map_times=task.map_times,
-    )
-
-
 def card_validity(
     card: MaterialCard, design: ElectrodeDesign, particles: Mapping[int, ParticleModel]
 ) -> Validity:
     """Return where a solution holds: at the design's temperature, with the card's and the grid's remarks."""
     return Validity(
         temperature=(float(design.temperature),) * 2,
-        remarks=(*card.validity.remarks, *state_widening(particles)),
+        remarks=(*card.validity.remarks, *state_resolution(particles)),
     )
 
 
@@ -226,9 +147,11 @@ def citations(cell: CellModel, design: ElectrodeDesign) -> tuple[str, ...]:
     anode = () if design.anode is None else design.anode.material.citations
     kinds = {design.particles.kind, "" if design.anode is None else design.anode.particles.kind}
     lines = ALLEN_CAHN if "allen-cahn" in kinds else ()
+    phases = () if cell.particle.order is None else RELAXING_PHASES
     heat = () if design.thermal is None else ("bernardi1985",)
     noise = () if cell.noise_interval is None else ("cook1970",)
-    return (*CITATIONS, *lines, *noise, *(() if electrolyte is None else (electrolyte,)), *anode, *heat)
+    salt = () if electrolyte is None else (electrolyte,)
+    return (*CITATIONS, *lines, *phases, *noise, *salt, *anode, *heat)
 
 
 def _nothing_reached(cell: CellModel, c_rate: float, message: str) -> CellSolution:
@@ -297,7 +220,12 @@ def map_fields(solution: CellSolution, cell: CellModel, times: IntArray) -> dict
     mapped = ("map_time",)
     position, volume = ("map_time", "position"), ("map_time", "volume")
     anode = {} if solution.anode is None else _anode_fields(solution.anode, cell, times)
-    return {
+    branches = {}
+    if solution.phase_fractions is not None:
+        shells = cell.particle.grid.fractions
+        held = np.einsum("tkjrb,r,kj->tkb", solution.phase_fractions[times], shells, weights)
+        branches = {"phase_fraction": field("1", (*volume, "branch"), held, 4)}
+    return branches | {
         "map_time": field("s", mapped, solution.time[times]),
         "map_filling": field("1", mapped, solution.filling[times]),
         "radius": field("m", ("radius",), nodes[radii]),
@@ -351,62 +279,3 @@ def thin(way: FloatArray, count: int) -> IntArray:
     """Return indices of about ``count`` times, equally spaced on a way, first and last included."""
     wanted = np.linspace(way[0], way[-1], count)
     return np.unique(np.abs(way[:, None] - wanted).argmin(axis=0))
-
-
-def _summary(
-    card: MaterialCard,
-    design: ElectrodeDesign,
-    cells: list[CellModel],
-    solutions: tuple[Solution, ...],
-    provenance: Provenance,
-) -> RateCapability:
-    shape = (len(cells), len(solutions) // len(cells))
-    capacity = np.array([s.fields["capacity"].values[-1] for s in solutions]).reshape(shape)
-    voltage = np.array([_mean_voltage(s) for s in solutions]).reshape(shape)
-    terminations = [s.termination for s in solutions]
-    members = [solution.member for solution in solutions[:: shape[1]]]
-    particles = dict(zip(members, (cell.particle for cell in cells), strict=True))
-    remarks = [*card.validity.remarks, *state_widening(particles)]
-    remarks += [
-        f"member {s.member}, {s.status}"
-        for s in solutions
-        if s.termination in ("electrolyte depletion", OUT_OF_RANGE)
-    ]
-    remarks += _warmest(solutions)
-    remarks += [
-        f"not a result: member {s.member}, {s.status}; its capacity, mean voltage and energy here cover only "
-        "what was reached"
-        for s in solutions
-        if not s.finished
-    ]
-    rates = shape[1]
-    return RateCapability(
-        provenance=provenance,
-        validity=Validity(temperature=(float(design.temperature),) * 2, remarks=tuple(remarks)),
-        citations=citations(cells[0], design),
-        c_rate=np.array([s.c_rate for s in solutions[:rates]]),
-        one_c_current=np.array([cell.one_c_current for cell in cells]),
-        capacity=capacity,
-        mean_voltage=voltage,
-        energy=capacity * voltage,
-        terminations=tuple(tuple(terminations[k : k + rates]) for k in range(0, len(terminations), rates)),
-        diffusion_time=np.array([cell.cathode.diffusion_time() for cell in cells]),
-        reaction_time=np.array([cell.cathode.reaction_time() for cell in cells]),
-        electrolyte_time=cells[0].electrolyte_time(),
-    )
-
-
-def _warmest(solutions: tuple[Solution, ...]) -> list[str]:
-    """Return a sentence on the temperatures of cells that warm."""
-    warmth = [s.fields["temperature"].values for s in solutions if "temperature" in s.fields]
-    if not warmth:
-        return []
-    low, high = min(w.min() for w in warmth), max(w.max() for w in warmth)
-    return [f"the cells have temperatures of their own, from {low:.1f} to {high:.1f} K"]
-
-
-def _mean_voltage(solution: Solution) -> float:
-    """Return ∫V dq/q, or the only voltage where no charge passed."""
-    charge, voltage = solution.fields["capacity"].values, solution.fields["voltage"].values
-    passed = charge[-1] - charge[0]
-    return float(np.trapezoid(voltage, charge) / passed) if passed > 0 else float(voltage[-1])

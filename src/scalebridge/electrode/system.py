@@ -27,6 +27,7 @@ from scalebridge.particle import (
     Jacobian,
     empty_group,
     particle_places,
+    phase_places,
     restore_particles,
 )
 
@@ -50,6 +51,8 @@ class ElectrodeUnknowns:
     """(volumes, particles) filling rate."""
     own_potential: IntArray
     """(volumes, particles) potential that a particle sees."""
+    phases: IntArray
+    """(volumes, particles, shells, branches − 1) log-odds of phases with a rate of their own."""
 
     @classmethod
     def of(cls, a: CellArrays, e: ElectrodeArrays, outer: int) -> Self:
@@ -57,13 +60,16 @@ class ElectrodeUnknowns:
         shape = (e.volumes, e.share.size // max(e.volumes, 1))
         places = particle_places(e.active)
         table = places.reshape(len(places), *shape)
+        n = 2 * e.active.arrays.fractions.size
+        phases = phase_places(e.active)
         return cls(
             solid=outer + a.places[e.first : e.first + e.volumes] - 1,
-            theta=np.moveaxis(table[0:-2:2], 0, -1),
-            odds=np.moveaxis(table[1:-2:2], 0, -1),
-            filling=table[-2],
-            rate=table[-1],
+            theta=np.moveaxis(table[0:n:2], 0, -1),
+            odds=np.moveaxis(table[1:n:2], 0, -1),
+            filling=table[n],
+            rate=table[n + 1],
             own_potential=outer + e.own.reshape(shape),
+            phases=np.moveaxis(phases, -1, 0).reshape(*shape, *phases.shape[:2]),
         )
 
 
@@ -114,8 +120,9 @@ def cell_system(arrays: CellArrays, unknowns: Unknowns) -> ImplicitSystem:
         tolerance[own.filling] = THETA_TOLERANCE
     differential = np.zeros(unknowns.size, dtype=bool)
     differential[unknowns.concentration] = True
-    differential[unknowns.cathode.theta] = True
-    differential[unknowns.anode.theta] = True
+    for own in (unknowns.cathode, unknowns.anode):
+        differential[own.theta] = True
+        differential[own.phases] = True
     differential[-1] = arrays.control == RAMP
     return ImplicitSystem(
         residual=residual,
@@ -185,5 +192,7 @@ def _uniform(
     state[own.theta], state[own.filling] = profiles, theta
     state[own.odds] = np.log(profiles) - np.log1p(-profiles)
     state[own.rate] = rate
+    if particle.order is not None:
+        state[own.phases] = particle.order.equilibrium(profiles)
     per_unit = p.rate / law.rate_constant
     return log_salt - activity + float(overpotential(rate, exchange * per_unit, p.transfer))

@@ -231,7 +231,7 @@ def _advanced(run: _Run, at: _Reached) -> tuple[_Reached, ThermalSolution]:
     asked = np.concatenate([[now], run.times[(run.times > now) & (run.times < end)], [end]]) - now
     result = solve_implicit(system, asked, start, events=events, relative_tolerance=run.relative_tolerance)
     heat = _heat(run.build, model, cell_solution(model, unknowns, result, termination="", status=""))
-    ended, times = termination(result), result.time
+    ended, times = termination(model, unknowns, result), result.time
     kept = (
         replace(result, time=times + now)
         if now == 0
@@ -321,14 +321,20 @@ def _near(build: Build, model: CellModel, shift: float) -> CellModel:
 
 def _gibbs_energy(model: CellModel, solution: CellSolution) -> FloatArray:
     """Return G of the ions in the electrodes at the first and the last time, per area (2,) [J/m²]."""
-    total = _electrode_energy(model.cathode, solution.theta[[0, -1]])
+    phases = None if solution.phase_fractions is None else solution.phase_fractions[[0, -1]]
+    total = _electrode_energy(model.cathode, solution.theta[[0, -1]], phases)
     if isinstance(model.anode, PorousElectrode) and solution.anode is not None:
         total = total + _electrode_energy(model.anode, solution.anode.theta[[0, -1]])
     return total
 
 
-def _electrode_energy(electrode: PorousElectrode, theta: FloatArray) -> FloatArray:
-    """Return G of an electrode at ``theta`` (times, volumes, particles, shells), per area (times,) [J/m²]."""
+def _electrode_energy(
+    electrode: PorousElectrode, theta: FloatArray, phases: FloatArray | None = None
+) -> FloatArray:
+    """Return G of an electrode at ``theta`` (times, volumes, particles, shells), per area (times,) [J/m²].
+
+    ``phases`` (…, branches): see `CellSolution.phase_fractions`.
+    """
     particle = electrode.particle
     sites = electrode.capacity_per_area / (particle.ion_charge * constants.ELEMENTARY_CHARGE)
     sizes, shares = electrode.particle_sizes, electrode.particle_shares
@@ -336,6 +342,7 @@ def _electrode_energy(electrode: PorousElectrode, theta: FloatArray) -> FloatArr
     energy = particle.standard_potential * np.einsum("tkj,kj->t", filling, shares)
     for size in np.unique(sizes):
         alike = sizes == size
-        per_site = particle.scaled_to(float(size)).free_energy(theta[:, alike])
+        own = None if phases is None else phases[:, alike]
+        per_site = particle.scaled_to(float(size)).free_energy(theta[:, alike], own)
         energy = energy + particle.thermal_energy * per_site @ shares[alike]
     return np.asarray(sites * energy)

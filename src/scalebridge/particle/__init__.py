@@ -14,6 +14,7 @@ from scalebridge.particle._kernels import (
     particle_places,
     particle_residual,
     particle_table,
+    phase_places,
     restore_particles,
 )
 from scalebridge.particle.block_solver import block_factor, block_solve
@@ -43,12 +44,15 @@ from scalebridge.particle.native import USER_WORD, NativeCallbacks, data_offset
 from scalebridge.particle.noise import (
     ThermalNoise,
     check_interval,
+    check_phases,
     noise_stream,
     noise_strengths,
     particle_sites,
     thermal_noise,
 )
+from scalebridge.particle.order import PhaseOrder, phase_fractions
 from scalebridge.particle.resolution import shells_for
+from scalebridge.particle.resolution_remarks import state_resolution
 from scalebridge.particle.slices import Events, solve_slices
 from scalebridge.particle.solve import (
     POTENTIAL_TOLERANCE,
@@ -59,7 +63,6 @@ from scalebridge.particle.solve import (
 from scalebridge.particle.sparse import sparse_matrices
 from scalebridge.particle.stability import resolves_growth
 from scalebridge.particle.tables import evaluate, tabulate
-from scalebridge.particle.widening import state_widening
 
 __all__ = [
     "POTENTIAL_TOLERANCE",
@@ -80,6 +83,7 @@ __all__ = [
     "ParticleModel",
     "ParticleSolution",
     "Particles",
+    "PhaseOrder",
     "Surface",
     "ThermalNoise",
     "block_factor",
@@ -87,6 +91,7 @@ __all__ = [
     "block_solve",
     "boundary_radius",
     "check_interval",
+    "check_phases",
     "consistent_start",
     "data_offset",
     "empty_blocks",
@@ -102,6 +107,8 @@ __all__ = [
     "particle_residual",
     "particle_sites",
     "particle_table",
+    "phase_fractions",
+    "phase_places",
     "platelet_sites",
     "resolves_growth",
     "restore_particles",
@@ -111,7 +118,7 @@ __all__ = [
     "solve_particle",
     "solve_slices",
     "sparse_matrices",
-    "state_widening",
+    "state_resolution",
     "tabulate",
     "thermal_noise",
     "thermal_profile",

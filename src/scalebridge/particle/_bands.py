@@ -13,10 +13,10 @@ PADDING = 2
 
 
 @compiled_arithmetic
-def five_factor(b: Blocks, cj: float, lu: FloatArray) -> None:
-    """Factorise the pentadiagonal Y − (Q + cj) D of every particle, see `GroupFactors.inner`."""
+def five_factor(b: Blocks, by_odds: FloatArray, cj: float, lu: FloatArray) -> None:
+    """Factorise the pentadiagonal Y − (Q + cj) D of every particle, see `GroupFactors`; Y: ``by_odds``."""
     n, count = b.slope.shape
-    slope, by_theta, by_odds = b.slope, b.by_theta, b.by_odds
+    slope, by_theta = b.slope, b.by_theta
     for i in range(n):
         r, q, s = i + PADDING, i + PADDING - 1, i + PADDING - 2
         for k in range(count):

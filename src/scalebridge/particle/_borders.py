@@ -35,6 +35,9 @@ def surface_response(group: Group, f: GroupFactors) -> None:
         last, second = y[n - 1 + PADDING, k], y[n - 2 + PADDING, k]
         pivot = b.reaction[0, k] - b.reaction[1, k] * slope[n - 2, k] * second + b.reaction[4, k] * mean[k]
         f.pivot[k] = pivot + (b.reaction[3, k] - b.reaction[2, k] * slope[n - 1, k]) * last
+    for i in range(n - 1, f.phases.shape[0]):
+        for k in range(count):
+            f.pivot[k] += b.reaction[5, k] * f.phases[i, k, 0] * slope[i, k] * y[i + PADDING, k]
     _couple(group, f, (-b.by_electrolyte / f.pivot, -b.by_drive / f.pivot))
 
 
@@ -87,6 +90,10 @@ def surface_rates(group: Group, f: GroupFactors, right: FloatArray) -> None:
         total -= b.reaction[1, k] * (right[2 * n - 4, k] - slope[n - 2, k] * second)
         total -= b.reaction[2, k] * (right[2 * n - 2, k] - slope[n - 1, k] * last)
         f.rates[k] = total / f.pivot[k]
+    for i in range(n - 1, f.phases.shape[0]):
+        for k in range(count):
+            gained = f.phases[i, k, 1] + f.phases[i, k, 0] * slope[i, k] * y[i + PADDING, k]
+            f.rates[k] -= b.reaction[5, k] * gained / f.pivot[k]
 
 
 @compiled_arithmetic
@@ -120,6 +127,6 @@ def fill_border(group: Group, f: GroupFactors, outer: FloatArray, right: FloatAr
     for k in range(f.rates.size):
         if direct:
             ions = f.ions[2, k] + f.ions[0, k] * f.border[0, k] + f.ions[1, k] * f.border[1, k]
-            f.border[2, k] = right[right.shape[0] - 2, k] + ions
+            f.border[2, k] = right[2 * group.blocks.slope.shape[0], k] + ions
         else:
             f.border[0, k] = f.rates[k]

@@ -27,6 +27,7 @@ from scalebridge.particle._kernels import (
     particle_table,
     surface_rate,
 )
+from scalebridge.particle._order import phase_slopes
 from scalebridge.particle.tables import evaluate
 
 FloatArray = NDArray[np.float64]
@@ -46,26 +47,32 @@ class Blocks(NamedTuple):
     by_odds: FloatArray
     """(n, 3, particles) of the same, by y_{i−1} … y_{i+1}."""
     exchange: FloatArray
-    """(n, 3, particles) of the same, by ``log_electrolyte``, ``drive`` and θ̄; without rows where only the
-    surface exchanges ions."""
+    """(n, 4, particles) of the same, by ``log_electrolyte``, ``drive``, θ̄ and, contained in the others, μ_i;
+    without rows where only the surface exchanges ions and the derivatives by μ are those by y."""
     reaction: FloatArray
-    """(5, particles) of the filling rate's equation, by itself, θ_{n−2}, θ_{n−1}, y_{n−1}, θ̄."""
+    """(6, particles) of the filling rate's equation, by itself, θ_{n−2}, θ_{n−1}, y_{n−1}, θ̄ and, contained
+    in the others, by μ_{n−1}."""
     by_electrolyte: FloatArray
     """(particles,) of the same, by ``log_electrolyte``."""
     by_drive: FloatArray
+    phases: FloatArray
+    """(n, particles, 2B − 1) η, then Δg_b′: of the potential by η_b, of z_b's equation by θ over 1/τ; without
+    rows where phases are in equilibrium."""
 
 
 def empty_blocks(g: Particles) -> Blocks:
     """Return room for the blocks of particles."""
     shells, count = g.arrays.fractions.size, g.shrink.size
+    more = g.arrays.differences.shape[0]
     return Blocks(
         slope=np.zeros((shells, count)),
         by_theta=np.zeros((shells, 5, count)),
         by_odds=np.zeros((shells, 3, count)),
-        exchange=np.zeros((shells if g.arrays.direct else 0, 3, count)),
-        reaction=np.zeros((5, count)),
+        exchange=np.zeros((shells if g.arrays.direct else 0, 4, count)),
+        reaction=np.zeros((6, count)),
         by_electrolyte=np.zeros(count),
         by_drive=np.zeros(count),
+        phases=np.zeros((shells if more else 0, count, 2 * more + 1)),
     )
 
 
@@ -80,6 +87,8 @@ def particle_blocks(g: Particles, surface: Surface, state: FloatArray, b: Blocks
             slope[i, k] = -odds_to_fraction(y[2 * i + 1, k])[1]
     potential = chemical_potentials(p, y, g.shrink)
     stiffness = _stiffness(p, y, g.shrink)
+    if p.differences.shape[0] > 0:
+        phase_slopes(p.differences, y, stiffness, b.phases)
     if p.direct > 0.0:
         _exchange_rows(g, surface, y, (potential, stiffness), b)
         return
@@ -194,6 +203,7 @@ def _reaction_rows(
         b.reaction[2, k] = -scale * by_activity * stiffness[k]
         b.reaction[3, k] = -scale * (by_activity + by_odds)
         b.reaction[4, k] = scale * by_activity * p.coherency
+        b.reaction[5, k] = -scale * by_activity
         b.by_electrolyte[k] = -scale * by_electrolyte
         b.by_drive[k] = -scale * by_drive
 
@@ -223,3 +233,4 @@ def _exchange_rows(
             b.exchange[i, 0, k] = -scale * by_electrolyte
             b.exchange[i, 1, k] = -scale * by_drive
             b.exchange[i, 2, k] = scale * by_activity * p.coherency
+            b.exchange[i, 3, k] = -scale * by_activity

@@ -6,16 +6,18 @@ further.
 
 Particles of one kind are solved together: their unknowns are a table with a column per particle, stored row
 by row from ``offset`` on, so that loops over particles run over neighbours in memory. Row 2i is θ_i, row
-2i + 1 its log-odds y_i, row 2n is θ̄ and row 2n + 1 the filling rate dθ̄/dt over ``rate_scale``. The site
-fraction is a state of its own, so that multistep methods, which keep linear invariants, conserve ions to
-rounding; its log-odds y is algebraic, θ = 1/(1 + exp(−y)), and keeps θ inside (0, 1). Equation 2i is that
-relation and equation 2i + 1 the balance of shell i, so that elimination in this order meets no small pivot.
+2i + 1 its log-odds y_i, row 2n is θ̄ and row 2n + 1 the filling rate dθ̄/dt over ``rate_scale``; rows of
+phases, where these have a rate of their own, follow (`_order`). The site fraction is a state of its own, so
+that multistep methods, which keep linear invariants, conserve ions to rounding; its log-odds y is algebraic,
+θ = 1/(1 + exp(−y)), and keeps θ inside (0, 1). Equation 2i is that relation and equation 2i + 1 the balance
+of shell i, so that elimination in this order meets no small pivot.
 
 | equation | name here |
 |---|---|
 | θ_i′ = [A M (μ_{i+1} − μ_i)/h − A M (μ_i − μ_{i−1})/h]/V_i (+ reaction in the last shell) | rows of y |
 | θ_i′ = R(μ_i); in the last cell dθ̄/dt − Σ V_i/V R(μ_i) = 0 is added, which conserves ions | the same |
 | μ_i = y_i + excess(θ_i) + b (θ_i − θ̄) − λ ∇²θ | ``potential`` |
+| with phases μ_i + Σ η_b Δg_b′(θ_i), the excess that of phase 0 | ``differences`` |
 | M = D(θ) θ(1−θ) at the mean θ of a face | ``mobility`` |
 | A_f/V, V_i/V | ``face_areas``, ``fractions`` |
 | λ = κ/(ρkT), b = B/(ρkT) | ``gradient``, ``coherency`` |
@@ -34,6 +36,7 @@ from numpy.typing import NDArray
 from scalebridge.foundation.compiled import compiled_arithmetic, inlined_arithmetic
 from scalebridge.foundation.exponential import exponential
 from scalebridge.kinetics import electron_transfer_rate, reaction_rate, reorganisation_over_kt
+from scalebridge.particle._order import add_phase_potentials, phase_balances
 from scalebridge.particle.model import ParticleModel
 from scalebridge.particle.tables import evaluate, tabulate_monotone
 
@@ -55,6 +58,8 @@ class ParticleArrays(NamedTuple):
     face_areas: FloatArray
     spacing: float
     excess: FloatArray
+    differences: FloatArray
+    """(B − 1, intervals, 4) see `PhaseOrder`; without rows where phases are in equilibrium."""
     diffusivity: FloatArray
     gradient: float
     coherency: float
@@ -75,6 +80,10 @@ class ParticleArrays(NamedTuple):
     """Unit of the filling rate [1/s]."""
     direct: float
     """1 where every cell exchanges ions with the electrolyte and none with its neighbours, else 0."""
+    relaxation: float
+    """1/τ of the phases [1/s]."""
+    barrier: float
+    """W between them."""
 
 
 class Particles(NamedTuple):
@@ -105,7 +114,7 @@ class Surface(NamedTuple):
 def particle_arrays(model: ParticleModel, rate_scale: float) -> ParticleArrays:
     """Return the arrays of a model, filling rates counted in ``rate_scale`` [1/s]."""
     grid = model.grid
-    law = model.rate_law
+    law, order = model.rate_law, model.order
     gradient = model.gradient_energy / (model.site_density * model.thermal_energy)
     wetting = gradient * model.surface_gradient
     bound = law.form == "butler-volmer"
@@ -115,7 +124,8 @@ def particle_arrays(model: ParticleModel, rate_scale: float) -> ParticleArrays:
         inverse_fractions=1.0 / grid.fractions,
         face_areas=grid.face_areas,
         spacing=grid.spacing,
-        excess=model.excess,
+        excess=model.excess if order is None else order.first,
+        differences=np.zeros((0, 1, 4)) if order is None else order.differences,
         diffusivity=tabulate_monotone(model.diffusivity, DIFFUSIVITY_INTERVALS),
         gradient=gradient,
         coherency=model.coherency,
@@ -128,26 +138,35 @@ def particle_arrays(model: ParticleModel, rate_scale: float) -> ParticleArrays:
         reorganisation=reorganisation_over_kt(law, model.temperature),
         rate_scale=rate_scale,
         direct=float(model.kind != "cahn-hilliard"),
+        relaxation=1.0 if order is None else 1.0 / order.relaxation_time,
+        barrier=0.0 if order is None else order.scaled_barrier,
     )
 
 
 @compiled_arithmetic
-def block_size(shells: int) -> int:
+def block_size(p: ParticleArrays) -> int:
     """Return the number of unknowns of a particle."""
-    return 2 * shells + 2
+    size: int = (2 + p.differences.shape[0]) * p.fractions.size + 2
+    return size
 
 
 @compiled_arithmetic
 def particle_table(g: Particles, vector: FloatArray) -> FloatArray:
     """Return the particles' part of a vector of all unknowns, shape (block_size, particles)."""
-    rows, count = block_size(g.arrays.fractions.size), g.shrink.size
+    rows, count = block_size(g.arrays), g.shrink.size
     return vector[g.offset : g.offset + rows * count].reshape(rows, count)
 
 
 def particle_places(g: Particles) -> NDArray[np.int64]:
     """Return where the particles' unknowns stand, shape (block_size, particles)."""
-    rows, count = block_size(g.arrays.fractions.size), g.shrink.size
+    rows, count = block_size(g.arrays), g.shrink.size
     return g.offset + np.arange(rows * count).reshape(rows, count)
+
+
+def phase_places(g: Particles) -> NDArray[np.int64]:
+    """Return where the log-odds of phases stand, shape (shells, B − 1, particles)."""
+    n, more = g.arrays.fractions.size, g.arrays.differences.shape[0]
+    return particle_places(g)[2 * n + 2 :].reshape(n, more, g.shrink.size)
 
 
 @inlined_arithmetic
@@ -227,6 +246,8 @@ def chemical_potentials(p: ParticleArrays, table: FloatArray, shrink: FloatArray
     for k in range(count):
         potential[0, k] -= p.inner_wetting * shrink[k]
         potential[n - 1, k] -= p.outer_wetting * shrink[k]
+    if p.differences.shape[0] > 0:
+        add_phase_potentials(p.differences, table, potential)
     return potential
 
 
@@ -292,11 +313,14 @@ def particle_residual(
     """Write the residual of the particles' equations."""
     p, y, out = g.arrays, particle_table(g, state), particle_table(g, residual)
     n, count, fractions = p.fractions.size, g.shrink.size, p.fractions
+    changes = particle_table(g, rates)
     potential = chemical_potentials(p, y, g.shrink)
+    if p.differences.shape[0] > 0:
+        phase_balances(p.differences, (p.relaxation, p.barrier), y, changes, out)
     if p.direct > 0.0:
-        _direct_exchange(g, surface, y, (particle_table(g, rates), potential), out)
+        _direct_exchange(g, surface, y, (changes, potential), out)
     else:
-        _balances(g, y, particle_table(g, rates), potential, out)
+        _balances(g, y, changes, potential, out)
         _surface_exchange(g, surface, y, potential[n - 1], out[2 * n + 1])
     for k in range(count):
         out[2 * n, k] = y[2 * n, k]

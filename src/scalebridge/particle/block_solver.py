@@ -13,6 +13,8 @@ zero.
 | Σ_k Q_ik θ_k + cj θ_i + Σ_k Y_ik y_k + X·(ln a₊, Δ̃, θ̄) = r | ``exchange`` X, where every cell reacts |
 | j + R·(θ_{n−2}, θ_{n−1}, y_{n−1}, θ̄) + Σ e x = r | ``reaction``; of the ``surroundings``: e |
 | rows ``fed`` outside: … + g j | ``feedback`` |
+
+Phases with a rate of their own go first, shell by shell (`_phase_factors`).
 """
 
 import numpy as np
@@ -29,6 +31,7 @@ from scalebridge.particle._borders import (
 )
 from scalebridge.particle._jacobian import Blocks
 from scalebridge.particle._kernels import particle_table
+from scalebridge.particle._phase_factors import phase_backward, phase_factor, phase_forward
 from scalebridge.particle.groups import Factors, Group, GroupFactors, Jacobian
 
 FloatArray = NDArray[np.float64]
@@ -52,7 +55,9 @@ def block_factor(jacobian: Jacobian, cj: float, f: Factors) -> None:
 def _eliminate(group: Group, cj: float, f: GroupFactors, band: FloatArray) -> None:
     """Factorise each particle's equations and add its filling rate's part to the band."""
     links, half = group.links, band.shape[1] // 2
-    five_factor(group.blocks, cj, f.inner)
+    if f.phases.size > 0:
+        phase_factor(group, cj, f)
+    five_factor(group.blocks, f.by_odds, cj, f.inner)
     if group.particles.arrays.direct > 0.0:
         direct_response(group, cj, f)
     else:
@@ -93,6 +98,8 @@ def block_solve(jacobian: Jacobian, f: Factors, right: FloatArray, x: FloatArray
     for i in range(len(jacobian.groups)):
         if f.groups[i].rates.size > 0:
             _backward(jacobian.groups[i], f.groups[i], (right, outer), x)
+            if f.groups[i].phases.size > 0:
+                phase_backward(jacobian.groups[i], f.cj[0], right, x)
 
 
 @compiled_arithmetic
@@ -101,6 +108,8 @@ def _forward(group: Group, f: GroupFactors, cj: float, right: FloatArray, outer:
     links, p, table = group.links, group.particles.arrays, particle_table(group.particles, right)
     n = p.fractions.size
     _reduced(group.blocks, cj, table, f.odds)
+    if f.phases.size > 0:
+        phase_forward(group, f, table)
     if p.direct > 0.0:
         # the last cell's balance without its share of the filling rate's equation
         f.odds[n - 1 + PADDING] += p.rate_scale / p.fractions[n - 1] * table[2 * n + 1]

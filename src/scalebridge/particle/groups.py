@@ -65,6 +65,11 @@ class GroupFactors(NamedTuple):
     """(n + 4, particles) room for a solution's log-odds at a border of zero, zero in the padding."""
     rates: FloatArray
     """(particles,) room for its filling rates, first at outer unknowns of zero."""
+    by_odds: FloatArray
+    """(n, 3, particles) Y with phases that follow, see `_phase_factors`; without phases the blocks' own."""
+    phases: FloatArray
+    """(n, particles, B + 1) what phases take from ∂μ/∂θ, room for what they add to the potential at y = 0,
+    and −dη_b/dθ for b = 1 … B − 1; without rows where there are none."""
 
 
 class Factors(NamedTuple):
@@ -96,7 +101,8 @@ def empty_factors(jacobian: Jacobian) -> Factors:
 
 
 def _empty_group_factors(group: Group) -> GroupFactors:
-    n, count = group.blocks.slope.shape
+    b = group.blocks
+    n, count = b.slope.shape
     borders = 3 if group.particles.arrays.direct else 1
     return GroupFactors(
         inner=np.zeros((5, n + PADDING, count)),
@@ -107,4 +113,6 @@ def _empty_group_factors(group: Group) -> GroupFactors:
         couplings=np.zeros(group.links.seen.shape),
         odds=np.zeros((n + 2 * PADDING, count)),
         rates=np.zeros(count),
+        by_odds=np.zeros_like(b.by_odds) if b.phases.size else b.by_odds,
+        phases=np.zeros((*b.phases.shape[:2], group.particles.arrays.differences.shape[0] + 2)),
     )

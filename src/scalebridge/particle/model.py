@@ -11,6 +11,7 @@ from scalebridge.contracts import ElectrodeDesign, HomogeneousFreeEnergy, Materi
 from scalebridge.foundation import InputError, constants
 from scalebridge.particle.card_inputs import along, card_diffusivity, excess_table, scaled_length
 from scalebridge.particle.grid import Kind, Shape, ShellGrid, line_grid, shell_grid, single_cell
+from scalebridge.particle.order import PhaseOrder, phase_order
 from scalebridge.particle.phases import interface_sharpness, miscibility_gaps, unstable_interval
 from scalebridge.particle.resolution import chosen_shells, shells_for
 from scalebridge.particle.tables import evaluate_many, integrate, tabulate_monotone
@@ -72,6 +73,9 @@ class ParticleModel:
     kind: Kind = "cahn-hilliard"
     length: float | None = None
     """Of an Allen–Cahn platelet, along which phases lie side by side [m]; None of other kinds."""
+    order: PhaseOrder | None = None
+    """Phases that relax at a rate of their own; None: they are in equilibrium, and ``excess``, which is what
+    miscibility gaps are found from in any case, holds at every rate."""
 
     def __post_init__(self) -> None:
         self._check_kind()
@@ -206,18 +210,28 @@ class ParticleModel:
         """Return D_J/(1−θ) [m²/s] at a one-dimensional array of site fractions."""
         return np.asarray(np.exp(evaluate_many(self.log_diffusivity, theta)[0]))
 
-    def free_energy(self, theta: FloatArray) -> FloatArray:
+    def free_energy(self, theta: FloatArray, phase_fractions: FloatArray | None = None) -> FloatArray:
         """Return the particle's free energy per site over kT; ``theta`` (..., shells) → (...).
 
         The discrete functional whose derivatives are the solver's chemical potentials; g(0) and the straight
         line to g(1) are left out.
+
+        Parameters
+        ----------
+        phase_fractions
+            (..., shells, branches) of phases with a rate of their own, see `PhaseOrder`; None: phases in
+            equilibrium.
         """
         grid = self.grid
         mixing = xlogy(theta, theta) + xlogy(1 - theta, 1 - theta)
         scale = self._energy_density
         mean = theta @ grid.fractions
         spread = (theta - mean[..., None]) ** 2
-        local = (mixing + integrate(self.excess, theta) + 0.5 * self.coherency * spread) @ grid.fractions
+        if self.order is None or phase_fractions is None:
+            excess = integrate(self.excess, theta)
+        else:
+            excess = self.order.energy(theta, phase_fractions)
+        local = (mixing + excess + 0.5 * self.coherency * spread) @ grid.fractions
         length2 = self.gradient_energy / scale
         gradient = (np.diff(theta) / grid.spacing) ** 2 @ grid.face_areas * grid.spacing
         wetting = self.surface_gradient * (theta[..., [0, -1]] @ np.array(grid.wetted))
@@ -282,6 +296,8 @@ class ParticleModel:
         widen: bool = False,
         kind: Kind = "cahn-hilliard",
         length: float | None = None,
+        phase_relaxation_time: float | None = None,
+        phase_barrier: float | None = None,
     ) -> Self:
         """Build a model from a homogeneous free energy; parameters as the fields.
 
@@ -294,7 +310,9 @@ class ParticleModel:
         widen
             Where ``shells`` is None and `SHELL_LIMIT` shells are too few for the interface, raise κ until it
             spans `SHELLS_PER_WIDENED_INTERFACE` of `WIDENED_SHELLS`, and keep the material's κ in
-            ``material_gradient_energy`` (see `state_widening`); otherwise such a model is refused.
+            ``material_gradient_energy`` (see `state_resolution`); otherwise such a model is refused.
+        phase_relaxation_time, phase_barrier
+            τ [s] and W kT per site [J] of `PhaseOrder`; None: branches in equilibrium.
 
         Raises
         ------
@@ -337,6 +355,14 @@ class ParticleModel:
             material_gradient_energy=material,
             kind=kind,
             length=length,
+            order=phase_order(
+                free_energy,
+                temperature,
+                member,
+                standard=standard,
+                relaxation_time=phase_relaxation_time,
+                barrier=phase_barrier,
+            ),
         )
 
     @classmethod
@@ -371,6 +397,7 @@ class ParticleModel:
         size = float(particles.size) if size is None else size
         theta = np.linspace(0.0, 1.0, 257)
         normals, gradients = card.interfaces.normals, card.interfaces.gradient_energy[member]
+        relaxation, barrier = particles.phase_relaxation_time, particles.phase_barrier
         return cls.from_free_energy(
             card.free_energy,
             card_diffusivity(card.jump_diffusivity, direction, theta, temperature, member),
@@ -388,4 +415,6 @@ class ParticleModel:
             widen=True,
             kind=particles.kind,
             length=scaled_length(particles, size),
+            phase_relaxation_time=None if relaxation is None else float(relaxation),
+            phase_barrier=None if barrier is None else float(barrier),
         )

@@ -87,6 +87,15 @@ def check_interval(interval: float) -> None:
         )
 
 
+def check_phases(model: ParticleModel) -> None:
+    """Raise an `InputError` of phases with a rate of their own, whose populations would need noise too."""
+    if model.order is not None:
+        raise InputError(
+            "thermal noise of particles whose phases have a rate of their own is not modelled; leave "
+            "phase_relaxation_time or the noise out"
+        )
+
+
 def particle_sites(model: ParticleModel) -> float:
     """Return N = ρV of a sphere, a cylinder as long as wide, a cube (``plate``) or a square platelet."""
     if model.length is not None:
@@ -137,7 +146,7 @@ def thermal_noise(
     """
     strengths = noise_strengths(g, surface, state)
     drawn = np.sqrt(strengths.strength / (sites * interval)) * normal
-    theta = np.clip(particle_table(g, state)[0:-2:2], 0.0, 1.0)
+    theta = np.clip(particle_table(g, state)[0 : 2 * len(normal) : 2], 0.0, 1.0)
     weights = g.arrays.fractions[:, None] / (4.0 * interval)
     ions, vacancies = weights * theta, weights * (1.0 - theta)
     inwards, outwards = vacancies.copy(), ions.copy()

@@ -18,6 +18,7 @@ from scalebridge.particle._kernels import (
     block_size,
     particle_arrays,
     particle_residual,
+    phase_places,
     restore_particles,
 )
 from scalebridge.particle.groups import Jacobian, Links, empty_group
@@ -29,7 +30,8 @@ from scalebridge.particle.implicit import (
     solve_implicit,
 )
 from scalebridge.particle.model import ParticleModel
-from scalebridge.particle.noise import ThermalNoise, noise_stream, particle_sites, thermal_noise
+from scalebridge.particle.noise import ThermalNoise, check_phases, noise_stream, particle_sites, thermal_noise
+from scalebridge.particle.order import phase_fractions as fractions_of
 from scalebridge.particle.slices import solve_slices
 from scalebridge.particle.stability import resolves_growth
 from scalebridge.particle.tables import evaluate_many
@@ -57,6 +59,8 @@ class ParticleSolution:
     """(times, shells)"""
     radius: FloatArray
     """(shells,) or position along an Allen–Cahn platelet [m]."""
+    phase_fractions: FloatArray | None
+    """(times, shells, branches) of phases with a rate of their own, else None."""
     free_energy: FloatArray
     """(times,) per site over kT, see `ParticleModel.free_energy`."""
     termination: str
@@ -73,6 +77,7 @@ def solve_particle(
     current_density: float | None = None,
     voltage: float | None = None,
     voltage_cutoff: float | None = None,
+    phase_fractions: FloatArray | None = None,
     noise: ThermalNoise | None = None,
     relative_tolerance: float = REFERENCE_TOLERANCE,
 ) -> ParticleSolution:
@@ -86,17 +91,23 @@ def solve_particle(
         Output times, ascending from 0 [s]; the last ends the run.
     voltage_cutoff
         Ends an insertion when the voltage has fallen to it [V].
+    phase_fractions
+        (branches,) or (shells, branches) at the start, of a model with `PhaseOrder`; None: those of
+        `PhaseOrder.equilibrium`.
     noise
         None: none.
 
     Raises
     ------
     InputError
-        If not exactly one of current and voltage is given, θ is outside (0, 1) or has the wrong shape.
+        If not exactly one of current and voltage is given, θ is outside (0, 1) or has the wrong shape, or
+        there are fractions of phases where the model has none, or such that are not positive, or noise where
+        the model has phases with a rate of their own.
     ConvergenceError
         If no consistent start exists.
     """
     profile = _check_start(model, theta)
+    odds = _start_odds(model, profile, phase_fractions)
     if (current_density is None) == (voltage is None):
         raise InputError(
             f"current_density {current_density} and voltage {voltage}: exactly one must be given; "
@@ -113,7 +124,9 @@ def solve_particle(
             p, applied / rate_scale, held_drive, fixed_drive=voltage is not None, noise=drawn
         )
 
-    start = consistent_start(system(), _guess(model, p, profile, applied / rate_scale, held_drive))
+    guess = _guess(model, p, profile, applied / rate_scale, held_drive)
+    guess[2 * model.shells + 2 : -1] = odds.ravel()
+    start = consistent_start(system(), guess)
 
     def events(state: FloatArray) -> FloatArray:
         return np.array(
@@ -132,15 +145,17 @@ def solve_particle(
             noise.interval,
             relative_tolerance=relative_tolerance,
         )
-    return _solution(model, result, times, rate_scale)
+    return _solution(model, p, result, times)
 
 
 def _solution(
-    model: ParticleModel, result: ImplicitSolution, times: FloatArray, rate_scale: float
+    model: ParticleModel, p: ParticleArrays, result: ImplicitSolution, times: FloatArray
 ) -> ParticleSolution:
-    """Return the states of a run as fields; filling rates count in ``rate_scale`` [1/s]."""
+    """Return the states of a run as fields."""
     n = model.shells
     fractions = result.states[:, 0 : 2 * n : 2]
+    own = phase_places(Particles(p, 0, np.ones(1), np.zeros(1)))[..., 0]
+    phases = None if model.order is None else fractions_of(result.states[:, own])
     termination = "time" if result.event is None else "voltage cutoff"
     status = f"reached {result.time[-1]:.4g} s of {times[-1]:.4g} s"
     if result.failure is not None:
@@ -151,12 +166,13 @@ def _solution(
         voltage=_voltage(model, result.states[:, -1]),
         filling=fractions @ model.grid.fractions,
         current_density=result.states[:, 2 * n + 1]
-        * rate_scale
+        * p.rate_scale
         * model.charge_density
         / model.grid.surface_area,
         theta=fractions,
         radius=model.grid.nodes,
-        free_energy=model.free_energy(np.clip(fractions, 0.0, 1.0)),
+        phase_fractions=phases,
+        free_energy=model.free_energy(np.clip(fractions, 0.0, 1.0), phases),
         termination=termination,
         status=status,
     )
@@ -172,6 +188,26 @@ def _check_start(model: ParticleModel, theta: float | FloatArray) -> FloatArray:
     return profile
 
 
+def _start_odds(model: ParticleModel, profile: FloatArray, phases: FloatArray | None) -> FloatArray:
+    """Return the log-odds of phases at the start, (shells, branches − 1); empty without."""
+    order = model.order
+    if phases is None:
+        return np.zeros((model.shells, 0)) if order is None else order.equilibrium(profile)
+    if order is None:
+        raise InputError(
+            f"phase fractions {np.shape(phases)} of a particle whose phases are in equilibrium; leave them "
+            "out or give the model a phase_relaxation_time"
+        )
+    given = np.asarray(phases, dtype=np.float64)
+    if given.shape not in {(order.branches,), (model.shells, order.branches)} or np.min(given) <= 0:
+        raise InputError(
+            f"phase fractions of shape {given.shape} from {np.min(given):g} must be positive and "
+            f"({order.branches},) or ({model.shells}, {order.branches}); change the start"
+        )
+    logs = np.log(given)
+    return np.asarray(np.broadcast_to(logs[..., 1:] - logs[..., :1], (model.shells, order.branches - 1)))
+
+
 def _voltage(model: ParticleModel, drive: FloatArray) -> FloatArray:
     return np.asarray(model.mean_voltage + model.thermal_voltage * drive)
 
@@ -180,13 +216,13 @@ def _guess(
     model: ParticleModel, p: ParticleArrays, profile: FloatArray, rate: float, held_drive: float
 ) -> FloatArray:
     n = model.shells
-    state = np.zeros(block_size(n) + 1)
+    state = np.zeros(block_size(p) + 1)
     state[0 : 2 * n : 2] = profile
     state[1 : 2 * n : 2] = np.log(profile) - np.log1p(-profile)
     state[2 * n] = profile @ model.grid.fractions
     state[2 * n + 1] = rate
     reacting = state[2 * n : 2 * n + 1] if p.direct else profile[-1:]
-    excess = evaluate_many(p.excess, reacting)[0][0]
+    excess = evaluate_many(model.excess, reacting)[0][0]
     activity = float(np.log(reacting[0]) - np.log1p(-reacting[0]) + excess)
     law = model.rate_law
     exchange = (
@@ -207,6 +243,7 @@ def _drawing(
     model: ParticleModel, p: ParticleArrays, noise: ThermalNoise
 ) -> Callable[[FloatArray], FloatArray]:
     """Return what draws the noise of the next slice, which begins at a state."""
+    check_phases(model)
     stream = noise_stream(noise.seed, "particle")
     sites = np.full(1, particle_sites(model) if noise.sites is None else noise.sites)
     one = Particles(p, 0, np.ones(1), np.zeros(1))
@@ -223,8 +260,8 @@ def _particle_system(
 ) -> ImplicitSystem:
     """Return one particle and its drive, the only unknown outside it: either that or the rate is held."""
     n = p.fractions.size
+    size = block_size(p) + 1
     one = Particles(p, 0, np.ones(1), np.zeros(1), noise)
-    size = block_size(n) + 1
     first = np.zeros((1, 1), np.int64)
     group = empty_group(one, Links(first, first, np.full((1, 1), 0.0 if fixed_drive else 1.0)))
     group.surroundings[1] = 1.0
@@ -232,7 +269,7 @@ def _particle_system(
 
     def residual(state: FloatArray, rates: FloatArray, out: FloatArray) -> None:
         particle_residual(one, _surface(state), state, rates, out)
-        out[-1] = state[-1] - held_drive if fixed_drive else state[-2] - rate
+        out[-1] = state[-1] - held_drive if fixed_drive else state[2 * n + 1] - rate
 
     def evaluated(state: FloatArray) -> Jacobian:
         particle_blocks(one, _surface(state), state, group.blocks)
@@ -248,6 +285,7 @@ def _particle_system(
     tolerance[0 : 2 * n : 2] = THETA_TOLERANCE
     tolerance[2 * n] = THETA_TOLERANCE
     differential[0 : 2 * n : 2] = True
+    differential[2 * n + 2 : -1] = True
     return ImplicitSystem(
         residual=residual,
         jacobian=evaluated,

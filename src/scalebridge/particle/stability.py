@@ -6,6 +6,9 @@
 | V_i μ_i = Σ_k G_ik θ_k, second derivatives of the free energy | ``stiffness`` |
 | with direct exchange θ_i′ = −L_i μ_i + D_i θ_i, the drive given | L ``by_potential``, D ``by_theta`` |
 | cj: θ′ = cj θ + … of an implicit step | ``cj`` |
+
+Phases with a rate of their own are eliminated first: what they take from a shell's second derivative within
+the step is `_order.soften`'s, and by Sylvester's law their own unstable modes count beside the rest's.
 """
 
 import numpy as np
@@ -21,6 +24,7 @@ from scalebridge.particle._kernels import (
     mobility,
     particle_table,
 )
+from scalebridge.particle._order import soften
 from scalebridge.particle.tables import evaluate
 
 
@@ -36,6 +40,11 @@ def resolves_growth(g: Particles, surface: Surface, state: FloatArray, cj: float
             # between the spinodals θ is that of the log-odds; outside (0, 1) it is an error of the integrator
             slope = max(theta * (1.0 - theta), 1e-12)
             curvature[i, k] = 1.0 / slope + evaluate(excess, theta)[1] + coherency
+    if p.differences.shape[0] > 0 and not soften(
+        p.differences, (p.relaxation, p.barrier), cj, table, curvature
+    ):
+        return False
+    for i in range(n):
         for k in range(count):
             least[k] = min(least[k], curvature[i, k])
     if p.direct > 0.0:

@@ -38,6 +38,20 @@ def evaluate(table: FloatArray, theta: float) -> tuple[float, float]:
     return ((a * d + b) * d + c) * d + value, (3.0 * a * d + 2.0 * b) * d + c
 
 
+@inlined_arithmetic
+def evaluate_curved(table: FloatArray, theta: float) -> tuple[float, float, float]:
+    """Return value, slope and second derivative at θ, as `evaluate`."""
+    intervals = table.shape[0]
+    i = min(max(int(theta * intervals), 0), intervals - 1)
+    d = theta - i / intervals
+    a, b, c, value = table[i, 0], table[i, 1], table[i, 2], table[i, 3]
+    return (
+        ((a * d + b) * d + c) * d + value,
+        (3.0 * a * d + 2.0 * b) * d + c,
+        6.0 * a * d + 2.0 * b,
+    )
+
+
 @compiled_arithmetic
 def evaluate_many(table: FloatArray, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return values and slopes at every θ of a one-dimensional array."""

@@ -9,6 +9,7 @@ from scalebridge.plotting.electrode import (
     plot_discharge,
     plot_phase_map,
     plot_rate_capability,
+    plot_sizes,
     rate_name,
 )
 from scalebridge.plotting.impedance import plot_impedance
@@ -45,6 +46,7 @@ __all__ = [
     "plot_phase_map",
     "plot_protocol",
     "plot_rate_capability",
+    "plot_sizes",
     "plot_slab_energy",
     "plot_voltage",
     "plot_volume",

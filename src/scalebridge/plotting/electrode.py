@@ -36,6 +36,7 @@ OUTLINE: list[AbstractPathEffect] = [withStroke(linewidth=2, foreground="black")
 """Keeps a white line visible on the light colours of nearly full particles."""
 HOUR = 3600.0
 MICROMETRE = 1e-6
+NANOMETRE = 1e-9
 
 
 def field_values(solution: Solution, name: str) -> FloatArray:
@@ -145,19 +146,7 @@ def plot_rate_capability(rates: RateCapability, host: Host | None = None) -> Fig
     Both leave out what the solver did not finish.
     """
     figure, panels = new_figure(1, 2, width=PAGE_WIDTH, height=2.4)
-    order = np.argsort(rates.c_rate)
-    c_rate, finished = rates.c_rate[order], rates.finished[:, order]
-    for panel, values, label in (
-        (panels[0], rates.capacity[:, order] / constants.MAH_PER_G, "capacity (mAh/g)"),
-        (panels[1], rates.mean_voltage[:, order], "mean voltage (V)"),
-    ):
-        known = np.ma.masked_where(~finished, values)
-        member_band(panel, c_rate, known, COLOURS[0], "range of members")
-        panel.plot(c_rate, known[0], "o-", color=COLOURS[0], label="member 0")
-        panel.set_xscale("log")
-        panel.set_xticks(c_rate, [rate_name(rate) for rate in c_rate])
-        panel.xaxis.set_minor_formatter(NullFormatter())
-        panel.set(xlabel="discharge rate", ylabel=label)
+    _draw_against_rate(panels, rates, COLOURS[0], ("member 0", "range of members"))
     if host is not None:
         full = host.theoretical_capacity / constants.MAH_PER_G
         panels[0].axhline(full, color=GREY, linewidth=0.8, linestyle=":", label="theoretical")
@@ -166,6 +155,47 @@ def plot_rate_capability(rates: RateCapability, host: Host | None = None) -> Fig
     panel_letters(panels)
     note(figure, left_out(rates))
     return figure
+
+
+@styled
+def plot_sizes(sizes: Sequence[float], capabilities: Sequence[RateCapability]) -> Figure:
+    """Plot capacity and mean voltage against the C-rate for particles of several sizes [m].
+
+    Lines and bands as in `plot_rate_capability`; the note counts what the solver did not finish.
+    """
+    figure, panels = new_figure(1, 2, width=PAGE_WIDTH, height=2.4)
+    colours = graded_colours(len(sizes))
+    for size, rates, colour in zip(sizes, capabilities, colours, strict=True):
+        _draw_against_rate(panels, rates, colour, (f"{size / NANOMETRE:g} nm", None))
+    panels[0].set_ylim(bottom=0)
+    panels[0].legend(loc="lower left", title="particle size")
+    panel_letters(panels)
+    missing = [
+        f"{size / NANOMETRE:g} nm: {text}"
+        for size, rates in zip(sizes, capabilities, strict=True)
+        if (text := left_out(rates))
+    ]
+    note(figure, "; ".join(missing))
+    return figure
+
+
+def _draw_against_rate(
+    panels: Sequence[Axes], rates: RateCapability, colour: str, labels: tuple[str, str | None]
+) -> None:
+    """Draw capacity and mean voltage; ``labels`` of member 0 and of the band."""
+    order = np.argsort(rates.c_rate)
+    c_rate, finished = rates.c_rate[order], rates.finished[:, order]
+    for panel, values, label in (
+        (panels[0], rates.capacity[:, order] / constants.MAH_PER_G, "capacity (mAh/g)"),
+        (panels[1], rates.mean_voltage[:, order], "mean voltage (V)"),
+    ):
+        known = np.ma.masked_where(~finished, values)
+        member_band(panel, c_rate, known, colour, labels[1])
+        panel.plot(c_rate, known[0], "o-", color=colour, label=labels[0])
+        panel.set_xscale("log")
+        panel.set_xticks(c_rate, [rate_name(rate) for rate in c_rate])
+        panel.xaxis.set_minor_formatter(NullFormatter())
+        panel.set(xlabel="discharge rate", ylabel=label)
 
 
 @styled

@@ -263,6 +263,8 @@ def test_half_cell_for_other_programs(
         ("--animation x.gif", "--rates 0.1,1,5 asks for several; give one"),
         ("--rates 1 --animation x.mp4", "ends in .gif or .html"),
         ("--rates 1 --animation none/x.gif", "no folder none"),
+        ("--rates 1 --sizes 50,100 --animation x.gif", "--sizes 50,100 asks for several; give one"),
+        ("--rates 1 --sizes 50,-1", "--sizes 50,-1: must be positive; write them like 50,100,200"),
         ("--impedance 0.1 --frequencies 1,2,3,4", "must be 0 < lowest < highest"),
         ("--impedance 0.1 --frequencies 2,1", "must be 0 < lowest < highest"),
         ("--impedance 0.1 --frequencies 1", "not two numbers"),
@@ -289,6 +291,25 @@ def test_electrode_draws_its_discharges(tmp_path: Path, synthetic_run_folder: Pa
     assert names == {"discharge.png", "rate_capability.png", "phases_20C.png"}
     (tmp_path / "file").touch()
     assert "give another --plots folder" in error_of(*common, "--plots", tmp_path / "file" / "x")
+
+
+def test_electrode_with_particles_of_several_sizes(tmp_path: Path, synthetic_run_folder: Path) -> None:
+    card = synthetic_run_folder / "card" / "material_card.json"
+    design = synthetic_run_folder / "electrode" / "electrode_design.json"
+    common = ("electrode", card, design, "--rates", "20", "--executor", "serial", "--shells", "30")
+    result = call(*common, "--sizes", "200,100", "--json", "--plots", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert [entry["size [m]"] for entry in found] == pytest.approx([100e-9, 200e-9])
+    times = [entry["rate_capability"]["diffusion_time [s]"][0] for entry in found]
+    assert times[1] == pytest.approx(4 * times[0])
+    names = {path.name for path in tmp_path.glob("*.png")}
+    assert {"sizes.png", "discharge_100nm.png", "phases_20C_200nm.png"} <= names
+    rows = call(*common, "--sizes", "100,200").stdout.splitlines()
+    assert [line.split()[:3] for line in rows if " nm " in line and "20C" in line] == [
+        ["100", "nm", "20C"],
+        ["200", "nm", "20C"],
+    ]
 
 
 def test_electrode_says_what_the_card_remarks(tmp_path: Path, synthetic_run_folder: Path) -> None:

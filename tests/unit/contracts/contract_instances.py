@@ -142,12 +142,16 @@ def _design(maker: Maker, values: dict[str, Any]) -> None:
 
 def _counter_electrode(maker: Maker, values: dict[str, Any]) -> None:
     values["initial_theta"] = maker.make(contracts.Sourced, value=float(maker.rng.uniform(0.01, 0.99)))
+    alone = {"phase_relaxation_time": None, "phase_barrier": None}
+    values["particles"] = values["particles"].model_copy(update=alone)
 
 
 def _active_particles(maker: Maker, values: dict[str, Any]) -> None:
     platelet = values["kind"] == "allen-cahn"
     values["shape"] = "plate" if platelet else values["shape"]
     values["length"] = maker.make(contracts.Sourced) if platelet else None
+    if values["phase_relaxation_time"] is None:
+        values["phase_barrier"] = None
 
 
 def _electrolyte(maker: Maker, values: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from scalebridge.electrode import (
 )
 from scalebridge.electrode._kernels import CURRENT, POWER, RAMP, VOLTAGE, cell_residual
 from scalebridge.electrode.arrays import cell_arrays
+from scalebridge.electrode.discharge import DEPLETION
 from scalebridge.electrode.system import Unknowns, cell_system
 from scalebridge.foundation import InputError, ValidityError, constants, random_stream
 from scalebridge.foundation.citations import bibtex
@@ -133,24 +134,32 @@ def test_concentration_at_the_metal_rises_as_sands_equation_says() -> None:
 
 
 def test_sand_time_of_plating() -> None:
-    """Charging plates the metal: its surface runs dry at τ = πD[Fc₀/(2i(1−t₊))]², ε included."""
+    """Charging plates the metal: its surface runs dry at τ = πD[Fc₀/(2i(1−t₊))]², ε included. Second order.
+
+    c = c₀(1 − √(t/τ)), so that a run which ends at −`DEPLETION` c₀ lasts τ(1 + `DEPLETION`)².
+    """
     porosity, exponent, thickness = 0.6, 1.4, 2000e-6
-    model = cell(
-        particle(1.0, shells=6, gradient_energy=0.0, diffusivity=1e-13),
-        separator=Layer(thickness=thickness, porosity=porosity, bruggeman_exponent=exponent, volumes=800),
-        layer=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=2),
-        salt_concentration=100.0,
-        initial_theta=0.6,
-    )
-    diffusivity = model.salt_diffusivity * porosity ** (exponent - 1)
-    current = 0.4 * model.one_c_current * (1 - model.cation_transference)
-    sand = np.pi * diffusivity * (porosity * constants.FARADAY * 100.0 / (2 * current)) ** 2
-    assert sand < 0.05 * thickness**2 / diffusivity
-    times = np.linspace(0, 1.5 * sand, 61)
-    solution = solve_cell(model, -0.4, times=times)
-    assert solution.termination == "electrolyte depletion"
-    assert "ran out of salt" in solution.status
-    assert solution.time[-1] == pytest.approx(sand, rel=0.01)
+    errors = []
+    for volumes in (100, 200, 400):
+        model = cell(
+            particle(1.0, shells=6, gradient_energy=0.0, diffusivity=1e-13),
+            separator=Layer(
+                thickness=thickness, porosity=porosity, bruggeman_exponent=exponent, volumes=volumes
+            ),
+            layer=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=2),
+            salt_concentration=100.0,
+            initial_theta=0.6,
+        )
+        diffusivity = model.salt_diffusivity * porosity ** (exponent - 1)
+        current = 0.4 * model.one_c_current * (1 - model.cation_transference)
+        sand = np.pi * diffusivity * (porosity * constants.FARADAY * 100.0 / (2 * current)) ** 2
+        assert sand < 0.05 * thickness**2 / diffusivity
+        solution = solve_cell(model, -0.4, times=np.linspace(0, 1.5 * sand, 61), relative_tolerance=1e-7)
+        assert solution.termination == "electrolyte depletion"
+        assert "ran out of salt" in solution.status
+        errors.append(solution.time[-1] / (sand * (1 + DEPLETION) ** 2) - 1)
+    assert abs(errors[-1]) < 1e-4
+    assert np.log2(np.array(errors[:-1]) / errors[1:]) == pytest.approx(2.0, abs=0.1)
 
 
 def test_counter_electrode_costs_its_overpotential() -> None:

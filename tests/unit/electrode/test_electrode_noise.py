@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from particle_models import FAST, LAW, cell, particle, with_changes
+from particle_models import FAST, LAW, branched, cell, particle, with_changes
 from scalebridge.contracts import Contract, ElectrodeDesign, HeatExchange, MaterialCard, Provenance, Sourced
 from scalebridge.electrode import (
     CellModel,
@@ -39,6 +39,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "coherency_modulus": 1e8,
     },
 }  # fmt: skip
+BRANCHES = ((1.0, 0.5, 0.0), (0.8, 0.0, 2.5))
 PROVENANCE = Provenance(code_version="test", recipe_hash="test")
 
 
@@ -135,6 +136,8 @@ def test_runs_without_noise_refuse_it() -> None:
         noisy("cahn-hilliard", noise_interval=-1.0)
     with pytest.raises(InputError, match="noise interval 10 s without a seed"):
         noisy("cahn-hilliard", seed=None)
+    with pytest.raises(InputError, match="phases have a rate of their own is not modelled"):
+        with_changes(model, particle=particle(branched(*BRANCHES), phase_relaxation_time=1.0))
 
 
 def test_impedance_is_that_without_noise() -> None:

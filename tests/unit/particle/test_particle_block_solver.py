@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.sparse.linalg import splu
 
-from particle_models import cell, particle
+from particle_models import KT, branched, cell, particle
+from scalebridge.contracts import HomogeneousFreeEnergy
 from scalebridge.electrode import Layer, Population
 from scalebridge.electrode._kernels import CURRENT, VOLTAGE
 from scalebridge.electrode.arrays import cell_arrays
@@ -27,9 +28,14 @@ LINE = {"kind": "allen-cahn", "shape": "plate", "length": 3e-8, "size": 5e-9}
 ONE = {"kind": "homogeneous", "shells": 1}
 
 
+TRIPLE = branched((1.0, 0.5, 0.0), ((0.8, -0.3), 0.0, 2.5), ((-1.0, 0.6), 0.7, -2.0))
+PAIR = branched((1.0, 0.5, 0.0), ((0.8, -0.3), 0.0, 2.5))
+
+
 def electrode_system(kind: dict[str, Any] | None = None, **changes: Any) -> tuple[ImplicitSystem, np.ndarray]:
+    settings = {"omega": (4.0, -0.3), "shells": 30, "size": 3e-8, "coherency_modulus": 5e7} | (kind or {})
     model = cell(
-        particle((4.0, -0.3), **({"shells": 30, "size": 3e-8, "coherency_modulus": 5e7} | (kind or {}))),
+        particle(**settings),
         separator=Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=3),
         layer=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=5),
         **changes,
@@ -59,11 +65,15 @@ def filmed_system(kind: dict[str, Any]) -> tuple[ImplicitSystem, np.ndarray]:
 
 def particle_system(fixed_drive: bool, **kind: Any) -> tuple[ImplicitSystem, np.ndarray]:
     settings = {"shells": 24, "size": 3e-8, "coherency_modulus": 5e7, "surface_gradient": 1e7}
-    model = particle((3.0, 0.2), **(settings | kind))
+    model = particle(**({"omega": (3.0, 0.2)} | settings | kind))
     system = _particle_system(particle_arrays(model, 1e-3), 1.0, 0.0, fixed_drive=fixed_drive)
     state = np.full(system.differential.size, 0.4)
     state[1 : 2 * model.shells : 2] = np.log(0.4 / 0.6)
     return system, state
+
+
+def ordered(energy: HomogeneousFreeEnergy, time: float, barrier: float) -> dict[str, Any]:
+    return {"omega": energy, "phase_relaxation_time": time, "phase_barrier": barrier * KT}
 
 
 SYSTEMS: dict[str, Callable[[], tuple[ImplicitSystem, np.ndarray]]] = {
@@ -75,6 +85,11 @@ SYSTEMS: dict[str, Callable[[], tuple[ImplicitSystem, np.ndarray]]] = {
     "line at constant current": lambda: particle_system(False, **LINE),
     "line at constant voltage": lambda: particle_system(True, **LINE),
     "homogeneous particles": lambda: filmed_system(ONE),
+    "two phases": lambda: particle_system(False, **ordered(PAIR, 0.3, 3.0)),
+    "three phases": lambda: particle_system(True, **ordered(TRIPLE, 1e-3, 1.0)),
+    "fast phases": lambda: electrode_system(ordered(PAIR, 1e-9, 1.9)),
+    "slow phases in lines": lambda: filmed_system(LINE | ordered(TRIPLE, 1e6, 1.0)),
+    "homogeneous phases": lambda: filmed_system(ONE | ordered(PAIR, 0.1, 2.5)),
 }
 
 

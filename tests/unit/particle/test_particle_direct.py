@@ -20,6 +20,7 @@ from scalebridge.particle import (
     thermal_profile,
 )
 from scalebridge.particle._kernels import direct_rate, surface_rate
+from scalebridge.particle.resolution import ENERGY_ERROR
 
 LENGTH = 40e-9
 OMEGA = 4.0
@@ -184,6 +185,7 @@ def test_interface_at_rest_to_second_order() -> None:
         widths.append((1 - 2 * low) / slope / model.interface_length)
     errors = np.abs(np.array(energies) / 0.558547 - 1)
     assert errors[-1] < 1e-3
+    assert errors == pytest.approx(ENERGY_ERROR / np.array([4, 8, 16]) ** 2, rel=0.1)
     assert np.log2(errors[:-1] / errors[1:]) == pytest.approx(2.0, abs=0.25)
     assert widths[-1] == pytest.approx(1.185, rel=5e-3)
 

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from particle_models import LAW, particle
+from particle_models import KT, LAW, branched, particle
 from scalebridge.foundation import random_stream
 from scalebridge.particle import (
     Jacobian,
     Links,
+    ParticleModel,
     Particles,
     Surface,
     block_size,
@@ -18,12 +19,16 @@ from scalebridge.particle import (
     sparse_matrices,
 )
 from scalebridge.particle._kernels import chemical_potentials
+from scalebridge.particle.order import phase_fractions
 
 SHELLS = 9
 SHRINK, FILM = np.array([1.7, 1.0, 0.6]), np.array([0.05, 0.0, 0.2])
 ELECTROLYTE, DRIVE = np.array([0.2, 0.0, -0.1]), np.array([-0.3, 0.1, 0.0])
 COUNT = SHRINK.size
 LINE = {"kind": "allen-cahn", "shape": "plate", "size": 4e-9, "length": 1.5e-8}
+PAIR = branched((1.0, 0.5, 0.0), ((0.8, -0.3), 0.0, 2.5))
+TRIPLE = branched((1.0, 0.5, 0.0), ((0.8, -0.3), 0.0, 2.5), ((-1.0, 0.6), 0.7, -2.0))
+ORDERED = {"shells": SHELLS, "size": 1e-8, "phase_relaxation_time": 0.4}
 CASES = {
     "coherent sphere with wetting": particle(
         (3.0, -0.4, 0.2), shells=SHELLS, size=1e-8, coherency_modulus=2e8, surface_gradient=1e8,
@@ -60,16 +65,29 @@ CASES = {
         ),
     ),
     "homogeneous": particle((3.0, -0.4), shells=None, size=1e-8, kind="homogeneous", coherency_modulus=2e8),
+    "phases in a coherent sphere": particle(
+        PAIR, coherency_modulus=2e8, surface_gradient=1e8, phase_barrier=3.1 * KT, **ORDERED
+    ),
+    "three phases": particle(
+        TRIPLE, phase_barrier=1.4 * KT, rate_law=LAW.model_copy(update={"transition_state": "follows host"}),
+        **ORDERED,
+    ),
+    "three phases in a line": particle(TRIPLE, coherency_modulus=1e8, **(ORDERED | LINE)),
+    "homogeneous phases": particle(
+        PAIR, kind="homogeneous", phase_barrier=2.0 * KT, **(ORDERED | {"shells": None})
+    ),
     "plate without gradient energy": particle(1.0, shells=SHELLS, gradient_energy=0.0, shape="plate"),
 }  # fmt: skip
 
 
-def random_state(seed: int, count: int = COUNT, shells: int = SHELLS) -> tuple[np.ndarray, np.ndarray]:
+def random_state(seed: int, model: ParticleModel, count: int = COUNT) -> tuple[np.ndarray, np.ndarray]:
     """Return unknowns and rates of particles, a column for each."""
     rng = random_stream(seed, "particle state")
-    shape = (block_size(shells), count)
+    shells = model.shells
+    shape = (block_size(particle_arrays(model, 1.0)), count)
     state = rng.uniform(0.1, 0.9, shape)
     state[1 : 2 * shells : 2] = rng.uniform(-3, 3, (shells, count))
+    state[2 * shells + 2 :] = rng.uniform(-2, 2, (shape[0] - 2 * shells - 2, count))
     return state, rng.normal(size=shape)
 
 
@@ -89,7 +107,7 @@ def test_jacobian_against_finite_differences(name: str, noise: float) -> None:
     g = Particles(particle_arrays(model, 1e-3), 0, SHRINK, FILM)
     if noise:
         g = g._replace(noise=random_stream(4, "noise").normal(scale=noise, size=(model.shells, COUNT)))
-    state, rates = random_state(3, shells=model.shells)
+    state, rates = random_state(3, model)
     size = state.size
     cj = 0.7
     jacobian = jacobian_of(g, state)
@@ -114,8 +132,9 @@ def test_jacobian_against_finite_differences(name: str, noise: float) -> None:
 
 def test_particles_do_not_know_of_each_other() -> None:
     """The residual of several particles is that of each alone."""
-    arrays = particle_arrays(CASES["coherent sphere with wetting"], 1e-3)
-    state, rates = random_state(7)
+    model = CASES["phases in a coherent sphere"]
+    arrays = particle_arrays(model, 1e-3)
+    state, rates = random_state(7, model)
     together = np.empty(state.size)
     g = Particles(arrays, 0, SHRINK, FILM)
     particle_residual(g, Surface(ELECTROLYTE, DRIVE), state.ravel(), rates.ravel(), together)
@@ -133,7 +152,9 @@ def test_chemical_potential_is_the_derivative_of_the_discrete_free_energy(name: 
     model = CASES[name]
     shells = model.shells
     theta = random_stream(5, "theta").uniform(0.05, 0.95, shells)
-    state = np.zeros((block_size(shells), 1))
+    state = random_state(5, model, 1)[0]
+    odds = state[2 * shells + 2 :, 0].reshape(shells, -1)
+    phases = phase_fractions(odds)
     state[0 : 2 * shells : 2, 0] = theta
     state[1 : 2 * shells : 2, 0] = np.log(theta / (1 - theta))
     state[2 * shells] = theta @ model.grid.fractions
@@ -143,14 +164,15 @@ def test_chemical_potential_is_the_derivative_of_the_discrete_free_energy(name: 
     for i in range(shells):
         step = np.zeros(shells)
         step[i] = h
-        slope = (model.free_energy(theta + step) - model.free_energy(theta - step)) / (2 * h)
+        after, before = (model.free_energy(theta + sign * step, phases) for sign in (1, -1))
+        slope = (after - before) / (2 * h)
         assert slope / model.grid.fractions[i] == pytest.approx(potential[i], rel=1e-6, abs=1e-6)
 
 
 def test_fluxes_between_shells_conserve_ions_exactly() -> None:
     model = CASES["coherent sphere with wetting"]
-    state, _ = random_state(11)
-    state[-1] = 0.0
+    state, _ = random_state(11, model)
+    state[2 * SHELLS + 1] = 0.0
     out = np.empty(state.size)
     g = Particles(particle_arrays(model, 1.0), 0, SHRINK, FILM)
     particle_residual(g, Surface(ELECTROLYTE, DRIVE), state.ravel(), np.zeros(state.size), out)

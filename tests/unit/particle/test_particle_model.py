@@ -15,7 +15,7 @@ from particle_models import (
 )
 from scalebridge.contracts import Contract, ElectrodeDesign, HomogeneousFreeEnergy, MaterialCard
 from scalebridge.foundation import InputError, ValidityError, constants
-from scalebridge.particle import ParticleModel, shells_for, state_widening
+from scalebridge.particle import ParticleModel, shells_for, state_resolution
 from scalebridge.particle.grid import shell_grid
 from scalebridge.particle.resolution import (
     SHELLS_PER_INTERFACE,
@@ -134,13 +134,13 @@ def test_thin_interfaces_are_widened_where_asked_and_said_so() -> None:
 
 def test_widening_names_members_the_card_s_kappa_the_one_used_and_their_ratio() -> None:
     fine = particle(shells=None, widen=True)
-    assert state_widening({0: fine}) == []
+    assert state_resolution({0: fine}) == []
     wide = particle(shells=None, size=2e-6, widen=True)
     wider = particle(shells=None, size=4e-6, widen=True)
     none = particle(shells=None, gradient_energy=0.0, widen=True)
-    thin, numerical = state_widening({0: wide, 1: none, 2: fine, 4: wider})
+    thin, numerical = state_resolution({0: wide, 1: none, 2: fine, 4: wider})
     assert thin == (
-        "members 0, 4: the card's κ of 5.01e-10 J/m makes an interface too thin for 120 shells in a "
+        "members 0, 4: the card's κ of 5.01e-10 J/m makes an interface too thin for 160 shells in a "
         "particle; it is 1.69e-07 … 3.39e-07 m wide, of κ = 1.63e-06 … 6.52e-06 J/m, "
         "3.25e+03 … 1.3e+04 times the card's, and its energy 57 … 114 times the material's"
     )
@@ -148,6 +148,16 @@ def test_widening_names_members_the_card_s_kappa_the_one_used_and_their_ratio() 
         "member 1: the card has no stable interface (κ = 0), the free energy a gap; the interface is "
         f"numerical, 8.47e-09 m wide, of κ = {none.gradient_energy:.3g} J/m"
     )
+
+
+def test_a_coarse_grid_that_was_asked_for_is_said() -> None:
+    sentence, *others = state_resolution({0: particle(shells=51), 1: particle(shells=None)})
+    assert not others
+    assert sentence == (
+        "member 0: shells are 0.673 interface lengths wide, so the interface's energy is about 4.53 % off "
+        f"and the grid pins it; {particle(shells=None).shells} shells leave 0.6 %"
+    )
+    assert state_resolution({0: particle(1.0, shells=20), 1: particle(shells=1, kind="homogeneous")}) == []
 
 
 def test_gap_without_gradient_energy_is_refused_unless_coherency_closes_it() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import logit
 
-from particle_models import LAW, particle
+from particle_models import LAW, branched, particle
 from scalebridge.contracts import RateLaw
 from scalebridge.foundation import ConvergenceError, InputError
 from scalebridge.particle import (
@@ -320,3 +320,6 @@ def test_impossible_noise_is_refused() -> None:
         ThermalNoise(interval=0.0, seed=1)
     with pytest.raises(InputError, match="-1 sites, which must be positive"):
         ThermalNoise(interval=1.0, seed=1, sites=-1.0)
+    ordered = particle(branched((1.0, 0.5, 0.0), (0.8, 0.0, 2.5)), phase_relaxation_time=1.0, **SPHERE)
+    with pytest.raises(InputError, match="phases have a rate of their own is not modelled"):
+        run(ordered, 0.3, end=1.0, interval=0.1)

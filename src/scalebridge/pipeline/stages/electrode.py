@@ -9,7 +9,7 @@ import numpy as np
 from scalebridge.contracts import MaterialCard, Solution
 from scalebridge.electrode import rate_capability
 from scalebridge.materials import load_design
-from scalebridge.particle import ParticleModel, state_widening
+from scalebridge.particle import ParticleModel, state_resolution
 from scalebridge.pipeline.locations import design_path
 from scalebridge.pipeline.stage import StageContext
 
@@ -32,7 +32,7 @@ def compute(context: StageContext) -> None:
         member: ParticleModel.from_card(card, design, member=member, shells=shells)
         for member in range(len(card.site_density))
     }
-    for sentence in state_widening(particles):
+    for sentence in state_resolution(particles):
         context.warn(sentence)
     _warn_of_unstable_start(context, particles, float(design.initial_theta))
 

@@ -58,26 +58,17 @@ def compute(context: StageContext) -> None:
     dataset = context.load("labels", Dataset)
     folder = context.parent_folder("labels")
     training, held_out = read_frames(folder, dataset.training), read_frames(folder, dataset.held_out)
-
+    # told now, before anything is labelled or fitted
     if recipe.potential.committee == "posterior":
-        require_held_out(
-            held_out
-        )  # before anything is labelled: the committee would fail only after the loop
+        require_held_out(held_out)
     if recipe.oracle is not None:
-        make_labeller(context, recipe).spec.build()  # one that cannot be built is told before the fit
+        make_labeller(context, recipe).spec.build()
     prior = _prior(context)
     fit = partial(fit_first, context, training, dataset.species, prior)
     first: FitReport = context.checkpoint("first fit", fit)
-    state = LearningState(first.potential, tuple(training))
-    dead_ends, structures = save_dead_ends(context.folder, state)
     settings = learning_settings(recipe)
-    with context.progress.task("rounds of active learning", settings.rounds) as task:
-        while not (state := spent(state, settings)).reason:
-            advance = partial(_round, context, host, state, held_out, settings, prior=prior)
-            state = context.checkpoint("round", advance, key=len(state.history))
-            dead_ends, structures = save_dead_ends(context.folder, state)
-            last = state.history[-1]
-            task.advance(1, f"grade {last.largest_grade:.3g}, {last.labelled} new labels")
+    learn = partial(_round, context, host, held_out=held_out, settings=settings, prior=prior)
+    state = _loop(context, LearningState(first.potential, tuple(training)), settings, learn)
 
     failed = sum(entry.failed for entry in state.history)
     if failed:
@@ -86,18 +77,44 @@ def compute(context: StageContext) -> None:
         context.warn(text)
     _save_dataset(context, dataset, state, held_out, failed=failed)
     state.potential.save(context.folder / POTENTIAL)
+    _save_history(context, host, state, settings)
+    context.save(learning_cost(context.provenance(), state.history))
+
+
+def _loop(
+    context: StageContext,
+    state: LearningState,
+    settings: LearningSettings,
+    learn: Callable[[LearningState], LearningState],
+) -> LearningState:
+    """Return the state after the last round; dead ends are on disk after every one."""
+    save_dead_ends(context.folder, state)
+    with context.progress.task("rounds of active learning", settings.rounds) as task:
+        while not (state := spent(state, settings)).reason:
+            state = context.checkpoint("round", partial(learn, state), key=len(state.history))
+            save_dead_ends(context.folder, state)
+            last = state.history[-1]
+            task.advance(1, f"grade {last.largest_grade:.3g}, {last.labelled} new labels")
+    return state
+
+
+def _save_history(
+    context: StageContext, host: Host, state: LearningState, settings: LearningSettings
+) -> None:
+    """Save what every round found, and the states that are still wanted."""
+    section = context.recipe.learning
     wanted = write_frames(context.folder / WANTED, state.wanted) if state.wanted else None
-    cell = starting_cells(host, recipe.learning.repeats[0])[0]
+    cell = starting_cells(host, section.repeats[0])[0]
     x, volume = training_coverage(state.training, cell)
+    dead_ends, structures = save_dead_ends(context.folder, state)
+    approximations = settings.exploration.approximations
     context.save(
         LearningHistory(
             provenance=context.provenance(),
             validity=Validity(
-                temperature=(min(recipe.learning.temperatures), max(recipe.learning.temperatures)),
+                temperature=(min(section.temperatures), max(section.temperatures)),
                 composition=(0.0, float(host.sites_per_formula_unit)),
-                remarks=tuple(
-                    f"walkers of active learning: {said}" for said in settings.exploration.approximations
-                ),
+                remarks=tuple(f"walkers of active learning: {said}" for said in approximations),
             ),
             citations=(
                 "podryabinkin2017",
@@ -116,12 +133,11 @@ def compute(context: StageContext) -> None:
             converged=state.converged,
             reason=state.reason,
             potential=_reference(context.folder / POTENTIAL),
-            prior=_reference(context.folder / PRIOR) if prior else None,
+            prior=_reference(context.folder / PRIOR) if context.recipe.potential.prior else None,
             wanted=wanted,
             wanted_states=tuple(wanted_state(atoms, cell) for atoms in state.wanted),
         )
     )
-    context.save(learning_cost(context.provenance(), state.history))
 
 
 def _reference(path: Path) -> FileReference:
@@ -192,9 +208,9 @@ def _round(
     context: StageContext,
     host: Host,
     state: LearningState,
+    *,
     held_out: list[Atoms],
     settings: LearningSettings,
-    *,
     prior: MomentTensorPotential | None,
 ) -> LearningState:
     recipe = context.recipe

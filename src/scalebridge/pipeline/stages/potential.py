@@ -42,6 +42,7 @@ from scalebridge.potential import (
 )
 from scalebridge.sampling import HostCell, place
 
+_FORCE = constants.EV / constants.ANGSTROM
 PARITY_FORCES = 2000
 """Force components kept for the parity plot."""
 LARGE_ERROR = 0.01
@@ -74,20 +75,14 @@ def compute(context: StageContext) -> None:
     explored_reports = [evaluate_errors(member, explored) for member in members if explored]
     _warn(context, reports[0], history)
     _warn_of_explored(context, explored_reports)
-    chosen = _sample(reports[0], context.seed)
+    remarks = (*dataset.validity.remarks, *history.validity.remarks, *context.warnings)
+    coverage = calibrate_committee(reports).coverage if posterior is None else posterior.coverage
     context.save(
         PotentialCard(
             **_metal(context, dataset),
             provenance=context.provenance(),
             validity=history.validity.model_copy(
-                update={
-                    "remarks": (
-                        *dataset.validity.remarks,
-                        *history.validity.remarks,
-                        *context.warnings,
-                        *_state_posterior(posterior),
-                    )
-                }
+                update={"remarks": (*remarks, *_state_posterior(posterior))}
             ),
             citations=(
                 "shapeev2016",
@@ -111,19 +106,22 @@ def compute(context: StageContext) -> None:
             learning=history.steps,
             break_grade=history.break_grade,
             converged=history.converged,
-            committee_coverage=calibrate_committee(reports).coverage
-            if posterior is None
-            else posterior.coverage,
-            parity_reference_energy=reports[0].reference_energies * constants.EV,
-            parity_predicted_energy=np.array([report.predicted_energies for report in reports])
-            * constants.EV,
-            parity_reference_force=reports[0].reference_forces.ravel()[chosen] * _FORCE,
-            parity_predicted_force=reports[0].predicted_forces.ravel()[chosen] * _FORCE,
+            committee_coverage=coverage,
+            **_parity(reports, context.seed),
         )
     )
 
 
-_FORCE = constants.EV / constants.ANGSTROM
+def _parity(reports: list[ErrorReport], seed: int) -> dict[str, Any]:
+    """Return the card's pairs of reference and prediction: all energies, a sample of member 0's forces."""
+    best = reports[0]
+    chosen = _sample(best, seed)
+    return {
+        "parity_reference_energy": best.reference_energies * constants.EV,
+        "parity_predicted_energy": np.array([report.predicted_energies for report in reports]) * constants.EV,
+        "parity_reference_force": best.reference_forces.ravel()[chosen] * _FORCE,
+        "parity_predicted_force": best.predicted_forces.ravel()[chosen] * _FORCE,
+    }
 
 
 def _best(

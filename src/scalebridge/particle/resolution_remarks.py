@@ -1,13 +1,13 @@
-"""What readers must know of particles whose interface is wider than their material's."""
+"""What readers must know of interfaces that are wider than the material's, or coarse on their grid."""
 
 from collections.abc import Mapping
 
 from scalebridge.particle.model import ParticleModel
-from scalebridge.particle.resolution import SHELL_LIMIT
+from scalebridge.particle.resolution import ENERGY_ERROR, SHELL_LIMIT, SHELLS_PER_INTERFACE, shells_for
 
 
-def state_widening(models: Mapping[int, ParticleModel]) -> list[str]:
-    """Say, by committee member, which models have a larger κ than their material, and how much larger."""
+def state_resolution(models: Mapping[int, ParticleModel]) -> list[str]:
+    """Say, by committee member, which models have a larger κ than their material, or a coarse grid."""
     own = {
         member: model.material_gradient_energy
         for member, model in models.items()
@@ -29,7 +29,26 @@ def state_widening(models: Mapping[int, ParticleModel]) -> list[str]:
             f"{_members(unstable)}: the card has no stable interface (κ = 0), the free energy a gap; "
             f"the interface is numerical, {_used(models, unstable)}"
         )
+    coarse = [member for member, model in models.items() if _coarseness(model) > 1.0 / SHELLS_PER_INTERFACE]
+    if coarse:
+        ratios = [_coarseness(models[member]) for member in coarse]
+        errors = [100 * ENERGY_ERROR * ratio**2 for ratio in ratios]
+        wanted = max(
+            shells_for(models[member].extent, models[member].resolved_length, limit=10**9)
+            for member in coarse
+        )
+        sentences.append(
+            f"{_members(coarse)}: shells are {_range(ratios)} interface lengths wide, so the interface's "
+            f"energy is about {_range(errors)} % off and the grid pins it; {wanted} shells leave 0.6 %"
+        )
     return sentences
+
+
+def _coarseness(model: ParticleModel) -> float:
+    """Return h/ℓ, 0 where no interface has to be resolved."""
+    if model.kind == "homogeneous" or model.unstable_interval() is None:
+        return 0.0
+    return model.grid.spacing / model.resolved_length
 
 
 def _members(numbers: list[int]) -> str:
