@@ -144,7 +144,8 @@ def _export(request: Request) -> None:
 
 
 def _step_table(solved: ProtocolSolution, capacity: float) -> Rows:
-    header = ("step", "hours", "capacity / mAh/g", "energy / Wh/m²", "last voltage / V", "ended by")
+    warm = () if solved.temperature is None else ("hottest / K",)
+    header = ("step", "hours", "capacity / mAh/g", "energy / Wh/m²", "last voltage / V", *warm, "ended by")
     rows, begin = [], 0.0
     for step in solved.steps:
         end = float(step.solution.time[-1])
@@ -155,6 +156,7 @@ def _step_table(solved: ProtocolSolution, capacity: float) -> Rows:
                 f"{step.capacity * capacity / constants.MAH_PER_G:.2f}",
                 f"{step.energy / HOUR:.3f}",
                 f"{step.solution.voltage[-1]:.4f}",
+                *(() if step.temperature is None else (f"{step.temperature.max():.2f}",)),
                 step.ended_by,
             )
         )

@@ -68,6 +68,8 @@ class RateCapability(Contract):
     """Charge in a particle over the exchange current of its surface."""
     electrolyte_time: Annotated[float, Unit("s")]
     """thickness²/D_effective of the electrode's electrolyte."""
+    members: tuple[int, ...] = ()
+    """Of the committee, one a row; empty: all of them, from 0."""
 
     @model_validator(mode="after")
     def _check_terminations(self) -> Self:
@@ -78,7 +80,17 @@ class RateCapability(Contract):
                 f"terminations hold {counts} rates per member where capacity has {members} members of "
                 f"{rates} rates; give one for every member and rate"
             )
+        if self.members and len(self.members) != members:
+            raise ValueError(
+                f"members {self.members} must be as many as the {members} rows of capacity, or none; "
+                "name the member of every row"
+            )
         return self
+
+    @property
+    def row_members(self) -> tuple[int, ...]:
+        """The committee's member of each row."""
+        return self.members or tuple(range(len(self.capacity)))
 
     @property
     def finished(self) -> NDArray[np.bool_]:

@@ -9,10 +9,11 @@ from scalebridge.electrode.capability import (
     run_discharge,
     size_sweep,
 )
-from scalebridge.electrode.cycling import ProtocolSolution, StepResult, solve_protocol
+from scalebridge.electrode.cycling import ProtocolSolution, StepResult, solve_protocol, solve_thermal_protocol
 from scalebridge.electrode.datasets import to_dataset, write_netcdf
 from scalebridge.electrode.discharge import CellSolution, solve_cell
 from scalebridge.electrode.electrolytes import SaltSolution, dilute, named_electrolyte, named_electrolytes
+from scalebridge.electrode.heat import HeatBalance
 from scalebridge.electrode.impedance import Impedance, electrode_impedance, impedance_solution
 from scalebridge.electrode.measures import (
     UNLIMITED,
@@ -31,7 +32,7 @@ from scalebridge.electrode.protocol import Limit, Protocol, Step, parse_step, re
 from scalebridge.electrode.protocol_results import protocol_solution
 from scalebridge.electrode.pybamm_export import to_pybamm, write_pybamm
 from scalebridge.electrode.results import MAP_TIMES, solve_discharge
-from scalebridge.electrode.thermal import HeatBalance, ThermalSolution, solve_thermal_cell
+from scalebridge.electrode.thermal import ThermalSolution, solve_thermal_cell
 
 __all__ = [
     "MAP_TIMES",
@@ -76,6 +77,7 @@ __all__ = [
     "solve_noisy_cell",
     "solve_protocol",
     "solve_thermal_cell",
+    "solve_thermal_protocol",
     "time_scales",
     "to_bpx",
     "to_dataset",

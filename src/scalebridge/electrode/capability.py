@@ -19,7 +19,7 @@ from scalebridge.contracts import (
 from scalebridge.electrode.discharge import NO_SALT
 from scalebridge.electrode.model import CellModel
 from scalebridge.electrode.results import MAP_TIMES, citations, solve_discharge
-from scalebridge.electrode.thermal import OUT_OF_RANGE
+from scalebridge.electrode.slices import OUT_OF_RANGE
 from scalebridge.foundation import SILENT, InputError, Progress
 from scalebridge.particle import state_resolution
 
@@ -247,6 +247,7 @@ def _summary(
         diffusion_time=np.array([cell.cathode.diffusion_time() for cell in cells]),
         reaction_time=np.array([cell.cathode.reaction_time() for cell in cells]),
         electrolyte_time=cells[0].electrolyte_time(),
+        members=tuple(int(member) for member in members),
     )
 
 

@@ -6,38 +6,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.contracts import SOLVER_FAILURE
-from scalebridge.electrode._kernels import CURRENT, POWER, RAMP, VOLTAGE, CellArrays
 from scalebridge.electrode.arrays import cell_arrays
-from scalebridge.electrode.discharge import (
-    DEPLETION,
-    CellSolution,
-    cell_solution,
-    joined,
-    runnable,
-    voltage_level,
+from scalebridge.electrode.discharge import NO_SALT, CellSolution, at_end, depleted, joined
+from scalebridge.electrode.heat import Build, HeatBalance
+from scalebridge.electrode.model import CellModel
+from scalebridge.electrode.protocol import LEAST_POINTS, Protocol, Step
+from scalebridge.electrode.slices import (
+    LEFT_RANGE,
+    OUT_OF_RANGE,
+    START_TOLERANCE,
+    TEMPERATURE_STEP,
+    Passage,
+    Reached,
+    Warming,
+    pass_isothermal,
+    pass_warming,
 )
-from scalebridge.electrode.events import CURRENT_EVENT, FILLING_EVENT, SALT_EVENT, VOLTAGE_EVENT
-from scalebridge.electrode.model import HOUR, STANDARD_CONCENTRATION, CellModel
-from scalebridge.electrode.protocol import LEAST_POINTS, Limit, Protocol, Step
+from scalebridge.electrode.steps import begin_step
 from scalebridge.electrode.system import Unknowns, cell_system, rest_state
-from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress
-from scalebridge.particle import (
-    REFERENCE_TOLERANCE,
-    ImplicitSolution,
-    consistent_start,
-    solve_implicit,
-)
+from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress, ValidityError
+from scalebridge.particle import REFERENCE_TOLERANCE, consistent_start
 
 FloatArray = NDArray[np.float64]
 
-FULL = 1e-3
-"""A step ends where the electrode is full or empty to this site fraction."""
-STAGES = (1, 4, 16)
-"""In how many pieces a jump of current or voltage is taken where it cannot be taken at once."""
 ROUNDING = 1e-9
 """Share of what was delivered below which nothing was taken up."""
-RESTING = 1e-9
-"""Currents below this C-rate count as none."""
+STOPPED = (SOLVER_FAILURE, OUT_OF_RANGE)
+"""Terminations of steps after which none follows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +48,10 @@ class StepResult:
     """Charge passed over the theoretical capacity; positive discharges."""
     energy: float
     """Delivered per electrode area [J/m²]; negative where the cell took it up."""
+    temperature: FloatArray | None = None
+    """(times,) [K]; None of a cell that does not warm."""
+    heat: FloatArray | None = None
+    """(times,) released per electrode area, mean of the slice that leads to each time [W/m²]."""
 
     @property
     def mean_voltage(self) -> float:
@@ -72,7 +71,19 @@ class ProtocolSolution:
     @property
     def finished(self) -> bool:
         """Whether every step ended by its rules."""
-        return self.whole.termination != SOLVER_FAILURE
+        return self.whole.termination not in STOPPED
+
+    @property
+    def temperature(self) -> FloatArray | None:
+        """(times,) of the whole [K]; None of a cell that does not warm."""
+        found = [step.temperature for step in self.steps if step.temperature is not None]
+        return np.concatenate(found) if found else None
+
+    @property
+    def heat(self) -> FloatArray | None:
+        """(times,) of the whole, released per electrode area as `StepResult.heat` [W/m²]."""
+        found = [step.heat for step in self.steps if step.heat is not None]
+        return np.concatenate(found) if found else None
 
     @property
     def coulombic_efficiency(self) -> float:
@@ -90,6 +101,15 @@ def _efficiency(amounts: list[float]) -> float:
     return given / taken if taken > ROUNDING * given else float("nan")
 
 
+@dataclass(frozen=True, eq=False)
+class _Settings:
+    """What all steps of a protocol share."""
+
+    points: int
+    relative_tolerance: float
+    warming: Warming | None = None
+
+
 def solve_protocol(
     model: CellModel,
     protocol: Protocol,
@@ -102,7 +122,7 @@ def solve_protocol(
 
     A step ends at the first of its limits, its duration, an electrode full or empty, or an electrolyte
     without salt; the times of these are located, not rounded to an output. A limit that is exceeded before
-    the step begins ends it at once.
+    the step begins ends it at once. A step that the solver cannot begin or end is the last one.
 
     Parameters
     ----------
@@ -114,154 +134,139 @@ def solve_protocol(
     InputError
         If there are fewer than 5 points, or an electrode has a noise interval.
     ConvergenceError
-        If no consistent start exists.
+        If the first step finds no consistent start.
     """
-    if points < LEAST_POINTS:
-        raise InputError(f"{points} output times per step must be at least {LEAST_POINTS}; ask for more")
+    return _led(model, protocol, _Settings(points, relative_tolerance), progress)
+
+
+def solve_thermal_protocol(
+    build: Build,
+    protocol: Protocol,
+    balance: HeatBalance,
+    *,
+    temperature: float,
+    points: int = 100,
+    temperature_step: float = TEMPERATURE_STEP,
+    relative_tolerance: float = REFERENCE_TOLERANCE,
+    progress: Progress = SILENT,
+) -> ProtocolSolution:
+    """Lead a cell that warms, at rest before, through a protocol, as `solve_protocol`.
+
+    Every step is cut into slices of one temperature, the first of a second at most; the temperature goes on
+    from step to step, and steps end by their rules in any slice.
+
+    Parameters
+    ----------
+    build
+        Returns the cell at a temperature, always with the same grid.
+    temperature
+        At the start [K].
+    temperature_step
+        Largest change of temperature within which the cell counts as isothermal [K].
+
+    Raises
+    ------
+    InputError
+        If there are fewer than 5 points, or the temperature step is not positive.
+    ValidityError
+        If the cell does not exist at the first temperatures. Where it leaves the range of its materials
+        later, the protocol ends there with the termination `OUT_OF_RANGE`.
+    ConvergenceError
+        If the first step finds no consistent start.
+    """
+    warming = Warming(build=build, balance=balance, temperature_step=temperature_step)
+    return _led(build(temperature), protocol, _Settings(points, relative_tolerance, warming), progress)
+
+
+def _led(model: CellModel, protocol: Protocol, settings: _Settings, progress: Progress) -> ProtocolSolution:
+    """Return what a cell does that rests before, step by step."""
+    if settings.points < LEAST_POINTS:
+        raise InputError(
+            f"{settings.points} output times per step must be at least {LEAST_POINTS}; ask for more"
+        )
     model.refuse_noise("a protocol")
     arrays = cell_arrays(model)
     unknowns = Unknowns.of(arrays)
-    system = cell_system(arrays, unknowns)
-    state = consistent_start(system, rest_state(model, arrays, unknowns, 0.0))[0]
+    guess = rest_state(model, arrays, unknowns, 0.0)
+    rest = consistent_start(cell_system(arrays, unknowns), guess, tolerance=START_TOLERANCE)
+    at = Reached(model, rest[0], model.particle.temperature)
     results: list[StepResult] = []
     time = 0.0
     with progress.task("protocol", len(protocol.steps)) as task:
         for step in protocol.steps:
-            result, state = _solve_step(model, unknowns, step, (time, state), (points, relative_tolerance))
+            try:
+                result, at = _solve_step(step, at, time, settings)
+            except (ValidityError, ConvergenceError) as error:
+                if not results:
+                    raise
+                result = _not_begun(step, results[-1], error)
             time = float(result.solution.time[-1])
             results.append(result)
             task.advance(1, f"{step.text}: {result.ended_by}")
-            if result.solution.termination == SOLVER_FAILURE:
+            if result.solution.termination in STOPPED:
                 break
     return ProtocolSolution(tuple(results), joined([result.solution for result in results]))
 
 
-def _solve_step(
-    model: CellModel,
-    unknowns: Unknowns,
-    step: Step,
-    begin: tuple[float, FloatArray],
-    settings: tuple[int, float],
-) -> tuple[StepResult, FloatArray]:
-    """Return a step's result and the state at its end."""
-    now, state = begin
-    points, tolerance = settings
-    arrays = _held(model, step)
-    start = _switched(model, arrays, unknowns, state)
-    rules, words = _rules(model, unknowns, step, start[0])
-    if step.slope:
-        arrays = cell_arrays(model, control=RAMP, target=_c_rate(model, step, step.slope))
-    system, events = runnable(model, arrays, unknowns, rules)
-    if step.slope:
-        start = consistent_start(system, start[0])
-    over = np.flatnonzero(events(start[0]) <= 0)
-    if over.size:
-        result = ImplicitSolution(np.zeros(1), start[0][None], int(over[0]), None, 0, 0)
+def _solve_step(step: Step, at: Reached, now: float, settings: _Settings) -> tuple[StepResult, Reached]:
+    """Return the result of a step that begins at a time [s], and the state at its end."""
+    begun = begin_step(
+        at.model, step, at.state, points=settings.points, relative_tolerance=settings.relative_tolerance
+    )
+    if settings.warming is None:
+        passed, reached = pass_isothermal(begun.course, at.model, begun.start)
     else:
-        times = _times(model, step, step.points or points)
-        result = solve_implicit(system, times, start, events=events, relative_tolerance=tolerance)
-    ended_by = "time" if result.event is None else words[result.event]
-    termination = ended_by
-    if result.failure is not None:
-        ended_by, termination = f"the solver stopped: {result.failure}", SOLVER_FAILURE
-    solution = cell_solution(
-        model, unknowns, result, termination=termination, status=f"{step.text}: {ended_by}"
+        passed, reached = pass_warming(begun.course, settings.warming, replace(at, state=begun.start[0]))
+    ended_by, termination = _ending(passed, begun.words)
+    if passed.failure is not None and depleted(at.model, passed.cell):
+        ended_by = termination = NO_SALT
+    solution = replace(
+        passed.cell,
+        time=passed.cell.time + now,
+        termination=termination,
+        status=f"{step.text}: {ended_by}",
     )
     charge = float(np.trapezoid(solution.current, solution.time))
     return (
         StepResult(
             text=step.text,
-            solution=replace(solution, time=solution.time + now),
+            solution=solution,
             ended_by=ended_by,
             capacity=float(solution.filling[-1] - solution.filling[0]),
             energy=float(np.trapezoid(solution.current * solution.voltage, solution.time)) if charge else 0.0,
+            temperature=passed.temperature,
+            heat=passed.heat,
         ),
-        result.states[-1],
+        reached,
     )
 
 
-def _held(model: CellModel, step: Step) -> CellArrays:
-    """Return the arrays of a cell under a step's control."""
-    control = {"voltage": VOLTAGE, "power": POWER}.get(step.control, CURRENT)
-    return cell_arrays(model, control=control, target=_c_rate(model, step, step.value))
+def _ending(passed: Passage, words: list[str]) -> tuple[str, str]:
+    """Return what ended a step in words, and as a termination."""
+    if passed.failure is not None:
+        return f"the solver stopped: {passed.failure}", SOLVER_FAILURE
+    if passed.outside is not None:
+        return f"{LEFT_RANGE}: {passed.outside}", OUT_OF_RANGE
+    ended_by = "time" if passed.event is None else words[passed.event]
+    return ended_by, ended_by
 
 
-def _c_rate(model: CellModel, step: Step, value: float) -> float:
-    """Return a value of a step, or its slope, in units of 1C where it is a current."""
-    return value / model.one_c_current if step.control == "current" else value
-
-
-def _switched(
-    model: CellModel, arrays: CellArrays, unknowns: Unknowns, state: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return a consistent state under a new control; a large jump is taken in pieces."""
-    solid, applied = float(state[unknowns.cathode.solid[-1]]), float(state[-1])
-    voltage = solid - arrays.drop * applied
-    held = {CURRENT: applied, VOLTAGE: voltage, POWER: applied * (voltage + arrays.cathode.standard)}[
-        arrays.control
-    ]
-    for stages in STAGES:
-        guess = state
-        try:
-            for k in range(1, stages + 1):
-                target = held + (arrays.target - held) * k / stages
-                system = cell_system(arrays._replace(target=target), unknowns)
-                start = consistent_start(system, guess)
-                guess = start[0]
-        except ConvergenceError:
-            if stages == STAGES[-1]:
-                raise
-            continue
-        return start
-    raise AssertionError
-
-
-def _rules(
-    model: CellModel, unknowns: Unknowns, step: Step, state: FloatArray
-) -> tuple[FloatArray, list[str]]:
-    """Return the events that end a step, and the words for each."""
-    # a ramp may begin at 0: its middle has its sign
-    applied = 0.5 * (step.value + step.end_value) if step.slope else float(state[-1])
-    filling = float(np.sum(state[unknowns.cathode.filling] * model.cathode.particle_shares))
-    salt = model.salt_concentration / STANDARD_CONCENTRATION
-    rules = [[SALT_EVENT, -DEPLETION * salt, 1.0]]
-    words = ["electrolyte depletion"]
-    if abs(applied) > RESTING:
-        full = applied > 0
-        rules.append([FILLING_EVENT, 1 - FULL if full else FULL, -1.0 if full else 1.0])
-        words.append("full electrode" if full else "empty electrode")
-    for limit in step.until:
-        rules.append(_rule(model, limit, applied, filling))
-        words.append({"voltage": "voltage", "capacity": "capacity"}.get(limit.quantity, "current"))
-    return np.array(rules), words
-
-
-def _rule(model: CellModel, limit: Limit, applied: float, filling: float) -> list[float]:
-    direction = 1.0 if applied >= 0 else -1.0
-    if limit.quantity == "voltage":
-        return [VOLTAGE_EVENT, voltage_level(model, limit.value), direction]
-    if limit.quantity == "capacity":
-        return [FILLING_EVENT, filling + direction * limit.value, -direction]
-    c_rate = limit.value / model.one_c_current if limit.quantity == "current" else limit.value
-    return [CURRENT_EVENT, c_rate, 1.0]
-
-
-def _longest(model: CellModel, step: Step) -> float:
-    """Return the duration of a step, that of a constant current not beyond the whole capacity [s]."""
-    c_rate = _c_rate(model, step, step.value)
-    if step.control in {"c-rate", "current"} and abs(c_rate) > RESTING and not step.slope:
-        return min(step.duration, HOUR / abs(c_rate))
-    return step.duration
-
-
-def _times(model: CellModel, step: Step, points: int) -> FloatArray:
-    """Return output times, dense at the start, where the voltage relaxes.
-
-    Steps that end nobody knows when have more of them, their spacing in proportion to the time.
-    """
-    duration = _longest(model, step)
-    if step.control in {"voltage", "power"}:
-        return np.concatenate([[0.0], duration * np.geomspace(1e-8, 1.0, 4 * points)])
-    early = max(points // 4, 2)
-    first = duration * np.geomspace(1e-6, 1.0 / points, early)
-    return np.concatenate([[0.0], first[:-1], np.linspace(first[-1], duration, points - early)])
+def _not_begun(step: Step, before: StepResult, error: ValidityError | ConvergenceError) -> StepResult:
+    """Return a step that stays where the one before ended."""
+    outside = isinstance(error, ValidityError)
+    passed = Passage(
+        at_end(before.solution),
+        outside=str(error) if outside else None,
+        failure=None if outside else str(error),
+    )
+    ended_by, termination = _ending(passed, [])
+    status = f"{step.text}: {ended_by}"
+    return StepResult(
+        text=step.text,
+        solution=replace(passed.cell, termination=termination, status=status),
+        ended_by=ended_by,
+        capacity=0.0,
+        energy=0.0,
+        temperature=None if before.temperature is None else before.temperature[-1:],
+        heat=None if before.heat is None else before.heat[-1:],
+    )

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from scalebridge.contracts import RateCapability, Solution
 from scalebridge.foundation import InputError, optional_package
 
@@ -80,6 +82,7 @@ def _rate_fields(rates: RateCapability) -> dict[str, tuple[tuple[str, ...], Any,
     axes, units = rates.named_axes(), rates.units()
     fields = {name: (axes[name], getattr(rates, name), units[name]) for name in axes}
     fields["finished"] = (("member", "rate"), rates.finished.astype("int32"), "1")
+    fields["member"] = (("member",), np.array(rates.row_members, dtype="int32"), "1")
     fields["electrolyte_time"] = ((), rates.electrolyte_time, units["electrolyte_time"])
     return fields
 

@@ -121,10 +121,10 @@ def solve_cell(
     system, events = runnable(model, arrays, unknowns, discharge_rules(model))
     start = consistent_start(system, rest_state(model, arrays, unknowns, c_rate))
     result = solve_implicit(system, times, start, events=events, relative_tolerance=relative_tolerance)
-    ended = termination(model, unknowns, result)
-    return cell_solution(
-        model, unknowns, result, termination=ended, status=discharge_status(model, c_rate, result, ended)
-    )
+    found = cell_solution(model, unknowns, result, termination="", status="")
+    ended = termination(result.event, result.failure, out_of_salt=depleted(model, found))
+    status = discharge_status(model, c_rate, float(result.time[-1]), ended, result.failure)
+    return replace(found, termination=ended, status=status)
 
 
 def discharge_rules(model: CellModel) -> FloatArray:
@@ -137,19 +137,18 @@ def discharge_rules(model: CellModel) -> FloatArray:
     )
 
 
-def termination(model: CellModel, unknowns: Unknowns, result: ImplicitSolution) -> str:
+def termination(event: int | None, failure: str | None, *, out_of_salt: bool) -> str:
     """Return why a discharge ended; where the salt has run out, the solver's end is the electrolyte's."""
-    if result.failure is not None:
-        return NO_SALT if depleted(model, unknowns, result.states[-1]) else SOLVER_FAILURE
-    if result.event is not None:
-        return ("voltage cutoff", NO_SALT)[result.event]
+    if failure is not None:
+        return NO_SALT if out_of_salt else SOLVER_FAILURE
+    if event is not None:
+        return ("voltage cutoff", NO_SALT)[event]
     return FINAL_FILLING
 
 
-def depleted(model: CellModel, unknowns: Unknowns, state: FloatArray) -> bool:
-    """Return whether somewhere less than `DEPLETION` of the initial concentration of salt is left."""
-    least = float(np.min(state[unknowns.concentration])) * STANDARD_CONCENTRATION
-    return least < DEPLETION * model.salt_concentration
+def depleted(model: CellModel, solution: CellSolution) -> bool:
+    """Return whether somewhere less than `DEPLETION` of the initial salt is left at the end."""
+    return bool(np.min(solution.concentration[-1]) < DEPLETION * model.salt_concentration)
 
 
 def runnable(
@@ -212,17 +211,33 @@ def cell_solution(
 def joined(parts: list[CellSolution]) -> CellSolution:
     """Return solutions one after another."""
     anodes = [part.anode for part in parts if part.anode is not None]
-    anode = _in_turn(anodes, {field.name for field in fields(AnodeSolution)}) if anodes else None
-    fixed = {"position", "radius", "termination", "status", "anode"}
-    fixed |= {"phase_fractions"} if parts[0].phase_fractions is None else set()
-    whole = _in_turn(parts, {field.name for field in fields(CellSolution)} - fixed)
-    return replace(whole, anode=anode)
+    return replace(_in_turn(parts), anode=_in_turn(anodes) if anodes else None)
 
 
-def _in_turn(parts: list[Part], names: set[str]) -> Part:
-    """Return the last part with the named arrays of all, one after another."""
-    found: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+def at_end(solution: CellSolution) -> CellSolution:
+    """Return a solution's last time alone."""
+    anode = None if solution.anode is None else _last(solution.anode)
+    return replace(_last(solution), anode=anode)
+
+
+def _in_turn(parts: list[Part]) -> Part:
+    """Return the last part with the arrays along time of all, one after another."""
+    found: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in _along_time(parts[0])
+    }
     return replace(parts[-1], **found)
+
+
+def _last(part: Part) -> Part:
+    found: dict[str, Any] = {name: getattr(part, name)[-1:] for name in _along_time(part)}
+    return replace(part, **found)
+
+
+def _along_time(part: CellSolution | AnodeSolution) -> set[str]:
+    """Return the names of the arrays whose first axis is time."""
+    fixed = {"position", "radius", "termination", "status", "anode"}
+    names = {field.name for field in fields(part)} - fixed
+    return {name for name in names if getattr(part, name) is not None}
 
 
 def _anode_solution(model: CellModel, unknowns: Unknowns, states: FloatArray) -> AnodeSolution | None:
@@ -238,13 +253,15 @@ def _anode_solution(model: CellModel, unknowns: Unknowns, states: FloatArray) ->
     )
 
 
-def discharge_status(model: CellModel, c_rate: float, result: ImplicitSolution, termination: str) -> str:
-    """Return how far a discharge came, and why no further."""
-    reached = abs(c_rate) / HOUR * result.time[-1]
+def discharge_status(
+    model: CellModel, c_rate: float, duration: float, termination: str, failure: str | None
+) -> str:
+    """Return how far a discharge came in a time [s], and why no further."""
+    reached = abs(c_rate) / HOUR * duration
     wanted = model.final_theta - model.cathode.initial_theta
-    text = f"{abs(c_rate):g}C: filled by {reached:.3f} of {wanted:.3f} in {result.time[-1]:.4g} s"
+    text = f"{abs(c_rate):g}C: filled by {reached:.3f} of {wanted:.3f} in {duration:.4g} s"
     if termination == SOLVER_FAILURE:
-        return f"{text}, then the solver stopped: {result.failure}"
+        return f"{text}, then the solver stopped: {failure}"
     if termination == "voltage cutoff":
         return f"{text}, where the voltage reached its cutoff of {model.cutoff_voltage:.3f} V"
     if termination == NO_SALT:

@@ -4,7 +4,7 @@ What resists outside the particles (electrolyte, solid, chains, foil) carries no
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -15,6 +15,7 @@ from scalebridge.electrode.arrays import cell_arrays
 from scalebridge.electrode.discharge import (
     CellSolution,
     cell_solution,
+    depleted,
     discharge_rules,
     discharge_status,
     output_times,
@@ -76,10 +77,10 @@ def solve_noisy_cell(
     system, _ = runnable(model, arrays, unknowns, rules)
     start, _ = consistent_start(system, rest_state(model, arrays, unknowns, c_rate))
     result = solve_slices(stirred, asked, start, interval, relative_tolerance=relative_tolerance)
-    ended = termination(model, unknowns, result)
-    return cell_solution(
-        model, unknowns, result, termination=ended, status=discharge_status(model, c_rate, result, ended)
-    )
+    found = cell_solution(model, unknowns, result, termination="", status="")
+    ended = termination(result.event, result.failure, out_of_salt=depleted(model, found))
+    status = discharge_status(model, c_rate, float(result.time[-1]), ended, result.failure)
+    return replace(found, termination=ended, status=status)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,11 +4,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalebridge.contracts import ElectrodeDesign, Field, MaterialCard, Provenance, Solution
-from scalebridge.electrode.cycling import ProtocolSolution, solve_protocol
+from scalebridge.electrode.cycling import ProtocolSolution, solve_protocol, solve_thermal_protocol
 from scalebridge.electrode.discharge import CellSolution
+from scalebridge.electrode.heat import HeatBalance, cells_at
 from scalebridge.electrode.model import CellModel
 from scalebridge.electrode.protocol import Protocol
-from scalebridge.electrode.results import card_validity, citations, field, map_fields, thin
+from scalebridge.electrode.results import (
+    card_validity,
+    citations,
+    field,
+    map_fields,
+    thin,
+    warm_validity,
+    warmth_fields,
+)
 from scalebridge.foundation import SILENT, InputError, Progress
 from scalebridge.particle import REFERENCE_TOLERANCE
 
@@ -31,7 +40,9 @@ def protocol_solution(
 
     Fields along ``time``: ``time``, ``voltage``, ``current`` (positive discharges), ``filling``, ``capacity``
     (discharged less charged), ``step`` (from 0); along ``step``: ``step_capacity``, ``step_energy``,
-    ``step_end``. The status names what ended each step.
+    ``step_end``. The status names what ended each step. A design with ``thermal`` adds ``temperature`` and
+    ``heat_release`` (per electrode area) along ``time`` and the largest temperature of each step,
+    ``step_temperature``; see `solve_thermal_protocol`.
 
     Parameters
     ----------
@@ -42,30 +53,40 @@ def protocol_solution(
     Raises
     ------
     ValidityError
-        If the temperature is outside the card's range.
+        If the temperature is outside the card's range; where a cell leaves it later, the protocol ends there.
     InputError
         If the design does not fit the card, see `CellModel` and `ParticleModel`; or for fewer than 2 times.
     ConvergenceError
-        If a step finds no consistent start.
+        If the first step finds no consistent start.
     """
     if map_times is not None and map_times < 2:
         raise InputError(f"{map_times} times in the maps must be at least 2; ask for more")
-    if design.thermal is not None:
-        raise InputError(
-            f"design '{design.name}' has [thermal], and protocols run at one temperature; leave "
-            "[thermal] out, or discharge at a constant rate"
-        )
     cell = CellModel.from_card(card, design, member=member, shells=shells)
-    solved = solve_protocol(cell, protocol, relative_tolerance=relative_tolerance, progress=progress)
-    whole = solved.whole
+    if design.thermal is None:
+        solved = solve_protocol(cell, protocol, relative_tolerance=relative_tolerance, progress=progress)
+    else:
+        solved = solve_thermal_protocol(
+            cells_at(card, design, cell, member),
+            protocol,
+            HeatBalance.from_design(design),
+            temperature=cell.particle.temperature,
+            relative_tolerance=relative_tolerance,
+            progress=progress,
+        )
+    whole, warmth = solved.whole, solved.temperature
+    validity = card_validity(card, design, {member: cell.particle})
+    status = "; ".join(f"{step.text}: {step.ended_by}" for step in solved.steps)
+    if warmth is not None:
+        validity = warm_validity(validity, warmth)
+        status = f"{status}; {warmth.min():.1f} … {warmth.max():.1f} K"
     maps = {} if map_times is None else map_fields(whole, cell, thin(_way(whole), map_times))
     return (
         Solution(
             provenance=provenance,
-            validity=card_validity(card, design, {member: cell.particle}),
+            validity=validity,
             citations=citations(cell, design),
             fields=_fields(solved, card.host.theoretical_capacity) | maps,
-            status="; ".join(f"{step.text}: {step.ended_by}" for step in solved.steps),
+            status=status,
             termination=whole.termination,
             member=member,
         ),
@@ -84,7 +105,7 @@ def _fields(solved: ProtocolSolution, theoretical_capacity: float) -> dict[str, 
     whole, along, steps = solved.whole, ("time",), ("step",)
     numbers = np.concatenate([np.full(s.solution.time.size, k) for k, s in enumerate(solved.steps)])
     capacities = np.array([step.capacity for step in solved.steps])
-    return {
+    found = {
         "time": field("s", along, whole.time),
         "voltage": field("V", along, whole.voltage),
         "current": field("A.m-2", along, whole.current),
@@ -95,3 +116,11 @@ def _fields(solved: ProtocolSolution, theoretical_capacity: float) -> dict[str, 
         "step_energy": field("J.m-2", steps, np.array([step.energy for step in solved.steps])),
         "step_end": field("s", steps, np.array([step.solution.time[-1] for step in solved.steps])),
     }
+    if solved.temperature is None or solved.heat is None:
+        return found
+    hottest = np.array([step.temperature.max() for step in solved.steps if step.temperature is not None])
+    return (
+        found
+        | warmth_fields(solved.temperature, solved.heat)
+        | {"step_temperature": field("K", steps, hottest)}
+    )

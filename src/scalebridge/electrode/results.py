@@ -15,16 +15,12 @@ from scalebridge.contracts import (
     Validity,
 )
 from scalebridge.electrode.discharge import AnodeSolution, CellSolution, solve_cell
+from scalebridge.electrode.heat import HeatBalance, cells_at
 from scalebridge.electrode.measures import active_fraction
 from scalebridge.electrode.model import CellModel
 from scalebridge.electrode.noise import solve_noisy_cell
 from scalebridge.electrode.porous import PorousElectrode
-from scalebridge.electrode.thermal import (
-    HeatBalance,
-    ThermalSolution,
-    cells_at,
-    solve_thermal_cell,
-)
+from scalebridge.electrode.thermal import solve_thermal_cell
 from scalebridge.foundation import ConvergenceError, InputError
 from scalebridge.particle import REFERENCE_TOLERANCE, ParticleModel, boundary_radius, state_resolution
 
@@ -114,9 +110,8 @@ def solve_discharge(
                 temperature=cell.particle.temperature,
                 relative_tolerance=relative_tolerance,
             )
-            solution, warmth = warm.cell, _warmth(warm)
-            between = float(warm.temperature.min()), float(warm.temperature.max())
-            validity = validity.model_copy(update={"temperature": between})
+            solution, warmth = warm.cell, warmth_fields(warm.temperature, warm.heat)
+            validity = warm_validity(validity, warm.temperature)
     except ConvergenceError as error:
         solution = _nothing_reached(cell, c_rate, str(error))
     return Solution(
@@ -194,13 +189,19 @@ def _fields(
     } | map_fields(solution, cell, thin(solution.filling, map_times))
 
 
-def _warmth(solution: ThermalSolution) -> dict[str, Field]:
+def warmth_fields(temperature: FloatArray, heat: FloatArray) -> dict[str, Field]:
     """Return the stored fields of a heat balance."""
     along = ("time",)
     return {
-        "temperature": field("K", along, solution.temperature),
-        "heat_release": field("W.m-2", along, solution.heat, 6),
+        "temperature": field("K", along, temperature),
+        "heat_release": field("W.m-2", along, heat, 6),
     }
+
+
+def warm_validity(validity: Validity, temperature: FloatArray) -> Validity:
+    """Return where a solution holds: at the temperatures of its cell."""
+    between = float(temperature.min()), float(temperature.max())
+    return validity.model_copy(update={"temperature": between})
 
 
 def map_fields(solution: CellSolution, cell: CellModel, times: IntArray) -> dict[str, Field]:

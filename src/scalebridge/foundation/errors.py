@@ -13,6 +13,10 @@ class FormatError(InputError):
     """A file is damaged, truncated or of another format; the message gives file and line."""
 
 
+class InterfaceError(InputError):
+    """Phases separate without an energy of the boundary between them, so that nothing sets its width."""
+
+
 class MissingDependencyError(ScalebridgeError, ImportError):
     """An optional part is not installed; the message gives the command that installs it."""
 

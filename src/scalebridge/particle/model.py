@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from scalebridge.contracts import ElectrodeDesign, HomogeneousFreeEnergy, MaterialCard, RateLaw
-from scalebridge.foundation import InputError, constants
+from scalebridge.foundation import InputError, InterfaceError, constants
 from scalebridge.particle.card_inputs import along, card_diffusivity, excess_table, scaled_length
 from scalebridge.particle.grid import Kind, Shape, ShellGrid, line_grid, shell_grid, single_cell
 from scalebridge.particle.order import PhaseOrder, phase_order
@@ -265,7 +265,7 @@ class ParticleModel:
         width = self.resolved_length
         where = f"the free energy is unstable between θ = {gap[0]:.3g} and {gap[1]:.3g}"
         if width == 0:
-            raise InputError(
+            raise InterfaceError(
                 f"gradient energy 0 J/m: {where}, so an interface needs κ > 0; give κ, or a coherency "
                 "modulus that closes the gap"
             )

@@ -7,6 +7,7 @@ those of the common tangents of this g.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +79,13 @@ def interface_sharpness(excess: FloatArray, coherency: float = 0.0) -> float:
     258 (1958)); of several gaps the sharpest counts, without a gap the value is 1. Parameters as in
     `unstable_interval`.
     """
+    return _sharpness(excess.tobytes(), coherency)
+
+
+@lru_cache(maxsize=64)
+def _sharpness(table: bytes, coherency: float) -> float:
+    """Return the sharpness; a cell that warms asks for each of its temperatures several times."""
+    excess = np.frombuffer(table).reshape(-1, 4)
     local = _LocalEnergy(excess, coherency)
     sharpness = 1.0
     for gap in miscibility_gaps(excess, coherency):

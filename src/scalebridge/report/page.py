@@ -268,7 +268,7 @@ def _add_electrode(
     card = run.get("card/material_card.json", MaterialCard)
     if rates is not None and design is not None and card is not None:
         try:
-            cells = [CellModel.from_card(card, design, member=k) for k in range(len(rates.capacity))]
+            cells = [CellModel.from_card(card, design, member=k) for k in rates.row_members]
         except ScalebridgeError as error:
             texts["limits"] = f"What limits cannot be told: {error}."
         else:

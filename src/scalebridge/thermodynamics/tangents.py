@@ -92,10 +92,11 @@ def common_tangents(mixture: Mixture, *, least_barrier: float = 0.0) -> tuple[Co
 def lower_hull(x: FloatArray, y: FloatArray) -> list[int]:
     """Return the indices of the lower convex hull of points sorted in x (Andrew's monotone chain)."""
     hull: list[int] = []
-    for i in range(len(x)):
+    across, up = x.tolist(), y.tolist()  # Python's own numbers: five times faster one by one
+    for i in range(len(across)):
         while len(hull) > 1:
             a, b = hull[-2], hull[-1]
-            if (x[b] - x[a]) * (y[i] - y[a]) > (x[i] - x[a]) * (y[b] - y[a]):
+            if (across[b] - across[a]) * (up[i] - up[a]) > (across[i] - across[a]) * (up[b] - up[a]):
                 break
             hull.pop()
         hull.append(i)

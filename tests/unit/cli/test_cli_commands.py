@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from scalebridge.cli import app
 from scalebridge.cli.durations import about, duration
+from scalebridge.contracts import ElectrodeDesign, HeatExchange, Sourced
 from scalebridge.foundation import InputError
 from scalebridge.particle import implicit
 from scalebridge.pipeline import RunFolder, design_path, load_recipe
@@ -172,6 +173,32 @@ def test_electrode_is_led_through_a_protocol(
     assert found["fields"]["step_end"]["values"] == [60.0, 120.0]
     assert "is no step; did you mean 'Charge'" in error_of(*common, "--protocol", "Chrge at 1C")
     assert "no such file" in error_of(*common, "--protocol", tmp_path / "none.txt")
+
+
+def test_electrode_that_warms_is_led_through_a_protocol(
+    tmp_path: Path, synthetic_run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The largest temperature of each step in table and JSON."""
+    monkeypatch.setenv("COLUMNS", "200")
+    card = synthetic_run_folder / "card" / "material_card.json"
+    exchange = HeatExchange(
+        heat_capacity=Sourced(value=500.0, source="test"),
+        heat_transfer_coefficient=Sourced(value=1.0, source="test"),
+    )
+    design = ElectrodeDesign.load(synthetic_run_folder / "electrode" / "electrode_design.json")
+    warm = design.model_copy(update={"thermal": exchange}).save(tmp_path / "warm.json")
+    text = "Discharge at 2C for 2 minutes; Rest for 10 minutes"
+    common = ("electrode", card, warm, "--shells", "15", "--protocol", text)
+    shown = call(*common, "--plots", tmp_path / "figures", "--netcdf", tmp_path / "results")
+    assert shown.exit_code == 0, shown.stderr
+    assert "hottest / K" in shown.stdout
+    assert (tmp_path / "figures" / "protocol.png").is_file()
+    found = json.loads(call(*common, "--json").stdout)
+    fields = found["fields"]
+    hottest = fields["step_temperature"]["values"]
+    assert max(hottest) == max(fields["temperature"]["values"])
+    assert max(hottest) == pytest.approx(found["validity"]["temperature [K]"][1], rel=1e-8)
+    assert f"{hottest[0]:.2f}" in shown.stdout
 
 
 def test_electrode_shows_its_impedance(synthetic_run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

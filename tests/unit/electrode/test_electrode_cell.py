@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from particle_models import FAST, LAW, cell, particle
-from scalebridge.contracts import Contract, ElectrodeDesign, MaterialCard, Provenance, Solution
+from scalebridge.contracts import (
+    Contract,
+    ElectrodeDesign,
+    MaterialCard,
+    Provenance,
+    RateCapability,
+    Solution,
+)
 from scalebridge.electrode import (
     CellModel,
     Layer,
@@ -260,6 +267,9 @@ def test_rate_capability_over_members(card_and_design: tuple[MaterialCard, Elect
         )
     assert [(s.member, s.c_rate) for s in solutions] == [(0, 1.0), (0, 4.0), (3, 1.0), (3, 4.0)]
     assert summary.capacity.shape == (2, 2)
+    assert summary.members == summary.row_members == (0, 3)
+    with pytest.raises(ValueError, match="as many as the 2 rows"):
+        RateCapability.model_validate(dict(summary) | {"members": (0, 1, 3)})
     assert np.all(summary.capacity <= card.host.theoretical_capacity)
     assert np.all(np.diff(summary.mean_voltage, axis=1) < 0)
     charge, voltage = (solutions[0].fields[name].values for name in ("capacity", "voltage"))

@@ -62,6 +62,8 @@ def test_rate_capability(synthetic_contracts: dict[str, Contract], tmp_path: Pat
     assert isinstance(rates, RateCapability)
     dataset = to_dataset(rates)
     assert dataset["capacity"].dims == ("member", "rate")
+    assert dataset["member"].values.tolist() == list(range(len(rates.capacity)))
+    assert to_dataset(rates.model_copy(update={"members": (0, 2, 3, 5, 7)}))["member"].values[-1] == 7
     assert dataset["capacity"].attrs["units"] == "C kg-1"
     assert np.array_equal(dataset["finished"].values.astype(bool), rates.finished)
     loaded = xarray.load_dataset(write_netcdf(rates, tmp_path / "r.nc"), decode_timedelta=False)

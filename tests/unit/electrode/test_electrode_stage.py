@@ -8,6 +8,7 @@ import pytest
 
 from particle_models import particle
 from scalebridge.contracts import Contract, MaterialCard
+from scalebridge.foundation import InterfaceError
 from scalebridge.pipeline.sections import ElectrodeSection
 from scalebridge.pipeline.stages import electrode as stage
 
@@ -39,6 +40,46 @@ def test_a_widened_interface_is_a_warning(
     assert len(warned) == (0 if coherent else 1)
     if not coherent:
         assert warned[0].startswith("members 0, 1, 2, 3, 4: the card has no stable interface (κ = 0)")
+
+
+def test_members_without_an_interface_are_left_out(
+    synthetic_contracts: dict[str, Contract], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """κ = 0 beside a gap: members 1 and 3 are named and left out; member 0, the best estimate, is refused."""
+    card = synthetic_contracts["card/material_card.json"]
+    design = synthetic_contracts["electrode/electrode_design.json"]
+    assert isinstance(card, MaterialCard)
+    design = design.model_copy(update={"particles": design.particles.model_copy(update={"coherent": False})})
+    monkeypatch.setattr(stage, "load_design", lambda path, provenance: design)
+    asked: list[tuple[int, ...]] = []
+
+    def capability(*arguments: Any, members: tuple[int, ...], **options: Any) -> tuple[str, tuple[()]]:
+        asked.append(members)
+        return "summary", ()
+
+    monkeypatch.setattr(stage, "rate_capability", capability)
+
+    def warnings(*without: int) -> list[str]:
+        gradient = np.full_like(card.interfaces.gradient_energy, 1e-8)
+        gradient[list(without)] = 0.0
+        interfaces = card.interfaces.model_copy(update={"gradient_energy": gradient})
+        warned: list[str] = []
+        context = SimpleNamespace(
+            recipe=SimpleNamespace(electrode=ElectrodeSection(shells=60), host=SimpleNamespace(name="lfp")),
+            load=lambda name, contract: card.model_copy(update={"interfaces": interfaces}),
+            provenance=lambda parents: None,
+            save=lambda *args: None,
+            warn=warned.append,
+        )
+        stage.compute(cast(Any, context))
+        return warned
+
+    assert warnings() == []
+    (text,) = warnings(1, 3)
+    assert text.startswith("members 1, 3 are left out: their free energy has a miscibility gap")
+    assert asked == [(0, 1, 2, 3, 4), (0, 2, 4)]
+    with pytest.raises(InterfaceError, match=r"gradient energy 0 J/m: .* give κ"):
+        warnings(0, 2)
 
 
 def context() -> Any:

@@ -8,107 +8,27 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from particle_models import FAST, SITE_DENSITY, cell
 from scalebridge.contracts import (
     Contract,
     ElectrodeDesign,
-    FreeEnergyBranch,
     HeatExchange,
-    HomogeneousFreeEnergy,
     MaterialCard,
-    Provenance,
     RateLaw,
     Sourced,
 )
 from scalebridge.electrode import (
     CellModel,
-    HeatBalance,
-    Layer,
     MetalFoil,
-    Population,
     PorousElectrode,
-    Protocol,
     ThermalSolution,
-    dilute,
-    protocol_solution,
     solve_cell,
     solve_discharge,
     solve_thermal_cell,
 )
 from scalebridge.foundation import ConvergenceError, InputError, ValidityError, constants
 from scalebridge.materials import load_material
-from scalebridge.particle import ParticleModel, consistent_start, measured_particle
-
-PROVENANCE = Provenance(code_version="test", recipe_hash="0" * 64)
-ENTROPY = 1e-3
-"""dU/dT of the host without its mixing [V/K]."""
-VOLTAGE, START, AMBIENT = 3.4, 298.0, 290.0
-K_PER_E = constants.BOLTZMANN / constants.ELEMENTARY_CHARGE
-
-
-def host(temperature: float, entropy: float = ENTROPY) -> ParticleModel:
-    """An ideal solution whose voltage rises with temperature, small and quick inside."""
-    grid = np.array([285.0, START, 330.0])
-    branch = FreeEnergyBranch(
-        name="ideal",
-        temperature=grid,
-        offset=np.zeros((1, 3)),
-        slope=-constants.ELEMENTARY_CHARGE * (VOLTAGE + entropy * (grid - START))[None],
-        interaction=np.zeros((1, 3, 1)),
-        sampled_theta=np.array([0.0, 1.0]),
-        sampled_energy=np.zeros((1, 3, 2)),
-        sampled_error=np.zeros((1, 3, 2)),
-        fit_residual=np.zeros((1, 3)),
-    )
-    energy = HomogeneousFreeEnergy(provenance=PROVENANCE, sites_per_formula_unit=1, branches=(branch,))
-    return ParticleModel.from_free_energy(
-        energy,
-        1e-12,
-        temperature=temperature,
-        shape="sphere",
-        size=1e-7,
-        shells=8,
-        site_density=SITE_DENSITY,
-        gradient_energy=0.0,
-        rate_law=FAST,
-    )
-
-
-def graphite(temperature: float) -> PorousElectrode:
-    material = load_material("graphite", PROVENANCE)
-    return PorousElectrode(
-        particle=measured_particle(material, temperature=temperature, shape="sphere", size=1e-7, shells=8),
-        layer=Layer(thickness=74e-6, porosity=0.33, bruggeman_exponent=1.5, volumes=3),
-        volume_fraction=0.55,
-        electronic_conductivity=1e3,
-        initial_theta=0.9,
-    )
-
-
-def cells(entropy: float = ENTROPY, rate: float = 1e6, full: bool = False) -> Callable[[float], CellModel]:
-    """A cell in which the foil's reaction, or nothing, costs voltage."""
-    foil = MetalFoil(FAST.model_copy(update={"rate_constant": rate}))
-
-    def build(temperature: float) -> CellModel:
-        return cell(
-            host(temperature, entropy),
-            anode=graphite(temperature) if full else foil,
-            population=Population.listed(np.array([0.5e-7, 1e-7]), None, volumes=3) if full else None,
-            separator=Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=2),
-            layer=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=3),
-            electrolyte=dilute("fast", 1e-8, 1e-8),
-            electronic_conductivity=1e3,
-            initial_theta=0.1,
-            final_theta=0.9,
-            cutoff_voltage=1.0,
-        )
-
-    return build
-
-
-def balance(**changes: float) -> HeatBalance:
-    settings = {"heat_capacity": 400.0, "heat_transfer": 0.5, "ambient_temperature": AMBIENT}
-    return HeatBalance(**(settings | changes))
+from scalebridge.particle import consistent_start, measured_particle
+from thermal_models import AMBIENT, ENTROPY, K_PER_E, PROVENANCE, START, VOLTAGE, balance, cells
 
 
 def run(build: Callable[[float], CellModel], c_rate: float, **changes: Any) -> ThermalSolution:
@@ -222,7 +142,7 @@ def test_what_was_reached_survives_the_solver(monkeypatch: pytest.MonkeyPatch) -
             raise ConvergenceError("no more")
         return consistent_start(*arguments, **settings)
 
-    monkeypatch.setattr("scalebridge.electrode.thermal.consistent_start", start)
+    monkeypatch.setattr("scalebridge.electrode.slices.consistent_start", start)
     solution = run(cells(), 1.0)
     assert solution.cell.termination == "solver failure"
     assert "the solver stopped: no more" in solution.cell.status
@@ -266,7 +186,7 @@ def test_rate_constants_follow_arrhenius(synthetic_contracts: dict[str, Contract
 
 
 def test_of_a_card_and_a_design(synthetic_contracts: dict[str, Contract]) -> None:
-    """Fields of the temperature and where the solution holds; protocols refuse."""
+    """Fields of the temperature and where the solution holds."""
     card = cast(MaterialCard, synthetic_contracts["card/material_card.json"])
     design = cast(ElectrodeDesign, synthetic_contracts["electrode/electrode_design.json"])
     exchange = HeatExchange(
@@ -283,5 +203,3 @@ def test_of_a_card_and_a_design(synthetic_contracts: dict[str, Contract]) -> Non
     assert solution.status.endswith(" K")
     assert solution.validity.temperature == pytest.approx((temperature.min(), temperature.max()))
     assert "temperature" not in solve_discharge(card, design, 0.5, provenance=PROVENANCE, shells=30).fields
-    with pytest.raises(InputError, match="protocols run at one temperature"):
-        protocol_solution(card, warm, Protocol.parse("Rest for 1 hour"), provenance=PROVENANCE)

@@ -6,8 +6,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from scalebridge.contracts import MaterialCard, Solution
+from scalebridge.contracts import ElectrodeDesign, MaterialCard, Solution
 from scalebridge.electrode import rate_capability
+from scalebridge.foundation import InterfaceError
 from scalebridge.materials import load_design
 from scalebridge.particle import ParticleModel, state_resolution
 from scalebridge.pipeline.locations import design_path
@@ -27,11 +28,7 @@ def compute(context: StageContext) -> None:
     card = context.load("card", MaterialCard)
     path = design_path(section.design, context.recipe.host.name)
     design = load_design(path, context.provenance({}))  # the user's: made from nothing computed
-    shells = section.shells
-    particles = {
-        member: ParticleModel.from_card(card, design, member=member, shells=shells)
-        for member in range(len(card.site_density))
-    }
+    particles = _particles(context, card, design)
     for sentence in state_resolution(particles):
         context.warn(sentence)
     _warn_of_unstable_start(context, particles, float(design.initial_theta))
@@ -44,6 +41,7 @@ def compute(context: StageContext) -> None:
         design,
         section.c_rates,
         provenance=context.provenance({"card/material_card": card, "electrode_design": design}),
+        members=tuple(particles),
         map=map_units,
         shells=section.shells,
     )
@@ -59,6 +57,36 @@ def compute(context: StageContext) -> None:
     for member, group in failed.items():
         rates = ", ".join(f"{solution.c_rate:g}C" for solution in group)
         context.unsound(f"member {member}: the solver failed at {rates}; first: {group[0].status}")
+
+
+def _particles(
+    context: StageContext, card: MaterialCard, design: ElectrodeDesign
+) -> dict[int, ParticleModel]:
+    """Return the members' particles; members whose phases separate without an interface are left out.
+
+    Raises
+    ------
+    InterfaceError
+        If member 0 is one of them: its results are the best estimate.
+    """
+    found: dict[int, ParticleModel] = {}
+    left_out: list[str] = []
+    for member in range(len(card.site_density)):
+        try:
+            found[member] = ParticleModel.from_card(
+                card, design, member=member, shells=context.recipe.electrode.shells
+            )
+        except InterfaceError:
+            if member == 0:
+                raise
+            left_out.append(str(member))
+    if left_out:
+        context.warn(
+            f"members {', '.join(left_out)} are left out: their free energy has a miscibility gap and the "
+            "card no gradient energy (κ = 0), so nothing sets the width of an interface between the phases; "
+            "without shells in the recipe's [electrode] it is widened to one that is resolved"
+        )
+    return found
 
 
 def _warn_of_unstable_start(
