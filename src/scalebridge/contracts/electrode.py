@@ -84,7 +84,10 @@ class ActiveParticles(Record):
     length: Annotated[Sourced | None, Unit("m")] = None
     """Of an Allen–Cahn platelet, along which phases lie side by side; of other sizes in proportion."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Of the thermal fluctuations with which Allen–Cahn platelets start, square ones; others start even."""
+    """Of the thermal fluctuations with which Allen–Cahn platelets, square ones, start, and of the noise of
+    all kinds during a run; without noise others start even."""
+    noise_interval: Annotated[Sourced | None, Unit("s")] = None
+    """Over which random numbers of the thermal noise during a run stay; None: no noise."""
     distribution: Annotated[LognormalSizes | ListedSizes, Field(discriminator="form")] | None = None
     """Sizes of the particles; None: one particle of one size in every volume."""
     film_resistance: Annotated[Sourced | None, Unit("V.m2.A-1")] = None

@@ -25,6 +25,7 @@ from scalebridge.electrode.measures import (
     voltage_hysteresis,
 )
 from scalebridge.electrode.model import CellModel, MetalFoil
+from scalebridge.electrode.noise import solve_noisy_cell
 from scalebridge.electrode.population import Population
 from scalebridge.electrode.porous import Layer, PorousElectrode
 from scalebridge.electrode.protocol import Limit, Protocol, Step, parse_step, read_profile
@@ -73,6 +74,7 @@ __all__ = [
     "size_sweep",
     "solve_cell",
     "solve_discharge",
+    "solve_noisy_cell",
     "solve_protocol",
     "solve_thermal_cell",
     "solve_thermal_protocol",

@@ -134,6 +134,8 @@ def _electrode_misfits(electrode: PorousElectrode) -> list[str]:
         reasons.append("a distribution of sizes; give one size")
     if electrode.film_resistance > 0:
         reasons.append(f"a film of {electrode.film_resistance:g} V m²/A; set it to 0")
+    if electrode.noise_interval is not None:
+        reasons.append("thermal noise; leave noise_interval out")
     if electrode.contact_conductance is not None:
         reasons.append("chains of particles; leave contact_conductance out")
     known = (law.form, law.transition_state, law.transfer_coefficient)

@@ -132,7 +132,7 @@ def solve_protocol(
     Raises
     ------
     InputError
-        If there are fewer than 5 points.
+        If there are fewer than 5 points, or an electrode has a noise interval.
     ConvergenceError
         If the first step finds no consistent start.
     """
@@ -184,6 +184,7 @@ def _led(model: CellModel, protocol: Protocol, settings: _Settings, progress: Pr
         raise InputError(
             f"{settings.points} output times per step must be at least {LEAST_POINTS}; ask for more"
         )
+    model.refuse_noise("a protocol")
     arrays = cell_arrays(model)
     unknowns = Unknowns.of(arrays)
     guess = rest_state(model, arrays, unknowns, 0.0)

@@ -106,12 +106,14 @@ def solve_cell(
     Raises
     ------
     InputError
-        If the rate is 0, or negative without ``times``.
+        If the rate is 0, or negative without ``times``, or an electrode has a noise interval (see
+        `solve_noisy_cell`).
     ConvergenceError
         If no consistent start exists.
     """
     if c_rate == 0 or (c_rate < 0 and times is None):
         raise InputError(f"C-rate {c_rate:g} must be positive (negative, charging, only with output times)")
+    model.refuse_noise("solve_cell")
     if times is None:
         times = output_times(model, c_rate)
     arrays = cell_arrays(model, target=c_rate)

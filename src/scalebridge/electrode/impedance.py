@@ -182,8 +182,8 @@ def _at_rest(model: CellModel, filling: float) -> CellModel:
         taken = model.cathode.capacity_per_area / anode.capacity_per_area
         left = anode.initial_theta - taken * (filling - model.cathode.initial_theta)
         _check_filling(anode, left, f"filling {filling:g}: the anode's")
-        anode = replace(anode, initial_theta=left, seed=None)
-    cathode = replace(model.cathode, initial_theta=filling, seed=None)
+        anode = replace(anode, initial_theta=left, seed=None, noise_interval=None)
+    cathode = replace(model.cathode, initial_theta=filling, seed=None, noise_interval=None)
     return replace(model, cathode=cathode, anode=anode, cutoff_voltage=-np.inf)
 
 

@@ -69,6 +69,13 @@ class CellModel:
     def _check_anode(self) -> None:
         if not isinstance(self.anode, PorousElectrode):
             return
+        if None not in (noises := (self.cathode.noise_interval, self.anode.noise_interval)) and (
+            noises[0] != noises[1]
+        ):
+            raise InputError(
+                f"noise intervals of {noises[0]:g} s (cathode) and {noises[1]:g} s (anode) must be one; give "
+                "both electrodes the same, or only one of them noise"
+            )
         ours, theirs = self.particle.temperature, self.anode.particle.temperature
         if ours != theirs:
             raise InputError(
@@ -86,6 +93,21 @@ class CellModel:
         if isinstance(self.anode, MetalFoil):
             return self.cathode.open_circuit_voltage
         return self.cathode.open_circuit_voltage - self.anode.open_circuit_voltage
+
+    @property
+    def noise_interval(self) -> float | None:
+        """Of the electrodes' thermal noise during a run [s], None without."""
+        if self.cathode.noise_interval is None and isinstance(self.anode, PorousElectrode):
+            return self.anode.noise_interval
+        return self.cathode.noise_interval
+
+    def refuse_noise(self, run: str) -> None:
+        """Raise an `InputError` that names a run which knows no thermal noise where there is some."""
+        if self.noise_interval is not None:
+            raise InputError(
+                f"noise interval {self.noise_interval:g} s and {run}, which runs without noise; leave "
+                "noise_interval out, or discharge at a constant rate and temperature (solve_noisy_cell)"
+            )
 
     @property
     def volumes(self) -> int:

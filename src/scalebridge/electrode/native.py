@@ -82,7 +82,7 @@ def _example() -> CellMemory:
     """Return a memory of the right types and no meaning."""
     f1, f2, f3 = np.zeros(1), np.zeros((1, 1)), np.zeros((1, 1, 1))
     i1, i2 = (f.astype(np.int64) for f in (f1, f2))
-    active = Particles(ParticleArrays(f1, f1, f1, 0.0, f2, f3, f2, *[0.0] * 13), 0, f1, f1)
+    active = Particles(ParticleArrays(f1, f1, f1, 0.0, f2, f3, f2, *[0.0] * 13), 0, f1, f1, f2)
     electrode = ElectrodeArrays(active, 0, 1, 0, i1, i1, i1, f1, 0.0, 0.0)
     flows = (f3, 0.0, f1, f1, f1, f1, 0.0, 0.0, 0.0, 0.0)
     cell = CellArrays(electrode, electrode, i1, *flows, 0, 0.0, 0.0)

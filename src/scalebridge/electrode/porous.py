@@ -10,7 +10,14 @@ from scalebridge.contracts import ActiveParticles, PorousLayer
 from scalebridge.electrode.population import Population, design_population
 from scalebridge.foundation import InputError, random_stream
 from scalebridge.kinetics import exchange_current
-from scalebridge.particle import ParticleModel, platelet_sites, thermal_profile
+from scalebridge.particle import (
+    ParticleModel,
+    check_interval,
+    check_phases,
+    particle_sites,
+    platelet_sites,
+    thermal_profile,
+)
 
 FloatArray = NDArray[np.float64]
 
@@ -74,8 +81,12 @@ class PorousElectrode:
     contact_conductance: float | None = None
     """From particle to particle of a chain behind the electrode's conductor [S]; None: all touch it."""
     seed: int | None = None
-    """Of the thermal fluctuations with which Allen–Cahn platelets start; None: all particles start even, and
-    what breaks the symmetry of platelets is wetting or an error of the solver."""
+    """Of the thermal fluctuations with which Allen–Cahn platelets, and all particles with a noise interval,
+    start; None: all particles start even, and what breaks the symmetry of platelets is wetting or an error of
+    the solver."""
+    noise_interval: float | None = None
+    """Over which random numbers of the thermal noise stay [s], see `solve_noisy_cell`; None: no noise during
+    a run."""
 
     def __post_init__(self) -> None:
         self.layer.check("porous layer")
@@ -101,6 +112,11 @@ class PorousElectrode:
             raise InputError(
                 f"film resistance {self.film_resistance:g} V m²/A must not be negative; change the design"
             )
+        if self.noise_interval is not None:
+            check_interval(self.noise_interval)
+            check_phases(self.particle)
+            if self.seed is None:
+                raise InputError(f"noise interval {self.noise_interval:g} s without a seed; give both")
         if self.contact_conductance is not None and (
             self.contact_conductance <= 0 or self.particle.shape != "sphere"
         ):
@@ -125,17 +141,24 @@ class PorousElectrode:
         Raises
         ------
         InputError
-            If there is a seed and the particles are no Allen–Cahn platelets, or start inside the spinodal.
+            If there is a seed and the particles are no Allen–Cahn platelets and have no noise interval, or
+            start inside the spinodal.
         """
         sizes = self.particle_sizes
         profiles = np.full((*sizes.shape, self.particle.shells), self.initial_theta)
         if self.seed is None:
             return profiles
         stream = random_stream(self.seed, "thermal fluctuations of platelets")
+        count = platelet_sites if self.noise_interval is None else particle_sites
         for place in np.ndindex(sizes.shape):
             particle = self.particle.scaled_to(float(sizes[place]))
-            profiles[place] = thermal_profile(particle, self.initial_theta, platelet_sites(particle), stream)
+            profiles[place] = thermal_profile(particle, self.initial_theta, count(particle), stream)
         return profiles
+
+    @property
+    def particle_sites(self) -> FloatArray:
+        """(volumes, particles) sites of a particle, see `scalebridge.particle.particle_sites`."""
+        return particle_sites(self.particle) * (self.particle_sizes / self.particle.size) ** 3
 
     @property
     def open_circuit_voltage(self) -> float:
@@ -199,7 +222,10 @@ class PorousElectrode:
         initial_theta: float,
     ) -> Self:
         """Put particles of a model into a design's layer."""
-        film, contact = particles.film_resistance, particles.contact_conductance
+        film, contact, noise = (
+            None if given is None else float(given)
+            for given in (particles.film_resistance, particles.contact_conductance, particles.noise_interval)
+        )
         return cls(
             particle=particle.scaled_to(float(particles.size)),
             layer=Layer.from_design(layer),
@@ -207,9 +233,10 @@ class PorousElectrode:
             electronic_conductivity=electronic_conductivity,
             initial_theta=initial_theta,
             population=design_population(particles, layer.volumes),
-            film_resistance=0.0 if film is None else float(film),
-            contact_conductance=None if contact is None else float(contact),
-            seed=particles.seed if particles.kind == "allen-cahn" else None,
+            film_resistance=0.0 if film is None else film,
+            contact_conductance=contact,
+            seed=particles.seed if particles.kind == "allen-cahn" or noise is not None else None,
+            noise_interval=noise,
         )
 
 

@@ -18,6 +18,7 @@ from scalebridge.electrode.discharge import AnodeSolution, CellSolution, solve_c
 from scalebridge.electrode.heat import HeatBalance, cells_at
 from scalebridge.electrode.measures import active_fraction
 from scalebridge.electrode.model import CellModel
+from scalebridge.electrode.noise import solve_noisy_cell
 from scalebridge.electrode.porous import PorousElectrode
 from scalebridge.electrode.thermal import solve_thermal_cell
 from scalebridge.foundation import ConvergenceError, InputError
@@ -73,7 +74,8 @@ def solve_discharge(
     ``anode_solid_potential`` (map_time, anode_volume), with the axes ``anode_radius`` and ``anode_depth``
     (from its collector). Phases with a rate of their own add ``phase_fraction`` (map_time, volume, branch) in
     the order of the card's branches. A design with ``thermal`` adds ``temperature`` and ``heat_release`` (per
-    electrode area) along ``time``, see `solve_thermal_cell`.
+    electrode area) along ``time``, see `solve_thermal_cell`. Particles with a ``noise_interval`` fluctuate,
+    see `solve_noisy_cell`.
 
     Parameters
     ----------
@@ -97,7 +99,8 @@ def solve_discharge(
     validity, warmth = card_validity(card, design, {member: cell.particle}), {}
     try:
         if design.thermal is None:
-            solution = solve_cell(cell, c_rate, relative_tolerance=relative_tolerance)
+            solve = solve_cell if cell.noise_interval is None else solve_noisy_cell
+            solution = solve(cell, c_rate, relative_tolerance=relative_tolerance)
         else:
             build, balance = cells_at(card, design, cell, member), HeatBalance.from_design(design)
             warm = solve_thermal_cell(
@@ -141,7 +144,9 @@ def citations(cell: CellModel, design: ElectrodeDesign) -> tuple[str, ...]:
     lines = ALLEN_CAHN if "allen-cahn" in kinds else ()
     phases = () if cell.particle.order is None else RELAXING_PHASES
     heat = () if design.thermal is None else ("bernardi1985",)
-    return (*CITATIONS, *lines, *phases, *(() if electrolyte is None else (electrolyte,)), *anode, *heat)
+    noise = () if cell.noise_interval is None else ("cook1970",)
+    salt = () if electrolyte is None else (electrolyte,)
+    return (*CITATIONS, *lines, *phases, *noise, *salt, *anode, *heat)
 
 
 def _nothing_reached(cell: CellModel, c_rate: float, message: str) -> CellSolution:

@@ -71,7 +71,8 @@ def solve_thermal_cell(
     Raises
     ------
     InputError
-        If the rate is 0, or negative without ``times``, or the temperature step is not positive.
+        If the rate is 0, or negative without ``times``, the temperature step is not positive, or an electrode
+        has a noise interval.
     ValidityError
         If the cell does not exist at the first temperatures. Where it leaves the range of its materials
         later, the run ends there with the termination `OUT_OF_RANGE`.
@@ -82,6 +83,7 @@ def solve_thermal_cell(
         raise InputError(f"C-rate {c_rate:g} must be positive (negative, charging, only with output times)")
     warming = Warming(build=build, balance=balance, temperature_step=temperature_step)
     model = build(temperature)
+    model.refuse_noise("a cell that warms ([thermal])")
     arrays = cell_arrays(model, target=c_rate)
     asked = output_times(model, c_rate) if times is None else np.asarray(times, dtype=np.float64)
     course = Course(

@@ -41,11 +41,21 @@ from scalebridge.particle.implicit import (
 from scalebridge.particle.measured import measured_particle
 from scalebridge.particle.model import ParticleModel
 from scalebridge.particle.native import USER_WORD, NativeCallbacks, data_offset
+from scalebridge.particle.noise import (
+    ThermalNoise,
+    check_interval,
+    check_phases,
+    noise_stream,
+    noise_strengths,
+    particle_sites,
+    thermal_noise,
+)
 from scalebridge.particle.order import PhaseOrder, phase_fractions
 from scalebridge.particle.platelet import Platelet
 from scalebridge.particle.platelet_solve import PlateletSolution, solve_platelet
 from scalebridge.particle.resolution import shells_for
 from scalebridge.particle.resolution_remarks import state_resolution
+from scalebridge.particle.slices import Events, solve_slices
 from scalebridge.particle.solve import (
     POTENTIAL_TOLERANCE,
     THETA_TOLERANCE,
@@ -61,6 +71,7 @@ __all__ = [
     "REFERENCE_TOLERANCE",
     "THETA_TOLERANCE",
     "USER_WORD",
+    "Events",
     "Factors",
     "Group",
     "GroupFactors",
@@ -78,10 +89,13 @@ __all__ = [
     "Platelet",
     "PlateletSolution",
     "Surface",
+    "ThermalNoise",
     "block_factor",
     "block_size",
     "block_solve",
     "boundary_radius",
+    "check_interval",
+    "check_phases",
     "consistent_start",
     "data_offset",
     "empty_blocks",
@@ -89,10 +103,13 @@ __all__ = [
     "empty_group",
     "evaluate",
     "measured_particle",
+    "noise_stream",
+    "noise_strengths",
     "particle_arrays",
     "particle_blocks",
     "particle_places",
     "particle_residual",
+    "particle_sites",
     "particle_table",
     "phase_fractions",
     "phase_places",
@@ -104,8 +121,10 @@ __all__ = [
     "solve_implicit",
     "solve_particle",
     "solve_platelet",
+    "solve_slices",
     "sparse_matrices",
     "state_resolution",
     "tabulate",
+    "thermal_noise",
     "thermal_profile",
 ]

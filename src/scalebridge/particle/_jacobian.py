@@ -92,7 +92,7 @@ def particle_blocks(g: Particles, surface: Surface, state: FloatArray, b: Blocks
     if p.direct > 0.0:
         _exchange_rows(g, surface, y, (potential, stiffness), b)
         return
-    conductance, drift = _face_slopes(p, y, potential, g.shrink)
+    conductance, drift = _face_slopes(g, y, potential)
     _balances_by_theta(g, stiffness, conductance, drift, b.by_theta)
     _balances_by_odds(p.inverse_fractions, conductance, b.by_odds)
     _reaction_rows(g, surface, y, (potential[n - 1], stiffness[n - 1]), b)
@@ -113,10 +113,9 @@ def _stiffness(p: ParticleArrays, y: FloatArray, shrink: FloatArray) -> FloatArr
 
 
 @compiled_arithmetic
-def _face_slopes(
-    p: ParticleArrays, y: FloatArray, potential: FloatArray, shrink: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _face_slopes(g: Particles, y: FloatArray, potential: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return conductance and drift of the shells' inner faces and of the surface, (shells + 1, particles)."""
+    p, shrink = g.arrays, g.shrink
     n, count, table = p.fractions.size, shrink.size, p.diffusivity
     conductance, drift = np.zeros((n + 1, count)), np.zeros((n + 1, count))
     for i in range(n - 1):
@@ -127,9 +126,14 @@ def _face_slopes(
         scale = p.face_areas[i] / p.spacing
         for k in range(count):
             conductance[i + 1, k] *= scale * shrink[k] * shrink[k]
-        for k in range(count):
-            step = 0.5 * (potential[i + 1, k] - potential[i, k])
-            drift[i + 1, k] *= scale * shrink[k] * shrink[k] * step
+        if g.noise.shape[0] > 0:
+            for k in range(count):
+                step = 0.5 * (potential[i + 1, k] - potential[i, k] + g.noise[i, k])
+                drift[i + 1, k] *= scale * shrink[k] * shrink[k] * step
+        else:
+            for k in range(count):
+                step = 0.5 * (potential[i + 1, k] - potential[i, k])
+                drift[i + 1, k] *= scale * shrink[k] * shrink[k] * step
     return conductance, drift
 
 

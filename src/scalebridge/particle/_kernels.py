@@ -47,6 +47,8 @@ DIFFUSIVITY_INTERVALS = 256
 """Of the table of D: monotone pieces, which stay positive over decades."""
 FILM_STEPS = 100
 """Of Newton's iteration for the current through a film, about one per kT/e lost in it at first."""
+NO_NOISE: FloatArray = np.zeros((0, 0))
+"""Of particles without thermal noise."""
 
 
 class ParticleArrays(NamedTuple):
@@ -99,6 +101,10 @@ class Particles(NamedTuple):
     """(particles,) size of ``arrays`` over each particle's."""
     film: FloatArray
     """(particles,) voltage over the surface film in kT/(z e) per unit of the filling rate."""
+    noise: FloatArray = NO_NOISE
+    """(shells, particles) random difference of the potential over each shell's outer face [kT] and, in the
+    last row, random rate of the reaction [1/s]; with direct exchange random ions into each cell, per site of
+    the particle [1/s] (`thermal_noise`). Without rows there is none."""
 
 
 class Surface(NamedTuple):
@@ -362,6 +368,9 @@ def _surface_exchange(
             y[2 * n - 1, k],
         )[0]
         out[k] = filling - p.rate * g.shrink[k] * rate
+    if g.noise.shape[0] > 0:
+        for k in range(g.shrink.size):
+            out[k] -= g.noise[n - 1, k] / p.rate_scale
 
 
 @compiled_arithmetic
@@ -378,6 +387,8 @@ def _direct_exchange(
             scale = p.rate * g.shrink[k]
             seen = surface.log_electrolyte[k], surface.drive[k], g.film[k] * scale
             rate = scale * direct_rate(p, seen, potential[i, k], y[2 * i + 1, k])[0]
+            if g.noise.shape[0] > 0:
+                rate += g.noise[i, k] * p.inverse_fractions[i] / p.rate_scale
             out[2 * i + 1, k] = rates[2 * i, k] - p.rate_scale * rate
             out[2 * n + 1, k] -= p.fractions[i] * rate
     for k in range(count):
@@ -395,9 +406,14 @@ def _balances(g: Particles, y: FloatArray, rates: FloatArray, potential: FloatAr
             scale = p.face_areas[i] / p.spacing
             for k in range(count):
                 right[k] = mobility(table, 0.5 * (y[2 * i, k] + y[2 * i + 2, k]))[0]
-            for k in range(count):
-                step = potential[i + 1, k] - potential[i, k]
-                right[k] *= scale * step * shrink[k] * shrink[k]
+            if g.noise.shape[0] > 0:
+                for k in range(count):
+                    step = potential[i + 1, k] - potential[i, k] + g.noise[i, k]
+                    right[k] *= scale * step * shrink[k] * shrink[k]
+            else:
+                for k in range(count):
+                    step = potential[i + 1, k] - potential[i, k]
+                    right[k] *= scale * step * shrink[k] * shrink[k]
         else:
             right[:] = y[2 * n + 1] * p.rate_scale
         inverse = p.inverse_fractions[i]

@@ -1,5 +1,6 @@
 """One particle at constant current, at rest, or at constant voltage."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from scalebridge.foundation import InputError
 from scalebridge.kinetics import exchange_current, overpotential
 from scalebridge.particle._jacobian import particle_blocks
 from scalebridge.particle._kernels import (
+    NO_NOISE,
     ParticleArrays,
     Particles,
     Surface,
@@ -22,12 +24,15 @@ from scalebridge.particle._kernels import (
 from scalebridge.particle.groups import Jacobian, Links, empty_group
 from scalebridge.particle.implicit import (
     REFERENCE_TOLERANCE,
+    ImplicitSolution,
     ImplicitSystem,
     consistent_start,
     solve_implicit,
 )
 from scalebridge.particle.model import ParticleModel
+from scalebridge.particle.noise import ThermalNoise, check_phases, noise_stream, particle_sites, thermal_noise
 from scalebridge.particle.order import phase_fractions as fractions_of
+from scalebridge.particle.slices import solve_slices
 from scalebridge.particle.stability import resolves_growth
 from scalebridge.particle.tables import evaluate_many
 
@@ -73,6 +78,7 @@ def solve_particle(
     voltage: float | None = None,
     voltage_cutoff: float | None = None,
     phase_fractions: FloatArray | None = None,
+    noise: ThermalNoise | None = None,
     relative_tolerance: float = REFERENCE_TOLERANCE,
 ) -> ParticleSolution:
     """Solve one particle from the site fractions ``theta`` (a number, or one per shell).
@@ -88,12 +94,15 @@ def solve_particle(
     phase_fractions
         (branches,) or (shells, branches) at the start, of a model with `PhaseOrder`; None: those of
         `PhaseOrder.equilibrium`.
+    noise
+        None: none.
 
     Raises
     ------
     InputError
         If not exactly one of current and voltage is given, θ is outside (0, 1) or has the wrong shape, or
-        there are fractions of phases where the model has none, or such that are not positive.
+        there are fractions of phases where the model has none, or such that are not positive, or noise where
+        the model has phases with a rate of their own.
     ConvergenceError
         If no consistent start exists.
     """
@@ -109,23 +118,40 @@ def solve_particle(
     rate_scale = abs(applied) or exchange_rate
     held_drive = 0.0 if voltage is None else (voltage - model.mean_voltage) / model.thermal_voltage
     p = particle_arrays(model, rate_scale)
-    system = _particle_system(p, applied / rate_scale, held_drive, fixed_drive=voltage is not None)
+
+    def system(drawn: FloatArray = NO_NOISE) -> ImplicitSystem:
+        return _particle_system(
+            p, applied / rate_scale, held_drive, fixed_drive=voltage is not None, noise=drawn
+        )
+
     guess = _guess(model, p, profile, applied / rate_scale, held_drive)
     guess[2 * model.shells + 2 : -1] = odds.ravel()
-    start = consistent_start(system, guess)
+    start = consistent_start(system(), guess)
 
     def events(state: FloatArray) -> FloatArray:
         return np.array(
             [_voltage(model, state[-1:])[0] - (-np.inf if voltage_cutoff is None else voltage_cutoff)]
         )
 
-    result = solve_implicit(
-        system,
-        times,
-        start,
-        events=None if voltage_cutoff is None else events,
-        relative_tolerance=relative_tolerance,
-    )
+    watched = None if voltage_cutoff is None else events
+    if noise is None:
+        result = solve_implicit(system(), times, start, events=watched, relative_tolerance=relative_tolerance)
+    else:
+        draw = _drawing(model, p, noise)
+        result = solve_slices(
+            lambda state: (system(draw(state)), watched),
+            times,
+            start[0],
+            noise.interval,
+            relative_tolerance=relative_tolerance,
+        )
+    return _solution(model, p, result, times)
+
+
+def _solution(
+    model: ParticleModel, p: ParticleArrays, result: ImplicitSolution, times: FloatArray
+) -> ParticleSolution:
+    """Return the states of a run as fields."""
     n = model.shells
     fractions = result.states[:, 0 : 2 * n : 2]
     own = phase_places(Particles(p, 0, np.ones(1), np.zeros(1)))[..., 0]
@@ -140,7 +166,7 @@ def solve_particle(
         voltage=_voltage(model, result.states[:, -1]),
         filling=fractions @ model.grid.fractions,
         current_density=result.states[:, 2 * n + 1]
-        * rate_scale
+        * p.rate_scale
         * model.charge_density
         / model.grid.surface_area,
         theta=fractions,
@@ -208,27 +234,45 @@ def _guess(
     return state
 
 
+def _surface(state: FloatArray) -> Surface:
+    """Return what a particle sees that is alone with its drive."""
+    return Surface(np.zeros(1), state[-1:])
+
+
+def _drawing(
+    model: ParticleModel, p: ParticleArrays, noise: ThermalNoise
+) -> Callable[[FloatArray], FloatArray]:
+    """Return what draws the noise of the next slice, which begins at a state."""
+    check_phases(model)
+    stream = noise_stream(noise.seed, "particle")
+    sites = np.full(1, particle_sites(model) if noise.sites is None else noise.sites)
+    one = Particles(p, 0, np.ones(1), np.zeros(1))
+
+    def draw(state: FloatArray) -> FloatArray:
+        normal = stream.standard_normal((model.shells, 1))
+        return thermal_noise(one, _surface(state), state, normal, sites=sites, interval=noise.interval)
+
+    return draw
+
+
 def _particle_system(
-    p: ParticleArrays, rate: float, held_drive: float, *, fixed_drive: bool
+    p: ParticleArrays, rate: float, held_drive: float, *, fixed_drive: bool, noise: FloatArray = NO_NOISE
 ) -> ImplicitSystem:
     """Return one particle and its drive, the only unknown outside it: either that or the rate is held."""
     n = p.fractions.size
     size = block_size(p) + 1
-    one = Particles(p, 0, np.ones(1), np.zeros(1))
+    one = Particles(p, 0, np.ones(1), np.zeros(1), noise)
     first = np.zeros((1, 1), np.int64)
     group = empty_group(one, Links(first, first, np.full((1, 1), 0.0 if fixed_drive else 1.0)))
     group.surroundings[1] = 1.0
     jacobian = Jacobian((group,), stored=np.zeros(1), band=np.full((1, 1), 1.0 if fixed_drive else 0.0))
 
-    def surface(state: FloatArray) -> Surface:
-        return Surface(np.zeros(1), state[-1:])
-
     def residual(state: FloatArray, rates: FloatArray, out: FloatArray) -> None:
-        particle_residual(one, surface(state), state, rates, out)
+        particle_residual(one, _surface(state), state, rates, out)
         out[-1] = state[-1] - held_drive if fixed_drive else state[2 * n + 1] - rate
 
     def evaluated(state: FloatArray) -> Jacobian:
-        particle_blocks(one, surface(state), state, group.blocks)
+        particle_blocks(one, _surface(state), state, group.blocks)
         return jacobian
 
     def restore(state: FloatArray) -> FloatArray:
@@ -247,6 +291,6 @@ def _particle_system(
         jacobian=evaluated,
         differential=differential,
         absolute_tolerance=tolerance,
-        resolves=lambda state, cj: bool(resolves_growth(one, surface(state), state, cj)),
+        resolves=lambda state, cj: bool(resolves_growth(one, _surface(state), state, cj)),
         restore=restore,
     )

@@ -100,10 +100,13 @@ def jacobian_of(g: Particles, state: np.ndarray) -> Jacobian:
     return Jacobian((group,), np.zeros(2), np.zeros((2, 1)))
 
 
+@pytest.mark.parametrize("noise", [0.0, 1e-2])
 @pytest.mark.parametrize("name", CASES)
-def test_jacobian_against_finite_differences(name: str) -> None:
+def test_jacobian_against_finite_differences(name: str, noise: float) -> None:
     model = CASES[name]
     g = Particles(particle_arrays(model, 1e-3), 0, SHRINK, FILM)
+    if noise:
+        g = g._replace(noise=random_stream(4, "noise").normal(scale=noise, size=(model.shells, COUNT)))
     state, rates = random_state(3, model)
     size = state.size
     cj = 0.7
