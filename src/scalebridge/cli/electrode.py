@@ -82,7 +82,8 @@ def _lead(request: Request) -> None:
         typer.echo(solution.model_dump_json(indent=1))
         return
     console = Console(highlight=False)
-    warn(console, solution.validity.remarks)
+    stopped = () if solved.finished else (solved.whole.status,)
+    warn(console, (*solution.validity.remarks, *stopped))
     show_table(console, _step_table(solved, loaded.card.host.theoretical_capacity))
 
 
@@ -157,7 +158,7 @@ def _step_table(solved: ProtocolSolution, capacity: float) -> Rows:
                 f"{step.energy / HOUR:.3f}",
                 f"{step.solution.voltage[-1]:.4f}",
                 *(() if step.temperature is None else (f"{step.temperature.max():.2f}",)),
-                step.ended_by,
+                step.solution.termination,
             )
         )
         begin = end
