@@ -21,7 +21,7 @@ from scalebridge.electrode._kernels import (
 )
 from scalebridge.electrode.events import cell_events
 from scalebridge.electrode.system import Unknowns, empty_jacobian
-from scalebridge.foundation.compiled import c_callback, compiled_arithmetic
+from scalebridge.foundation.compiled import announce_compilation, c_callback, compiled_arithmetic
 from scalebridge.foundation.memory import Stored, address_of, as_doubles, call_with_two, loader, word_at
 from scalebridge.particle import (
     USER_WORD,
@@ -91,6 +91,7 @@ def _example() -> CellMemory:
     return CellMemory(cell, jacobian, empty_factors(jacobian), i1, f2, f1, f1, f1, f1, i1, 0, 0)
 
 
+announce_compilation(__file__, "the electrode")
 _EXAMPLE = _example()
 _load = loader(_EXAMPLE)
 _ADDRESS = types.intp

@@ -1,11 +1,14 @@
 """Numba's ``njit`` with a typed signature: kernels keep their annotations under ``mypy --strict``."""
 
+import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core import config
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,6 +42,24 @@ def inlined_arithmetic(function: F) -> F:
 def c_callback(signature: Any) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function of a Numba signature to one that C can call, at ``address`` of the result."""
     return cast(Callable[[Callable[..., Any]], Any], numba.cfunc(signature, cache=True))
+
+
+def announce_compilation(source: str, what: str) -> None:
+    """Say on stderr that a file's kernels are about to be compiled, where none are cached yet.
+
+    Parameters
+    ----------
+    source
+        The file, its ``__file__``.
+    what
+        Whose kernels, in words.
+    """
+    path = Path(source)
+    own = path.parent / "__pycache__"
+    folder = Path(config.CACHE_DIR) if config.CACHE_DIR else own
+    # an installation that nobody may write to is cached elsewhere
+    if not any(folder.rglob(f"{path.stem}.*.nbi")) and (config.CACHE_DIR or os.access(path.parent, os.W_OK)):
+        print(f"compiling the kernels of {what}, once: one to two minutes", file=sys.stderr, flush=True)
 
 
 def drop_stale_caches(package: Path) -> int:

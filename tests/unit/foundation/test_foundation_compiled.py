@@ -3,7 +3,9 @@
 import os
 from pathlib import Path
 
-from scalebridge.foundation.compiled import compiled, drop_stale_caches
+import pytest
+
+from scalebridge.foundation.compiled import announce_compilation, compiled, drop_stale_caches
 
 KERNEL = "from scalebridge.foundation.compiled import compiled\n"
 CALLBACK = "from scalebridge.foundation.compiled import c_callback, compiled_arithmetic\n"
@@ -29,3 +31,13 @@ def test_caches_older_than_any_kernel_source_are_dropped(tmp_path: Path) -> None
     os.utime(tmp_path / "inner" / "kernels.py", (3000, 3000))
     assert drop_stale_caches(tmp_path) == 2
     assert [path.parent.parent.name for path in tmp_path.rglob("*.nbi")] == ["plain"]
+
+
+def test_the_first_compilation_is_announced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "kernels.py"
+    announce_compilation(str(source), "the electrode")
+    assert capsys.readouterr().err == "compiling the kernels of the electrode, once: one to two minutes\n"
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "kernels.residual-1.py311.nbi").touch()
+    announce_compilation(str(source), "the electrode")
+    assert capsys.readouterr().err == ""
