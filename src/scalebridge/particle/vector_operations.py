@@ -95,12 +95,27 @@ def _linear_combination(terms: int, factors: int, vectors: int, result: int) -> 
     return 0
 
 
+@c_callback(types.int32(types.int32, _NUMBER, _ADDRESS, _NUMBER, _ADDRESS, _ADDRESS))
+def _linear_sums(count: int, a: float, first: int, b: float, second: int, results: int) -> int:  # noqa: PLR0917
+    """Write z_k = a x_k + b y_k for one k after another: x_k may be the z of the k before."""
+    size = _values(word_at(results)).size
+    for start in range(0, size, PIECE):
+        for k in range(count):
+            x = _values(word_at(first + 8 * k))[start : start + PIECE]
+            y = _values(word_at(second + 8 * k))[start : start + PIECE]
+            z = _values(word_at(results + 8 * k))[start : start + PIECE]
+            for i in range(z.size):
+                z[i] = a * x[i] + b * y[i]
+    return 0
+
+
 _REPLACED = {
     "N_VConst_Serial": _constant,
     "N_VLinearSum_Serial": _linear_sum,
     "N_VScale_Serial": _scale,
     "N_VWrmsNorm_Serial": _weighted_norm,
     "N_VLinearCombination_Serial": _linear_combination,
+    "N_VLinearSumVectorArray_Serial": _linear_sums,
 }
 
 
@@ -109,11 +124,13 @@ def replace_operations(library: Any, vector: int, data_offset: int) -> None:
 
     An N_Vector is {content, table of functions, context}; the table is its own.
     """
-    enable = getattr(library, "N_VEnableLinearCombination_Serial", None)
-    if data_offset != DATA or enable is None:
+    if data_offset != DATA:
         return
-    enable.restype, enable.argtypes = c_int, [c_void_p, c_int]
-    enable(vector, 1)
+    for name in ("LinearCombination", "LinearSumVectorArray"):
+        enable = getattr(library, f"N_VEnable{name}_Serial", None)
+        if enable is not None:
+            enable.restype, enable.argtypes = c_int, [c_void_p, c_int]
+            enable(vector, 1)
     ours = {
         ctypes.cast(getattr(library, name), c_void_p).value: operation.address
         for name, operation in _REPLACED.items()

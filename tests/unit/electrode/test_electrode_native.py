@@ -137,6 +137,8 @@ def test_vector_operations_are_those_of_sundials(size: int) -> None:
         "N_VScale": (None, number, vector, vector),
         "N_VWrmsNorm": (number, vector, vector),
         "N_VLinearCombination": (ctypes.c_int, ctypes.c_int, vector, vector, vector),
+        "N_VLinearSumVectorArray": (ctypes.c_int, ctypes.c_int, number, vector, number, vector, vector),
+        "N_VConst": (None, number, vector),
     }
     with native._context(library) as context:
         found = []
@@ -154,6 +156,11 @@ def test_vector_operations_are_those_of_sundials(size: int) -> None:
             functions["N_VScale"](0.7, w, w)
             terms, several = np.array([0.1, -0.7, 3.0, 2.0]), np.array([z, x, y, w], dtype=np.uint64)
             assert functions["N_VLinearCombination"](4, terms.ctypes.data, several.ctypes.data, z) == 0
+            # as IDA updates its differences: each gains the one before, which has just gained its own
+            ahead, behind = (np.array(chain, dtype=np.uint64) for chain in ((x, y, z), (y, z, w)))
+            sums = (3, 1.0, ahead.ctypes.data, 1.0, behind.ctypes.data, behind.ctypes.data)
+            assert functions["N_VLinearSumVectorArray"](*sums) == 0
+            functions["N_VConst"](-2.5, x)
             norm = functions["N_VWrmsNorm"](z, y)
             found.append(np.concatenate([*arrays, [norm]]))
             vectors.free()
