@@ -83,11 +83,30 @@ def consistent_start(
 ) -> tuple[FloatArray, FloatArray]:
     """Return (y, y′) with F = 0: differential unknowns of ``guess`` kept, the rest by damped Newton.
 
+    Beside a site fraction that is full or empty to rounding no log-odds can be told from it. Where the
+    iteration cannot end for that, it starts from the state whose fractions follow the log-odds
+    (`ImplicitSystem.restore`).
+
     Raises
     ------
     ConvergenceError
         If Newton's iteration does not converge.
     """
+    start, worst = _newton(system, guess, tolerance, iterations)
+    if start is None:
+        start, worst = _newton(system, system.restore(guess), tolerance, iterations)
+    if start is None:
+        raise ConvergenceError(
+            f"no consistent start after {iterations} iterations (last change {worst:.3g} kT, must be below "
+            f"{tolerance:.0e}); start closer to equilibrium or at a lower rate"
+        )
+    return start
+
+
+def _newton(
+    system: ImplicitSystem, guess: FloatArray, tolerance: float, iterations: int
+) -> tuple[tuple[FloatArray, FloatArray] | None, float]:
+    """Return (y, y′), or None where the iteration does not converge, and its last change."""
     state, rates = guess.copy(), np.zeros_like(guess)
     residual = np.empty_like(guess)
     worst = np.inf
@@ -104,11 +123,8 @@ def consistent_start(
         rates += np.where(system.differential, step, 0.0)
         if worst < tolerance:
             system.residual(state, rates, residual)
-            return state, rates
-    raise ConvergenceError(
-        f"no consistent start after {iterations} iterations (last change {worst:.3g} kT, must be below "
-        f"{tolerance:.0e}); start closer to equilibrium or at a lower rate"
-    )
+            return (state, rates), worst
+    return None, worst
 
 
 class _LinearSolver:
