@@ -235,28 +235,28 @@ def electrode(
               scalebridge electrode card.json lfp --rates 0.1,1 --netcdf results
               scalebridge electrode card.json mnhcf --bpx half_cell.json --pybamm values.json
     """
-    from scalebridge.cli.electrode import run_electrode  # noqa: PLC0415
     from scalebridge.cli.electrode_request import Request  # noqa: PLC0415
 
-    run_electrode(
-        Request(
-            card=card,
-            design=design,
-            rates=rates,
-            sizes=sizes,
-            shells=shells,
-            protocol=protocol,
-            impedance=impedance,
-            frequencies=frequencies,
-            double_layer=double_layer,
-            counter_double_layer=counter_double_layer,
-            bpx=bpx,
-            pybamm=pybamm,
-            member=member,
-            plots=plots,
-            netcdf=netcdf,
-            animation=animation,
-            executor=executor,
-            as_json=as_json,
-        )
+    request = Request(
+        card=card,
+        design=design,
+        rates=rates,
+        sizes=sizes,
+        shells=shells,
+        protocol=protocol,
+        impedance=impedance,
+        frequencies=frequencies,
+        double_layer=double_layer,
+        counter_double_layer=counter_double_layer,
+        bpx=bpx,
+        pybamm=pybamm,
+        member=member,
+        plots=plots,
+        netcdf=netcdf,
+        animation=animation,
+        executor=executor,
+        as_json=as_json,
     )
+    from scalebridge.cli.electrode import run_electrode  # noqa: PLC0415  # loads the kernels
+
+    run_electrode(request)

@@ -30,6 +30,8 @@ CM2 = 1e4
 """In a square metre."""
 LONGEST_PATH = 255
 """Longer texts are no file names."""
+CLOSED = 1e-3
+"""Change of the filling up to which a protocol counts as a closed cycle."""
 FORMATS = {"bpx": "BPX", "pybamm": "for pybamm.ParameterValues.from_json"}
 
 
@@ -168,4 +170,7 @@ def _step_table(solved: ProtocolSolution, capacity: float) -> Rows:
             f"delivered over taken up: {solved.coulombic_efficiency:.2%} of the charge, "
             f"{solved.energy_efficiency:.2%} of the energy"
         )
+        net = solved.whole.filling[-1] - solved.whole.filling[0]
+        if abs(net) > CLOSED:
+            caption += f"; no closed cycle: the filling ends {net:+.3f} from its start"
     return Rows(header, tuple(rows), caption)

@@ -29,7 +29,7 @@ def discharge(request: Request) -> None:
     asked = request.particle_sizes
     sizes = asked or (float(loaded.design.particles.size),)
     found = _discharged(request, loaded, sizes)
-    labels = [f"{size * NANOMETRES:g}nm" if asked else "" for size in sizes]
+    labels = [f"{size * NANOMETRES:.12g}nm" if asked else "" for size in sizes]
     by_label = dict(zip(labels, found, strict=True))
     if request.netcdf is not None:
         results: dict[str, Solution | RateCapability] = {}

@@ -76,6 +76,7 @@ class Request:
                 )
         if self.kind != "discharges":
             return
+        _ = self.c_rates, self.particle_sizes  # refused here, before kernels are loaded
         if self.animation is None:
             if self.member is not None:
                 raise InputError(
@@ -144,6 +145,8 @@ def parse_positive(option: str, text: str, example: str = DEFAULT_RATES) -> tupl
         raise InputError(f"{option} {text}: not numbers; write them like {example}") from None
     if not 0 < values[0] <= values[-1] < float("inf"):
         raise InputError(f"{option} {text}: must be positive; write them like {example}")
+    if len(set(values)) < len(values):
+        raise InputError(f"{option} {text}: a number stands there twice; write each once")
     return tuple(values)
 
 

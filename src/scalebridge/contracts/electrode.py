@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from scalebridge.contracts.base import Contract, Record
 from scalebridge.contracts.measured_material import MeasuredMaterial
@@ -61,6 +61,15 @@ class ListedSizes(Record):
     volume_shares: Annotated[tuple[Annotated[float, Field(gt=0)], ...] | None, Unit("1")] = None
     """Of the active material; None: equal. They are scaled to add up to 1."""
     source: str
+
+    @field_validator("sizes", mode="before")
+    @classmethod
+    def _check_any(cls, sizes: object) -> object:
+        if isinstance(sizes, list | tuple) and not sizes:
+            raise ValueError(
+                "an empty list; give one or more sizes, or leave the distribution out for one size"
+            )
+        return sizes
 
     @model_validator(mode="after")
     def _check_lengths(self) -> Self:

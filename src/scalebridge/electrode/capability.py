@@ -134,16 +134,17 @@ def size_sweep(
 
 
 def resized(design: ElectrodeDesign, size: float) -> ElectrodeDesign:
-    """Return the design with particles of another (mean) size [m].
+    """Return the design with particles of another size [m].
 
-    A distribution's sizes and a platelet's length change in proportion.
+    That is the mean by number of a lognormal distribution and the mean by volume of a list, whose other sizes
+    change in proportion, as a platelet's length does.
     """
     particles = design.particles
-    ratio = size / float(particles.size)
-    changes: dict[str, object] = {"size": particles.size.model_copy(update={"value": size})}
+    spread = particles.distribution
+    ratio = size / (_mean(spread) if isinstance(spread, ListedSizes) else float(particles.size))
+    changes: dict[str, object] = {"size": _scaled(particles.size, ratio)}
     if particles.length is not None:
         changes["length"] = _scaled(particles.length, ratio)
-    spread = particles.distribution
     if isinstance(spread, LognormalSizes):
         deviation = _scaled(spread.standard_deviation, ratio)
         changes["distribution"] = spread.model_copy(update={"standard_deviation": deviation})
@@ -151,6 +152,11 @@ def resized(design: ElectrodeDesign, size: float) -> ElectrodeDesign:
         scaled = tuple(ratio * one for one in spread.sizes)
         changes["distribution"] = spread.model_copy(update={"sizes": scaled})
     return design.model_copy(update={"particles": particles.model_copy(update=changes)})
+
+
+def _mean(listed: ListedSizes) -> float:
+    """Return the mean by volume [m]."""
+    return float(np.average(listed.sizes, weights=listed.volume_shares))
 
 
 def _scaled(number: Sourced, ratio: float) -> Sourced:

@@ -111,7 +111,7 @@ def solve_cell(
     ConvergenceError
         If no consistent start exists.
     """
-    if c_rate == 0 or (c_rate < 0 and times is None):
+    if not np.isfinite(c_rate) or c_rate == 0 or (c_rate < 0 and times is None):
         raise InputError(f"C-rate {c_rate:g} must be positive (negative, charging, only with output times)")
     model.refuse_noise("solve_cell")
     if times is None:

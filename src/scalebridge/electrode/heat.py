@@ -85,8 +85,15 @@ def cells_at(card: MaterialCard, design: ElectrodeDesign, first: CellModel, memb
     """Return what builds ``first``, a member's cell in a design, at other temperatures.
 
     Shells, gradient energy (which a card holds for all temperatures, and a thin interface raises) and voltage
-    cutoff are those of ``first``. Raises as `CellModel.from_card`.
+    cutoff are those of ``first``. Raises as `CellModel.from_card`, and `InputError` if the card holds one
+    temperature only.
     """
+    sampled = card.free_energy.branches[0].temperature
+    if np.ptp(sampled) == 0:
+        raise InputError(
+            f"the card's free energy holds {sampled[0]:g} K alone and the design's [thermal] lets the cell "
+            "warm; add temperatures to the recipe's thermodynamics.temperatures, or leave [thermal] out"
+        )
     own = first.particle
     widened = own.material_gradient_energy is not None
 

@@ -273,8 +273,8 @@ class ParticleModel:
         if spacing >= width:
             raise InputError(
                 f"shell width {spacing:.3g} m: {where} and must be below the interface length {width:.3g} m; "
-                f"use at least {shells_for(self.extent, width, limit=10**9)} shells or particles below "
-                f"{0.5 * width * (self.shells - 1):.3g} m"
+                f"use at least {shells_for(self.extent, width, limit=10**9)} shells, four to that length, or "
+                f"particles below {0.5 * width * (self.shells - 1):.3g} m"
             )
 
     @classmethod

@@ -228,7 +228,7 @@ def plot_phase_map(solution: Solution, *, fillings: Sequence[float] = (0.1, 0.3,
                 line.set_path_effects(OUTLINE)
         panel.set_title(f"{100 * filling[step]:.0f} % full")
         panel.set_ylim(0, 1)
-    panels[0].set_ylabel("position in particle r/R")
+    panels[0].set_ylabel("relative position in particle")
     figure.supxlabel("depth in the electrode, from the separator (µm)", fontsize=8)
     bar = figure.colorbar(mesh, ax=panels, label="site fraction θ", pad=0.02)
     for level, style in boundaries:

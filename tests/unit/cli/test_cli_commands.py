@@ -292,6 +292,7 @@ def test_half_cell_for_other_programs(
         ("--rates 1 --animation none/x.gif", "no folder none"),
         ("--rates 1 --sizes 50,100 --animation x.gif", "--sizes 50,100 asks for several; give one"),
         ("--rates 1 --sizes 50,-1", "--sizes 50,-1: must be positive; write them like 50,100,200"),
+        ("--rates 1 --sizes 50,50.0", "--sizes 50,50.0: a number stands there twice; write each once"),
         ("--impedance 0.1 --frequencies 1,2,3,4", "must be 0 < lowest < highest"),
         ("--impedance 0.1 --frequencies 2,1", "must be 0 < lowest < highest"),
         ("--impedance 0.1 --frequencies 1", "not two numbers"),

@@ -182,6 +182,21 @@ def test_full_and_empty_electrodes_end_steps() -> None:
     assert solution.whole.filling.max() == pytest.approx(0.999, abs=1e-6)
 
 
+@pytest.mark.parametrize("after", ["Rest for 10 minutes", "Charge at C/5 for 10 minutes"])
+def test_a_step_begins_beside_surfaces_that_are_full_to_rounding(after: str) -> None:
+    """1 − θ is far below what its log-odds can be told from to 1e-8 kT."""
+    model = cell(
+        particle(4.5, size=60e-9, shells=40),
+        separator=Layer(thickness=25e-6, porosity=0.7, bruggeman_exponent=1.5, volumes=3),
+        layer=Layer(thickness=70e-6, porosity=0.4, bruggeman_exponent=1.5, volumes=4),
+    )
+    solved = run(f"Discharge at 1C until 2.4 V; {after}", model)
+    assert 1 - solved.steps[0].solution.theta[-1].max() < 1e-11
+    assert [step.ended_by for step in solved.steps] == ["voltage", "time"]
+    ions = [step.solution.filling[k] for step, k in zip(solved.steps, (-1, 0), strict=True)]
+    assert ions[1] == pytest.approx(ions[0], abs=1e-12)
+
+
 def test_a_profile_is_followed(tmp_path: Path) -> None:
     path = tmp_path / "drive.csv"
     path.write_text("time [s],c_rate [1]\n0,1\n600,-0.5\n900,0\n1000,0\n")

@@ -46,7 +46,8 @@ def test_every_length_of_the_particles_scales(design: ElectrodeDesign) -> None:
     listed = ListedSizes(form="list", sizes=(5e-8, 1e-7), volume_shares=(1.0, 3.0), source="test")
     scaled = resized(with_particles(design, distribution=listed), double).particles.distribution
     assert isinstance(scaled, ListedSizes)
-    assert scaled.sizes == pytest.approx((1e-7, 2e-7))
+    # 1/4 · 50 nm + 3/4 · 100 nm = 87.5 nm by volume
+    assert scaled.sizes == pytest.approx((double * 5e-8 / 87.5e-9, double * 1e-7 / 87.5e-9))
     assert scaled.volume_shares == listed.volume_shares
     platelet = with_particles(design, kind="allen-cahn", shape="plate", length=sourced(3e-7))
     assert float(resized(platelet, double).particles.length or 0.0) == pytest.approx(6e-7)
@@ -90,3 +91,8 @@ def test_an_electrolyte_that_runs_out_is_no_failure_of_the_solver(
     assert solution.fields["concentration"].values[-1].min() < 1.0
     assert summary.finished.all()
     assert summary.validity.remarks[-1] == f"member 3, {solution.status}"
+
+
+def test_an_empty_list_of_sizes_is_refused() -> None:
+    with pytest.raises(ValueError, match="give one or more sizes, or leave the distribution out"):
+        ListedSizes(form="list", sizes=(), source="test")

@@ -203,3 +203,25 @@ def test_of_a_card_and_a_design(synthetic_contracts: dict[str, Contract]) -> Non
     assert solution.status.endswith(" K")
     assert solution.validity.temperature == pytest.approx((temperature.min(), temperature.max()))
     assert "temperature" not in solve_discharge(card, design, 0.5, provenance=PROVENANCE, shells=30).fields
+
+
+def test_a_card_of_one_temperature_cannot_warm(synthetic_contracts: dict[str, Contract]) -> None:
+    card = cast(MaterialCard, synthetic_contracts["card/material_card.json"])
+    design = cast(ElectrodeDesign, synthetic_contracts["electrode/electrode_design.json"])
+    branch = card.free_energy.branches[0]
+    names = ("offset", "slope", "interaction")
+    alone = branch.model_copy(
+        update={"temperature": branch.temperature[:1]}
+        | {name: getattr(branch, name)[:, :1] for name in names}
+    )
+    energy = card.free_energy.model_copy(update={"branches": (alone,)})
+    one = Sourced(value=1.0, source="test")
+    warm = design.model_copy(
+        update={
+            "thermal": HeatExchange(heat_capacity=one, heat_transfer_coefficient=one),
+            "temperature": Sourced(value=float(branch.temperature[0]), source="test"),
+        }
+    )
+    cold = card.model_copy(update={"free_energy": energy})
+    with pytest.raises(InputError, match=r"K alone .* add temperatures to the recipe's"):
+        solve_discharge(cold, warm, 1.0, provenance=PROVENANCE, shells=15)
