@@ -65,11 +65,11 @@ class ListedSizes(Record):
     @field_validator("sizes", mode="before")
     @classmethod
     def _check_any(cls, sizes: object) -> object:
-        if isinstance(sizes, list | tuple) and not sizes:
-            raise ValueError(
-                "an empty list; give one or more sizes, or leave the distribution out for one size"
-            )
-        return sizes
+        if not isinstance(sizes, list | tuple):
+            return sizes
+        if not sizes:
+            raise ValueError("an empty list; give one or more sizes, or no distribution for one size")
+        return tuple(sizes)
 
     @model_validator(mode="after")
     def _check_lengths(self) -> Self:

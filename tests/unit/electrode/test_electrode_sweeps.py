@@ -94,5 +94,5 @@ def test_an_electrolyte_that_runs_out_is_no_failure_of_the_solver(
 
 
 def test_an_empty_list_of_sizes_is_refused() -> None:
-    with pytest.raises(ValueError, match="give one or more sizes, or leave the distribution out"):
+    with pytest.raises(ValueError, match="give one or more sizes, or no distribution"):
         ListedSizes(form="list", sizes=(), source="test")
