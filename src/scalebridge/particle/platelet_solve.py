@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from scalebridge.contracts import SOLVER_FAILURE
 from scalebridge.foundation import ConvergenceError, InputError
 from scalebridge.particle._kernels import Particles, particle_places
 from scalebridge.particle.implicit import (
@@ -19,6 +18,7 @@ from scalebridge.particle.implicit import (
 )
 from scalebridge.particle.platelet import Platelet
 from scalebridge.particle.platelet_system import platelet_columns, platelet_system
+from scalebridge.particle.solve import failed
 
 FloatArray = NDArray[np.float64]
 
@@ -51,7 +51,7 @@ class PlateletSolution:
     wave_share: FloatArray
     """(times,) 1 of a wave along the surface, 0 of core and shell, see `Platelet.wave_share`."""
     termination: str
-    """``time``, ``voltage cutoff`` or ``solver failure``."""
+    """``time``, ``voltage cutoff``, ``full particle``, ``empty particle`` or ``solver failure``."""
     status: str
     """A sentence."""
 
@@ -124,16 +124,17 @@ def _solution(platelet: Platelet, g: Particles, result: ImplicitSolution, *, end
     model, scale = platelet.model, g.arrays.rate_scale
     termination = "time" if result.event is None else "voltage cutoff"
     status = f"reached {result.time[-1]:.4g} s of {end:.4g} s"
-    if result.failure is not None:
-        termination = SOLVER_FAILURE
-        status = f"{status}; the solver stopped: {result.failure}"
     place = particle_places(g)
     fractions = result.states[:, place[0 : 2 * model.shells : 2].T]
+    filling = platelet.filling(fractions)
+    if result.failure is not None:
+        termination, reason = failed(float(filling[-1]), result.failure)
+        status = f"{status}; {reason}"
     inside = np.clip(fractions, 0.0, 1.0)
     return PlateletSolution(
         time=result.time,
         voltage=model.mean_voltage + model.thermal_voltage * result.states[:, -1],
-        filling=platelet.filling(fractions),
+        filling=filling,
         current_density=result.states[:, place[-1]] * scale * model.charge_density / model.grid.surface_area,
         theta=fractions,
         position=platelet.position,

@@ -40,6 +40,8 @@ FloatArray = NDArray[np.float64]
 
 THETA_TOLERANCE = 2e-6
 POTENTIAL_TOLERANCE = 2e-4
+FULL = 1e-3
+"""Site fraction from 0 or 1 at which a run that cannot go on is one of an empty or full particle."""
 """Of log-odds and potentials, in kT; both at the reference tolerance."""
 
 
@@ -64,7 +66,7 @@ class ParticleSolution:
     free_energy: FloatArray
     """(times,) per site over kT, see `ParticleModel.free_energy`."""
     termination: str
-    """``time``, ``voltage cutoff``, ``final filling`` or ``solver failure``."""
+    """``time``, ``voltage cutoff``, ``full particle``, ``empty particle`` or ``solver failure``."""
     status: str
     """A sentence."""
 
@@ -158,13 +160,14 @@ def _solution(
     phases = None if model.order is None else fractions_of(result.states[:, own])
     termination = "time" if result.event is None else "voltage cutoff"
     status = f"reached {result.time[-1]:.4g} s of {times[-1]:.4g} s"
+    filling = fractions @ model.grid.fractions
     if result.failure is not None:
-        termination = SOLVER_FAILURE
-        status = f"{status}; the solver stopped: {result.failure}"
+        termination, reason = failed(float(filling[-1]), result.failure)
+        status = f"{status}; {reason}"
     return ParticleSolution(
         time=result.time,
         voltage=_voltage(model, result.states[:, -1]),
-        filling=fractions @ model.grid.fractions,
+        filling=filling,
         current_density=result.states[:, 2 * n + 1]
         * p.rate_scale
         * model.charge_density
@@ -176,6 +179,14 @@ def _solution(
         termination=termination,
         status=status,
     )
+
+
+def failed(filling: float, failure: str) -> tuple[str, str]:
+    """Return termination and sentence of a run that the solver could not end at a mean site fraction."""
+    for level, word in ((1.0, "full"), (0.0, "empty")):
+        if abs(filling - level) < FULL:
+            return f"{word} particle", f"the particle is {word}: end the run earlier, or at a voltage cutoff"
+    return SOLVER_FAILURE, f"the solver stopped: {failure}"
 
 
 def _check_start(model: ParticleModel, theta: float | FloatArray) -> FloatArray:

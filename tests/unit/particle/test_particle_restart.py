@@ -96,3 +96,14 @@ def test_only_the_silenced_thread_is_silent(capsys: pytest.CaptureFixture[str]) 
     print("after")
     assert sys.stdout is before
     assert capsys.readouterr().out == "heard\nafter\n"
+
+
+@pytest.mark.parametrize(("sign", "word"), [(1, "full"), (-1, "empty")])
+def test_a_particle_that_runs_full_or_empty_is_told_as_that(sign: int, word: str) -> None:
+    """The current goes on where no site, or no ion, is left: no number of steps gets there."""
+    model = particle(1.0, shells=12, size=20e-9, gradient_energy=0.0)
+    current = sign * model.charge_density / model.grid.surface_area / 3600
+    solution = solve_particle(model, 0.5, times=np.linspace(0, 3600, 30), current_density=current)
+    assert solution.termination == f"{word} particle"
+    assert f"the particle is {word}: end the run earlier" in solution.status
+    assert solution.filling[-1] == pytest.approx(float(sign > 0), abs=1e-3)
