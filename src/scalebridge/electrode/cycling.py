@@ -14,7 +14,6 @@ from scalebridge.electrode.protocol import LEAST_POINTS, Protocol, Step
 from scalebridge.electrode.slices import (
     LEFT_RANGE,
     OUT_OF_RANGE,
-    START_TOLERANCE,
     TEMPERATURE_STEP,
     Passage,
     Reached,
@@ -25,7 +24,7 @@ from scalebridge.electrode.slices import (
 from scalebridge.electrode.steps import begin_step
 from scalebridge.electrode.system import Unknowns, cell_system, rest_state
 from scalebridge.foundation import SILENT, ConvergenceError, InputError, Progress, ValidityError
-from scalebridge.particle import REFERENCE_TOLERANCE, consistent_start
+from scalebridge.particle import REFERENCE_TOLERANCE, START_TOLERANCE, consistent_start
 
 FloatArray = NDArray[np.float64]
 

@@ -111,16 +111,31 @@ def solve_cell(
     ConvergenceError
         If no consistent start exists.
     """
-    if not np.isfinite(c_rate) or c_rate == 0 or (c_rate < 0 and times is None):
-        raise InputError(f"C-rate {c_rate:g} must be positive (negative, charging, only with output times)")
+    asked = asked_times(model, c_rate, times)
     model.refuse_noise("solve_cell")
-    if times is None:
-        times = output_times(model, c_rate)
     arrays = cell_arrays(model, target=c_rate)
     unknowns = Unknowns.of(arrays)
     system, events = runnable(model, arrays, unknowns, discharge_rules(model))
     start = consistent_start(system, rest_state(model, arrays, unknowns, c_rate))
-    result = solve_implicit(system, times, start, events=events, relative_tolerance=relative_tolerance)
+    result = solve_implicit(system, asked, start, events=events, relative_tolerance=relative_tolerance)
+    return discharged(model, unknowns, c_rate, result)
+
+
+def asked_times(model: CellModel, c_rate: float, times: FloatArray | None) -> FloatArray:
+    """Return the output times of a discharge [s]; None: `output_times`.
+
+    Raises
+    ------
+    InputError
+        If the rate is 0 or not finite, or negative without times.
+    """
+    if not np.isfinite(c_rate) or c_rate == 0 or (c_rate < 0 and times is None):
+        raise InputError(f"C-rate {c_rate:g} must be positive (negative, charging, only with output times)")
+    return output_times(model, c_rate) if times is None else np.asarray(times, dtype=np.float64)
+
+
+def discharged(model: CellModel, unknowns: Unknowns, c_rate: float, result: ImplicitSolution) -> CellSolution:
+    """Return a run as a discharge: its fields, and how it ended."""
     found = cell_solution(model, unknowns, result, termination="", status="")
     ended = termination(result.event, result.failure, out_of_salt=depleted(model, found))
     status = discharge_status(model, c_rate, float(result.time[-1]), ended, result.failure)

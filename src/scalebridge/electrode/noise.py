@@ -4,7 +4,7 @@ What resists outside the particles (electrolyte, solid, chains, foil) carries no
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -14,13 +14,10 @@ from scalebridge.electrode._kernels import CellArrays, ElectrodeArrays, outer_si
 from scalebridge.electrode.arrays import cell_arrays
 from scalebridge.electrode.discharge import (
     CellSolution,
-    cell_solution,
-    depleted,
+    asked_times,
     discharge_rules,
-    discharge_status,
-    output_times,
+    discharged,
     runnable,
-    termination,
 )
 from scalebridge.electrode.model import CellModel, MetalFoil
 from scalebridge.electrode.porous import PorousElectrode
@@ -59,12 +56,10 @@ def solve_noisy_cell(
     ConvergenceError
         If no consistent start exists at time 0.
     """
-    if c_rate == 0 or (c_rate < 0 and times is None):
-        raise InputError(f"C-rate {c_rate:g} must be positive (negative, charging, only with output times)")
+    asked = asked_times(model, c_rate, times)
     interval = model.noise_interval
     if interval is None:
         raise InputError("no electrode of the cell has a noise interval; give one, or use solve_cell")
-    asked = output_times(model, c_rate) if times is None else np.asarray(times, dtype=np.float64)
     arrays = cell_arrays(model, target=c_rate)
     unknowns = Unknowns.of(arrays)
     noises = _Noise.of(model.cathode, "cathode"), _Noise.of(model.anode, "anode")
@@ -77,10 +72,7 @@ def solve_noisy_cell(
     system, _ = runnable(model, arrays, unknowns, rules)
     start, _ = consistent_start(system, rest_state(model, arrays, unknowns, c_rate))
     result = solve_slices(stirred, asked, start, interval, relative_tolerance=relative_tolerance)
-    found = cell_solution(model, unknowns, result, termination="", status="")
-    ended = termination(result.event, result.failure, out_of_salt=depleted(model, found))
-    status = discharge_status(model, c_rate, float(result.time[-1]), ended, result.failure)
-    return replace(found, termination=ended, status=status)
+    return discharged(model, unknowns, c_rate, result)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,13 @@ from scalebridge.electrode.heat import Build, HeatBalance, carried, released_hea
 from scalebridge.electrode.model import CellModel
 from scalebridge.electrode.system import Unknowns
 from scalebridge.foundation import ConvergenceError, InputError, ValidityError
-from scalebridge.particle import ImplicitSolution, ImplicitSystem, consistent_start, solve_implicit
+from scalebridge.particle import (
+    START_TOLERANCE,
+    ImplicitSolution,
+    ImplicitSystem,
+    consistent_start,
+    solve_implicit,
+)
 
 FloatArray = NDArray[np.float64]
 Events = Callable[[FloatArray], FloatArray]
@@ -31,8 +37,6 @@ GROWTH = 2.0
 """Of a slice over the one before."""
 TEMPERATURE_STEP = 0.25
 """Largest change of temperature in a slice [K]."""
-START_TOLERANCE = 1e-8
-"""Of the potentials where a slice begins [kT/e]: rounding alone leaves 1e-9 where a cell conducts well."""
 SLICE_TOLERANCE = 0.1
 """Of the stretch's: what fresh starts leave adds up, at the whole tolerance to 0.3 % of a hold of 3 hours."""
 OUT_OF_RANGE = "temperature range"
@@ -146,8 +150,9 @@ def pass_warming(course: Course, warming: Warming, at: Reached) -> tuple[Passage
         except (ValidityError, ConvergenceError) as error:
             if not parts:
                 raise
-            why = {"outside" if isinstance(error, ValidityError) else "failure": str(error)}
-            parts[-1] = replace(parts[-1], **why)  # type: ignore[arg-type]
+            outside = isinstance(error, ValidityError)
+            last, why = parts[-1], str(error)
+            parts[-1] = replace(last, outside=why) if outside else replace(last, failure=why)
             break
         parts.append(part)
         now = until

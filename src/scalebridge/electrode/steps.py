@@ -11,10 +11,10 @@ from scalebridge.electrode.discharge import DEPLETION, NO_SALT, voltage_level
 from scalebridge.electrode.events import CURRENT_EVENT, FILLING_EVENT, SALT_EVENT, VOLTAGE_EVENT
 from scalebridge.electrode.model import HOUR, STANDARD_CONCENTRATION, CellModel
 from scalebridge.electrode.protocol import Limit, Step
-from scalebridge.electrode.slices import START_TOLERANCE, Course
+from scalebridge.electrode.slices import Course
 from scalebridge.electrode.system import Unknowns, cell_system
 from scalebridge.foundation import ConvergenceError
-from scalebridge.particle import consistent_start
+from scalebridge.particle import START_TOLERANCE, consistent_start
 
 FloatArray = NDArray[np.float64]
 

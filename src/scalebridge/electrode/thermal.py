@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from scalebridge.electrode.arrays import cell_arrays
 from scalebridge.electrode.discharge import (
     CellSolution,
+    asked_times,
     depleted,
     discharge_rules,
     discharge_status,
-    output_times,
     termination,
 )
 from scalebridge.electrode.heat import Build, HeatBalance
@@ -27,7 +27,6 @@ from scalebridge.electrode.slices import (
     pass_warming,
 )
 from scalebridge.electrode.system import Unknowns, rest_state
-from scalebridge.foundation import InputError
 from scalebridge.particle import REFERENCE_TOLERANCE
 
 FloatArray = NDArray[np.float64]
@@ -79,13 +78,11 @@ def solve_thermal_cell(
     ConvergenceError
         If no consistent start exists at time 0.
     """
-    if c_rate == 0 or (c_rate < 0 and times is None):
-        raise InputError(f"C-rate {c_rate:g} must be positive (negative, charging, only with output times)")
     warming = Warming(build=build, balance=balance, temperature_step=temperature_step)
     model = build(temperature)
     model.refuse_noise("a cell that warms ([thermal])")
     arrays = cell_arrays(model, target=c_rate)
-    asked = output_times(model, c_rate) if times is None else np.asarray(times, dtype=np.float64)
+    asked = asked_times(model, c_rate, times)
     course = Course(
         asked,
         lambda cell: cell_arrays(cell, target=c_rate),

@@ -55,7 +55,7 @@ from scalebridge.particle.platelet import Platelet
 from scalebridge.particle.platelet_solve import PlateletSolution, solve_platelet
 from scalebridge.particle.resolution import shells_for
 from scalebridge.particle.resolution_remarks import state_resolution
-from scalebridge.particle.slices import Events, solve_slices
+from scalebridge.particle.slices import START_TOLERANCE, Events, solve_slices
 from scalebridge.particle.solve import (
     POTENTIAL_TOLERANCE,
     THETA_TOLERANCE,
@@ -69,6 +69,7 @@ from scalebridge.particle.tables import evaluate, tabulate
 __all__ = [
     "POTENTIAL_TOLERANCE",
     "REFERENCE_TOLERANCE",
+    "START_TOLERANCE",
     "THETA_TOLERANCE",
     "USER_WORD",
     "Events",
